@@ -1,0 +1,184 @@
+// Command tilec checks, runs and tests tile programs.
+//
+// In come .tile files and array files; out go diagnostics, results and artefacts. Each subcommand stands in its own
+// file and only turns arguments into calls of the packages that do the work. Exit codes: 0 fine, 1 the program or its
+// test is wrong, 2 misuse of the command line, 3 a fault of tilec's own, with a reproducer.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// Exit codes of every command.
+const (
+	exitFine   = 0
+	exitWrong  = 1
+	exitMisuse = 2
+	exitFault  = 3
+)
+
+// command is one subcommand.
+type command struct {
+	name  string
+	args  string // the synopsis after the flags
+	short string
+	long  string
+	// flags declares the command's flags and returns what runs once they are parsed, with the arguments left over.
+	flags func(fs *flag.FlagSet) func(env *environment, args []string) error
+}
+
+// environment is what a command may touch outside its arguments.
+type environment struct {
+	ctx            context.Context
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	colour         bool // stderr is a terminal that wants colour
+	progress       bool // stderr is a terminal
+}
+
+// commands are the subcommands, in the order `tilec -h` shows them.
+func commands() []*command {
+	return []*command{
+		runCommand(), testCommand(), benchCommand(), checkCommand(), fmtCommand(), lowerCommand(),
+		explainCommand(), completionCommand(), versionCommand(),
+	}
+}
+
+// misuse is an error in how a command was called: exit 2.
+type misuse struct{ text string }
+
+func (e *misuse) Error() string { return e.text }
+
+func misusef(format string, args ...any) error { return &misuse{fmt.Sprintf(format, args...)} }
+
+// errSilent ends a command with exit 1 where everything to say has been said.
+var errSilent = errors.New("said already")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	env := &environment{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	env.progress = isTerminal(os.Stderr)
+	env.colour = env.progress && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	os.Exit(Main(env, os.Args[1:]))
+}
+
+// Main runs one command line and returns its exit code.
+func Main(env *environment, args []string) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			code = reportFault(env, args, r)
+		}
+	}()
+	if len(args) == 0 {
+		usage(env.stderr)
+		return exitMisuse
+	}
+	name := args[0]
+	switch name {
+	case "-h", "-help", "--help", "help":
+		if len(args) > 1 {
+			if c := lookup(args[1]); c != nil {
+				c.help(env.stdout)
+				return exitFine
+			}
+			fmt.Fprintf(env.stderr, "tilec: no command %q\n", args[1])
+			return exitMisuse
+		}
+		usage(env.stdout)
+		return exitFine
+	case "-version", "--version":
+		name = "version"
+	}
+	c := lookup(name)
+	if c == nil {
+		fmt.Fprintf(env.stderr, "tilec: no command %q%s; 'tilec -h' lists them\n", name, nearest(name, commandNames()))
+		return exitMisuse
+	}
+	fs, run := c.flagSet()
+	if err := fs.Parse(args[1:]); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			c.help(env.stdout)
+			return exitFine
+		}
+		fmt.Fprintf(env.stderr, "tilec %s: %v; 'tilec %s -h' lists the flags\n", c.name, err, c.name)
+		return exitMisuse
+	}
+	switch err := run(env, fs.Args()); {
+	case err == nil:
+		return exitFine
+	case errors.Is(err, errSilent):
+		return exitWrong
+	default:
+		fmt.Fprintf(env.stderr, "tilec %s: %v\n", c.name, err)
+		var m *misuse
+		if errors.As(err, &m) {
+			return exitMisuse
+		}
+		return exitWrong
+	}
+}
+
+func (c *command) flagSet() (*flag.FlagSet, func(*environment, []string) error) {
+	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	run := c.flags(fs)
+	return fs, run
+}
+
+func (c *command) help(w io.Writer) {
+	fs, _ := c.flagSet()
+	hasFlags := false
+	fs.VisitAll(func(*flag.Flag) { hasFlags = true })
+	synopsis := "usage: tilec " + c.name
+	if hasFlags {
+		synopsis += " [flags]"
+	}
+	if c.args != "" {
+		synopsis += " " + c.args
+	}
+	fmt.Fprintf(w, "%s\n\n%s\n", synopsis, strings.TrimSpace(c.long))
+	if hasFlags {
+		fmt.Fprintf(w, "\nflags:\n")
+		fs.SetOutput(w)
+		fs.PrintDefaults()
+	}
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintf(w, "tilec checks, runs and tests tile programs.\n\nusage: tilec COMMAND [flags] [arguments]\n\ncommands:\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.short)
+	}
+	fmt.Fprintf(w, "\n'tilec COMMAND -h' tells about one. Exit codes: 0 fine, 1 the program or its test is wrong,\n2 misuse, 3 a fault of tilec's own.\n")
+}
+
+func lookup(name string) *command {
+	for _, c := range commands() {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func commandNames() []string {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != ""
+}
