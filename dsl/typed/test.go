@@ -58,11 +58,8 @@ func ReadType(t dtype.Type) dtype.Type {
 	switch {
 	case t == dtype.Bool:
 		return t
-	case t.Kind() == dtype.Float || !t.Arithmetic() && t.Kind() != dtype.Int && t.Kind() != dtype.Uint:
-		return dtype.F64
-	case !t.Arithmetic():
-		return dtype.F64
-	default:
+	case t.IsInt() && t.Arithmetic():
 		return dtype.I64
 	}
+	return dtype.F64
 }
