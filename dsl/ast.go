@@ -157,6 +157,7 @@ type Schedule struct {
 	doc
 	Kernels  []*Ident
 	Sections []*Section
+	errs     diag.List // what could not be read between the sections
 }
 
 // BadDecl stands where no declaration could be read. Err says why. Body is the
@@ -178,8 +179,8 @@ func (*BadDecl) decl()  {}
 
 // Generics is `[T: f16 | f32, D: int, n: axis, causal: bool = false]`.
 type Generics struct {
-	syntax
-	List []*Generic `parser:"\"[\" @@ ( \",\" @@? )* \"]\""`
+	node
+	List []*Generic // at least one
 }
 
 // Generic is one compile-time parameter. Kind nil: an integer or whatever its
@@ -214,8 +215,8 @@ type Limit interface{ Expr }
 
 // ParamList is `(a T[M, K], b, c f32)`.
 type ParamList struct {
-	syntax
-	List []*Param `parser:"\"(\" ( @@ ( \",\" @@? )* )? \")\""`
+	node
+	List []*Param
 }
 
 // Param is a parameter. Type nil: the type is that of the next parameter that
@@ -271,8 +272,8 @@ type Section struct {
 	Name    *Ident // its Name is "tune" for a tune section
 	Tune    bool
 	Entries []*Entry
-	Choices []*Choice          // of a tune section
-	Errs    []*diag.Diagnostic // what could not be read in it
+	Choices []*Choice // of a tune section
+	errs    diag.List // what could not be read in it
 }
 
 // Entry is one entry of a section: words (`persistent`, `use wgmma`,
@@ -306,6 +307,7 @@ type Range struct {
 type Block struct {
 	node
 	Stmts []Stmt
+	bad   int // errors in it
 }
 
 // Parallel is `parallel name: m in M by BM, n in N by BN { … }`.
@@ -348,7 +350,7 @@ type Where struct {
 	Body *Block `parser:"@@"`
 }
 
-// If is `if c { … } else …`. Else is nil, *Block or *If.
+// If is `if c { … } else …`. Else is nil, *Block, *If or *BadStmt.
 type If struct {
 	node
 	Cond Expr
@@ -368,16 +370,16 @@ type Axis struct {
 
 // Temp is `temp part f32[S, M, N]`.
 type Temp struct {
-	syntax
-	Name *Ident `parser:"\"temp\" @@"`
-	Type *Type  `parser:"@@"`
+	node
+	Name *Ident
+	Type *Type // has dimensions
 }
 
 // Option is a word with an operand: `depth 2`, `split m`, `regs 240`.
 type Option struct {
-	syntax
-	Word  *Ident  `parser:"@@"`
-	Value Operand `parser:"@@"`
+	node
+	Word  *Ident
+	Value Operand
 }
 
 // Operand is the Expr of an Option and of the counts of Role and Turn: *Ident,
@@ -404,10 +406,10 @@ type Turn struct {
 
 // Shared is `shared t T[BM, BN] swizzle 128`.
 type Shared struct {
-	syntax
-	Name    *Ident    `parser:"\"shared\" @@"`
-	Type    *Type     `parser:"@@"`
-	Options []*Option `parser:"@@*"`
+	node
+	Name    *Ident
+	Type    *Type // has dimensions
+	Options []*Option
 }
 
 // Pin is `pin s[m, n] layout local(2,1) * spatial(8,4)`.
