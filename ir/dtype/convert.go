@@ -147,3 +147,106 @@ func (t Type) FloatOfInt(from Type, v int64, m Mode) float64 {
 	}
 	return t.Decode(t.round(neg, sig, 63-lz, 62, false, m.round(), t.Overflow()))
 }
+
+// The slice forms below are `x as t` element by element, for the classes that hold source and
+// result. dst and src have one length; of one class they may be the same slice.
+
+// ConvertF32F32 converts floats held as float32 to the float t of ClassF32.
+func (t Type) ConvertF32F32(dst, src []float32, m Mode) {
+	if m != RZ {
+		t.RoundSlice(dst, src)
+		return
+	}
+	for i, x := range src {
+		dst[i] = float32(t.FloatOfFloat(float64(x), RZ))
+	}
+}
+
+// ConvertF64F32 converts f64 to the float t of ClassF32, rounding once.
+func (t Type) ConvertF64F32(dst []float32, src []float64, m Mode) {
+	if t == F32 && m != RZ {
+		for i, x := range src {
+			dst[i] = float32(x)
+		}
+		return
+	}
+	for i, x := range src {
+		dst[i] = float32(t.FloatOfFloat(x, m))
+	}
+}
+
+// ConvertF32F64 converts floats held as float32 to f64, exactly.
+func ConvertF32F64(dst []float64, src []float32) {
+	for i, x := range src {
+		dst[i] = float64(x)
+	}
+}
+
+// ConvertIntF32 converts from, of ClassInt, to the float t of ClassF32, rounding once.
+func (t Type) ConvertIntF32(dst []float32, from Type, src []int64, m Mode) {
+	if from.Width <= 16 { // exact in float32, so rounding once follows
+		for i, v := range src {
+			dst[i] = float32(v)
+		}
+		t.ConvertF32F32(dst, dst, m)
+		return
+	}
+	if t == F32 && m != RZ && from != U64 {
+		for i, v := range src {
+			dst[i] = float32(v)
+		}
+		return
+	}
+	for i, v := range src {
+		dst[i] = float32(t.FloatOfInt(from, v, m))
+	}
+}
+
+// ConvertIntF64 converts from, of ClassInt, to f64.
+func ConvertIntF64(dst []float64, from Type, src []int64, m Mode) {
+	if m != RZ && from != U64 {
+		for i, v := range src {
+			dst[i] = float64(v)
+		}
+		return
+	}
+	for i, v := range src {
+		dst[i] = F64.FloatOfInt(from, v, m)
+	}
+}
+
+// ConvertF32Int converts floats held as float32 to t of ClassInt.
+func (t Type) ConvertF32Int(dst []int64, src []float32, m Mode) {
+	if t.Kind == IntKind && t.Width <= 32 && m != Wrap {
+		low, high := float64(t.MinInt()), float64(t.MaxInt())
+		for i, x := range src {
+			v := float64(x)
+			if v != v {
+				v = 0
+			}
+			dst[i] = int64(min(max(v, low), high))
+		}
+		return
+	}
+	for i, x := range src {
+		dst[i] = t.IntOfFloat(float64(x), m)
+	}
+}
+
+// ConvertF64Int converts f64 to t of ClassInt.
+func (t Type) ConvertF64Int(dst []int64, src []float64, m Mode) {
+	for i, x := range src {
+		dst[i] = t.IntOfFloat(x, m)
+	}
+}
+
+// ConvertIntInt converts from to t, both of ClassInt.
+func (t Type) ConvertIntInt(dst []int64, from Type, src []int64, m Mode) {
+	if Widens(from, t) || from.Kind == BoolKind && t.IsInt() {
+		copy(dst, src)
+		return
+	}
+	for i, v := range src {
+		dst[i] = t.IntOfInt(from, v, m)
+	}
+}

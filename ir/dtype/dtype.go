@@ -389,8 +389,9 @@ func (t Type) Arithmetic() bool {
 }
 
 // Widens reports whether a value of from becomes one of to without a cast: the two are equal, or
-// every value of from, NaN, inf and -0 included, is a value of to within the same family. Bipolar
-// values are integers and widen to signed ones; integers never widen to floats, bool to nothing.
+// they are of one family and `x as to` keeps every value, NaN, inf and -0 included. (So an inf never
+// widens into 8 bits, where it would saturate.) Bipolar values are integers and widen to signed ones;
+// integers never widen to floats, bool to nothing.
 func Widens(from, to Type) bool {
 	switch {
 	case from.Kind == Invalid || to.Kind == Invalid:
@@ -417,7 +418,7 @@ func floatWidens(from, to Type) bool {
 	if from.Width > 8 {
 		return to.Exp >= from.Exp && to.Man >= from.Man && to.Width > 8
 	}
-	if from.HasInf() && !to.HasInf() || from.HasNaN() && !to.HasNaN() || from.HasNegZero() && !to.HasNegZero() {
+	if from.HasInf() && to.Overflow() == Saturate || from.HasNaN() && !to.HasNaN() || from.HasNegZero() && !to.HasNegZero() {
 		return false
 	}
 	for c := uint64(0); c < 1<<from.Width; c++ {

@@ -441,7 +441,9 @@ func TestWideFloats(t *testing.T) {
 // refWide rounds to f32 or tf32 by counting multiples of the spacing at |x|.
 func refWide(t Type, x *big.Rat, neg bool, r Round) float64 {
 	a := new(big.Rat).Abs(x)
-	e := int64(-126)
+	near, _ := a.Float64()
+	_, exp := math.Frexp(near)
+	e := int64(max(exp-3, -126)) // at most the exponent of a, whichever way Float64 rounded
 	for a.Cmp(pow2(e+1)) >= 0 && e < 128 {
 		e++
 	}

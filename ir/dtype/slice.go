@@ -67,6 +67,17 @@ func (t Type) RoundSlice(dst, src []float32) {
 		roundHigh(dst, src, 13)
 	case gridded(t):
 		gridOf(t).round(dst, src)
+	case t == E8M0:
+		var buf [chunk]uint16
+		tab := t.table()
+		for len(src) > 0 {
+			k := min(chunk, len(src))
+			scaleCodes(&buf, src[:k])
+			for i, c := range buf[:k] {
+				dst[i] = tab[c&255]
+			}
+			dst, src = dst[k:], src[k:]
+		}
 	default:
 		for i, x := range src {
 			dst[i] = t.RoundF32(x)
@@ -113,20 +124,44 @@ const chunk = 256
 
 // codes sets each dst[i] to the code of src[i], at most chunk of them.
 func (g grid) codes(dst *[chunk]uint16, src []float32) {
+	low, high, lift, drop, top := g.low, g.high, g.lift, g.drop&31, g.top
+	over, nan, sign, negZero := g.over, g.nan, g.sign&31, g.negZero>>31
+	out := dst[:len(src)]
 	for i, x := range src {
 		b := math.Float32bits(x)
 		a, s := b&^signF32, b>>31
-		e := min(max(a&infF32, g.low), g.high)
-		m := e + g.lift
-		c := (e-g.low)>>(g.drop&31) + math.Float32bits(math.Float32frombits(a)+math.Float32frombits(m)) - m
-		if c > g.top {
-			c = g.over
+		e := min(max(a&infF32, low), high)
+		m := e + lift
+		c := (e-low)>>drop + math.Float32bits(math.Float32frombits(a)+math.Float32frombits(m)) - m
+		if c > top {
+			if c = over; a > infF32 {
+				c, s = nan, 0
+			}
 		}
-		if a > infF32 {
-			c, s = g.nan, 0
+		s &= (c+1<<31-1)>>31 | negZero
+		out[i] = uint16(c | s<<sign)
+	}
+}
+
+// scaleCodes is codes for e8m0: the exponent field, rounded up beyond 1.5 times its power of two, to
+// the even one at it. The field 0, 2^-127, is float32's subnormals from their half on.
+func scaleCodes(dst *[chunk]uint16, src []float32) {
+	out := dst[:len(src)]
+	for i, x := range src {
+		b := math.Float32bits(x)
+		c := min((b+1<<22-1+b>>23&1)>>23, 254)
+		switch {
+		case b&^signF32 > infF32:
+			c = 255
+		case b >= signF32:
+			c = 0
+		case b < 1<<23:
+			c = 0
+			if b > 3<<21 {
+				c = 1
+			}
 		}
-		s &= (c+1<<31-1)>>31 | g.negZero>>31
-		dst[i&(chunk-1)] = uint16(c | s<<(g.sign&31))
+		out[i] = uint16(c)
 	}
 }
 
@@ -283,7 +318,7 @@ func (t Type) DecodeInts(dst []int64, src []byte, bit int) {
 		}
 	case n < 8:
 		t.decodeSmallInts(dst, src, bit)
-	case bit&7 != 0 || t.Kind == BoolKind || t.Kind == BipolarKind:
+	case bit&7 != 0:
 		for i := range dst {
 			dst[i] = t.DecodeInt(ReadCode(src, bit+i*n, n))
 		}
@@ -292,7 +327,7 @@ func (t Type) DecodeInts(dst []int64, src []byte, bit int) {
 	}
 }
 
-// decodeIntBytes is DecodeInts of integers of 8 bits and up at a byte boundary.
+// decodeIntBytes is DecodeInts of types of 8 bits and up at a byte boundary.
 func (t Type) decodeIntBytes(dst []int64, src []byte) {
 	src = src[:len(dst)*int(t.Width>>3)]
 	switch t {
@@ -303,6 +338,14 @@ func (t Type) decodeIntBytes(dst []int64, src []byte) {
 	case U8:
 		for i, b := range src {
 			dst[i] = int64(b)
+		}
+	case Bool:
+		for i, b := range src {
+			dst[i] = int64((uint(b) + 255) >> 8)
+		}
+	case Bipolar(8):
+		for i, b := range src {
+			dst[i] = int64(b)*2 - 255
 		}
 	case I16:
 		for i := range dst {
@@ -368,12 +411,19 @@ func (t Type) decodeSmallInts(dst []int64, src []byte, bit int) {
 func (t Type) EncodeF32(dst []byte, bit int, src []float32) {
 	n := int(t.Width)
 	switch {
-	case gridded(t):
-		g := gridOf(t)
+	case gridded(t) && !(t == F16 && bit&7 == 0), t == E8M0:
+		var g grid
+		if t != E8M0 {
+			g = gridOf(t)
+		}
 		var buf [chunk]uint16
 		for i := 0; i < len(src); i += chunk {
 			s := src[i:min(i+chunk, len(src))]
-			g.codes(&buf, s)
+			if t == E8M0 {
+				scaleCodes(&buf, s)
+			} else {
+				g.codes(&buf, s)
+			}
 			packCodes(dst, bit+i*n, n, buf[:len(s)])
 		}
 	case bit&7 != 0 || t.Class() != ClassF32 || t.Width <= 8:
@@ -385,10 +435,24 @@ func (t Type) EncodeF32(dst []byte, bit int, src []float32) {
 	}
 }
 
-// encodeBytes is EncodeF32 of f32, tf32 and bf16 at a byte boundary.
+// encodeBytes is EncodeF32 of f32, tf32, f16 and bf16 at a byte boundary.
 func (t Type) encodeBytes(dst []byte, src []float32) {
 	dst = dst[:len(src)*int(t.Width>>3)]
 	switch {
+	case t == F16: // what grid does, with constants for its variables
+		for i, x := range src {
+			b := math.Float32bits(x)
+			a := b &^ signF32
+			c := (a - 112<<23 + 0xfff + a>>13&1) >> 13
+			if a < 113<<23 { // subnormal: ½ has an ulp of 2^-24
+				c = math.Float32bits(math.Float32frombits(a)+0.5) - 126<<23
+			} else if a >= 0x477ff000 { // 65520, halfway beyond the largest
+				if c = 0x7c00; a > infF32 {
+					c, b = 0x7e00, 0
+				}
+			}
+			binary.LittleEndian.PutUint16(dst[2*i:], uint16(c|b>>16&0x8000))
+		}
 	case t == BF16:
 		for i, x := range src {
 			b := math.Float32bits(x)
@@ -502,14 +566,20 @@ func (t Type) EncodeInts(dst []byte, bit int, src []int64) {
 // intCodes sets each dst[i] to the code of src[i] in a type of up to 16 bits, at most chunk of them.
 func (t Type) intCodes(dst *[chunk]uint16, src []int64) {
 	mask := uint16(t.codeMask())
+	out := dst[:len(src)]
 	switch t.Kind {
-	case BoolKind, BipolarKind:
+	case BoolKind:
 		for i, v := range src {
-			dst[i&(chunk-1)] = uint16(t.EncodeInt(v, true))
+			out[i] = uint16(uint64(v|-v) >> 63)
+		}
+	case BipolarKind:
+		high := t.MaxInt()
+		for i, v := range src {
+			out[i] = uint16((v+high+1)>>1) & mask
 		}
 	default:
 		for i, v := range src {
-			dst[i&(chunk-1)] = uint16(v) & mask
+			out[i] = uint16(v) & mask
 		}
 	}
 }
