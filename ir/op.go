@@ -1,5 +1,7 @@
 package ir
 
+import "github.com/tilec/tilec/ir/dtype"
+
 // Code names an operation. The table in this file is the only place that says what an operation is.
 type Code uint16
 
@@ -176,3 +178,371 @@ const (
 
 	numCodes
 )
+
+// Stage says where in the compiler an operation may stand.
+type Stage uint8
+
+const (
+	// ValueStage: tiles are values, axes are spans; what dsl/lower makes and ir/interp defines.
+	ValueStage Stage = 1 << iota
+	// PlacedStage: tiles have spaces and layouts, axes are extents; channels and roles exist.
+	PlacedStage
+)
+
+// Effect is a set of what running an operation may do beyond giving its results.
+type Effect uint8
+
+const (
+	// Reads and Writes: a tensor's memory.
+	Reads Effect = 1 << iota
+	Writes
+	// IO: something a person sees (print), or an order among such things.
+	IO
+	// Checks: it may stop the program with an error. It may run less often than written, or not at all where nothing
+	// needs it, but never where the program as written would not have run it.
+	Checks
+	// Asserts: it exists to stop the program; it must run exactly where written.
+	Asserts
+	// Identity: each run makes something new (an axis, a buffer). Two such operations are never the same, even where
+	// operands agree: never merged, never duplicated within one scope.
+	Identity
+	// Control: it holds or ends regions; what they do it does too, see [Op.Effects].
+	Control
+)
+
+// AttrKind is the Go type of an attribute's value.
+type AttrKind uint8
+
+const (
+	IntAttr    AttrKind = iota // int64
+	FloatAttr                  // float64
+	NumberAttr                 // int64 or float64
+	BoolAttr                   // bool
+	StrAttr                    // string
+	IntsAttr                   // []int64
+	TypeAttr                   // dtype.Type
+)
+
+// AttrSpec is one attribute that an operation may have.
+type AttrSpec struct {
+	Key      string
+	Kind     AttrKind
+	Required bool
+	Words    []string // a StrAttr's permitted values; nil: any
+}
+
+// form is how an operation's text is laid out; the printer and the parser have a function for each.
+type form uint8
+
+const (
+	// name.words operands [axes] {attrs} : types, then regions (arguments) { … }
+	plainForm form = iota
+	// const value : type
+	constForm
+	// affine c*%v*%f + c div d mod m : type
+	affineForm
+	// load.mode %t[subscripts] else %v : type
+	loadForm
+	// store.mode %t[subscripts] = values if %mask : types
+	storeForm
+	// lookup.mode %t[%e: %i] else %v : type
+	lookupForm
+	// scatter.mode %t[%e: %i] = %v if %mask : type
+	scatterForm
+	// contract %a scaled %s, %b scaled %s acc %c [axes] : type
+	contractForm
+	// assert %c "text"; print "text" operands
+	textForm
+	// parallel "name" %i in %lo .. %hi by w, … { … }
+	parallelForm
+	// for %i in %lo .. %hi by w carry (%x = %init, …) : types { … }
+	forForm
+	// while carry (%x = %init, …) : types { … } do (%y, …) { … }
+	whileForm
+	// if %c : types { … } else { … }
+	ifForm
+	// yield operands breaks
+	yieldForm
+)
+
+// Spec is what the table says of an operation. The interpreter's function stands in package ir/interp under the same
+// code; a test there holds the two complete.
+type Spec struct {
+	Name     string
+	Stages   Stage
+	Operands string // what they are, for people
+	Min, Max int    // how many; Max -1: any number
+	Axes     int    // how many; -1: one or more
+	Results  int    // how many; -1: given by its maker
+	Regions  int    // how many; -1: none or one
+	Effects  Effect
+	Attrs    []AttrSpec // by key, ascending
+	// Words are the keys of the attributes that are written as dotted words after the name: reduce.sum.
+	Words []string
+	// Rule computes the result types from everything else; it checks operands and axes on the way.
+	Rule rule
+	// Verify checks what is not about types, nil where there is nothing.
+	Verify func(o *Op) error
+
+	form   form
+	family string // "map" for the elementwise operations
+}
+
+// Elementwise reports whether the operation works element by element over the axes of its operands.
+func (s *Spec) Elementwise() bool { return s.family == "map" }
+
+// attr finds the entry of an attribute.
+func (s *Spec) attr(key string) *AttrSpec {
+	for i := range s.Attrs {
+		if s.Attrs[i].Key == key {
+			return &s.Attrs[i]
+		}
+	}
+	return nil
+}
+
+// Spec is the code's entry in the table, nil for a code that is none.
+func (c Code) Spec() *Spec {
+	if c == Invalid || c >= numCodes {
+		return nil
+	}
+	return &specs[c]
+}
+
+// String is the operation's name in the text form.
+func (c Code) String() string {
+	if s := c.Spec(); s != nil {
+		return s.Name
+	}
+	return "invalid"
+}
+
+// Codes lists every code in order.
+func Codes() []Code {
+	codes := make([]Code, 0, numCodes-1)
+	for c := Invalid + 1; c < numCodes; c++ {
+		codes = append(codes, c)
+	}
+	return codes
+}
+
+// CodeByName finds a code by its name in the text form; ok is false if there is none.
+func CodeByName(name string) (c Code, ok bool) {
+	for c := Invalid + 1; c < numCodes; c++ {
+		if specs[c].Name == name {
+			return c, true
+		}
+	}
+	return Invalid, false
+}
+
+// Effects are what the operation may do, given its attributes and types. Those of a Control operation leave out what
+// stands in its regions; [Op.AllEffects] has it.
+func (o *Op) Effects() Effect {
+	s := o.Code.Spec()
+	if s == nil {
+		return 0
+	}
+	e := s.Effects
+	switch o.Code {
+	case Load:
+		if o.Str("mode") == "unchecked" {
+			e |= Checks
+		}
+	case Store, Atomic:
+		if o.Str("mode") == "unchecked" {
+			e |= Checks
+		}
+	case Lookup, Scatter:
+		if o.Str("mode") != "unchecked" {
+			e &^= Checks
+		}
+	case Div, Mod:
+		if o.Operands[0].Type.Elem.IsFloat() || nonzero(o.Operands[1]) {
+			e &^= Checks
+		}
+	}
+	return e
+}
+
+// nonzero reports whether v is an integer constant other than 0, splat or not.
+func nonzero(v *Value) bool {
+	for v.Def != nil && v.Def.Code == Bcast {
+		v = v.Def.Operands[0]
+	}
+	k, ok := v.ConstInt()
+	return ok && k != 0
+}
+
+// AllEffects are the operation's effects and those of everything in its regions.
+func (o *Op) AllEffects() Effect {
+	e := o.Effects()
+	for _, r := range o.Regions {
+		for _, p := range r.Ops {
+			e |= p.AllEffects()
+		}
+	}
+	return e
+}
+
+// Attributes that several operations share.
+var (
+	maskedAttr = AttrSpec{Key: "masked", Kind: BoolAttr}
+	textAttr   = AttrSpec{Key: "text", Kind: StrAttr, Required: true}
+	reads      = modeAttr("in", "else", "unchecked")
+	writes     = modeAttr("in", "skip", "unchecked")
+)
+
+func modeAttr(words ...string) AttrSpec {
+	return AttrSpec{Key: "mode", Kind: StrAttr, Required: true, Words: words}
+}
+
+func kindAttr(words ...string) AttrSpec {
+	return AttrSpec{Key: "kind", Kind: StrAttr, Required: true, Words: words}
+}
+
+// ew is the entry of an elementwise operation; see elementwise for the signature.
+func ew(name, signature string, elem anElem) Spec {
+	n := len(signature) - 2
+	return Spec{Name: name, Stages: ValueStage | PlacedStage, Operands: signature[:n] + " of " + elem.words, Min: n, Max: n,
+		Results: 1, Rule: elementwise(signature, elem), family: "map"}
+}
+
+// checked is s with the effect Checks.
+func checked(s Spec) Spec {
+	s.Effects |= Checks
+	return s
+}
+
+// specs is the table. What an operation means stands beside its code, above.
+var specs = [numCodes]Spec{
+	Parallel: {Name: "parallel", Stages: ValueStage, Operands: "lo, hi for each binding", Min: 0, Max: -1, Regions: 1,
+		Effects: Control, Rule: none, Verify: verifyParallel, form: parallelForm,
+		Attrs: []AttrSpec{{Key: "by", Kind: IntsAttr, Required: true}, {Key: "name", Kind: StrAttr}}},
+	For: {Name: "for", Stages: ValueStage | PlacedStage, Operands: "lo, hi, initial values", Min: 2, Max: -1, Results: -1, Regions: 1,
+		Effects: Control, Rule: given, Verify: verifyFor, form: forForm,
+		Attrs: []AttrSpec{{Key: "by", Kind: IntAttr, Required: true}}},
+	While: {Name: "while", Stages: ValueStage | PlacedStage, Operands: "initial values", Min: 0, Max: -1, Results: -1, Regions: 2,
+		Effects: Control, Rule: given, Verify: verifyWhile, form: whileForm},
+	If: {Name: "if", Stages: ValueStage | PlacedStage, Operands: "condition", Min: 1, Max: 1, Results: -1, Regions: 2,
+		Effects: Control, Rule: given, Verify: verifyIf, form: ifForm},
+	Yield: {Name: "yield", Stages: ValueStage | PlacedStage, Operands: "values, [break]", Min: 0, Max: -1,
+		Effects: Control, Rule: none, Verify: verifyYield, form: yieldForm,
+		Attrs: []AttrSpec{{Key: "breaks", Kind: BoolAttr}}},
+	Require: {Name: "require", Stages: ValueStage, Operands: "condition", Min: 1, Max: 1, Effects: Asserts,
+		Rule: none, Verify: verifyCondition, form: textForm, Attrs: []AttrSpec{textAttr}},
+	Assert: {Name: "assert", Stages: ValueStage | PlacedStage, Operands: "condition, scalar or tile", Min: 1, Max: 1, Effects: Asserts,
+		Rule: none, Verify: verifyCondition, form: textForm, Attrs: []AttrSpec{textAttr}},
+	Print: {Name: "print", Stages: ValueStage | PlacedStage, Operands: "values", Min: 0, Max: -1, Effects: IO,
+		Rule: none, Verify: verifyPrint, form: textForm, Attrs: []AttrSpec{textAttr}},
+	Temp: {Name: "temp", Stages: ValueStage, Operands: "", Results: 1, Effects: Identity, Rule: ruleTemp},
+
+	SpanOf: {Name: "span", Stages: ValueStage, Operands: "lo, hi", Min: 2, Max: 2, Results: 1, Effects: Identity, Rule: ruleSpanOf,
+		Attrs: []AttrSpec{{Key: "width", Kind: IntAttr, Required: true}}},
+	SpanCopy: {Name: "spancopy", Stages: ValueStage, Axes: 1, Results: 1, Effects: Identity, Rule: ruleSpanCopy},
+	SpanCat:  {Name: "spancat", Stages: ValueStage, Axes: 2, Results: 1, Effects: Identity, Rule: ruleSpanCat},
+	SpanLo:   {Name: "spanlo", Stages: ValueStage, Axes: 1, Results: 1, Rule: of(ScalarType(dtype.I64))},
+	SpanHi:   {Name: "spanhi", Stages: ValueStage, Axes: 1, Results: 1, Rule: of(ScalarType(dtype.I64))},
+	Iota:     {Name: "iota", Stages: ValueStage, Axes: 1, Results: 1, Rule: ruleIota},
+	Affine: {Name: "affine", Stages: ValueStage, Operands: "variables, factors", Min: 0, Max: -1, Results: 1, Rule: ruleAffine, form: affineForm,
+		Attrs: []AttrSpec{{Key: "coef", Kind: IntsAttr, Required: true}, {Key: "const", Kind: IntAttr, Required: true},
+			{Key: "div", Kind: IntAttr, Required: true}, {Key: "factor", Kind: IntsAttr, Required: true}, {Key: "mod", Kind: IntAttr, Required: true}}},
+
+	Load: {Name: "load", Stages: ValueStage, Operands: "tensor, subscripts, [outside]", Min: 1, Max: -1, Results: 1,
+		Effects: Reads, Rule: ruleLoad, form: loadForm, Attrs: []AttrSpec{reads}, Words: []string{"mode"}},
+	Store: {Name: "store", Stages: ValueStage, Operands: "tensor, subscripts, value, [mask]", Min: 2, Max: -1,
+		Effects: Writes, Rule: ruleStore, form: storeForm, Attrs: []AttrSpec{maskedAttr, writes}, Words: []string{"mode"}},
+	Atomic: {Name: "atomic", Stages: ValueStage, Operands: "tensor, subscripts, values, [mask]", Min: 2, Max: -1, Results: -1,
+		Effects: Reads | Writes, Rule: ruleAtomic, form: storeForm, Words: []string{"kind", "mode"},
+		Attrs: []AttrSpec{kindAttr("add", "max", "min", "and", "or", "xor", "xchg", "cas"), maskedAttr, writes}},
+
+	Bcast:  {Name: "bcast", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleBcast},
+	Rebind: {Name: "rebind", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 1, Rule: ruleRebind},
+	Lookup: {Name: "lookup", Stages: ValueStage, Operands: "tile, subscript, [outside]", Min: 2, Max: 3, Axes: 1, Results: 1,
+		Effects: Checks, Rule: ruleLookup, form: lookupForm, Attrs: []AttrSpec{reads}, Words: []string{"mode"}},
+	Scatter: {Name: "scatter", Stages: ValueStage, Operands: "tile, subscript, value, [mask]", Min: 3, Max: 4, Axes: 1, Results: 1,
+		Effects: Checks, Rule: ruleScatter, form: scatterForm, Attrs: []AttrSpec{maskedAttr, writes}, Words: []string{"mode"}},
+	Cat: {Name: "cat", Stages: ValueStage, Operands: "x, y", Min: 2, Max: 2, Axes: 3, Results: 1, Rule: ruleCat},
+
+	Const: {Name: "const", Stages: ValueStage | PlacedStage, Results: 1, Rule: ruleConst, form: constForm,
+		Attrs: []AttrSpec{{Key: "value", Kind: NumberAttr, Required: true}}},
+	Neg:      ew("neg", "T:T", arithElem),
+	Not:      ew("not", "T:T", bitsElem),
+	Abs:      ew("abs", "T:T", arithElem),
+	Add:      ew("add", "TT:T", arithElem),
+	Sub:      ew("sub", "TT:T", arithElem),
+	Mul:      ew("mul", "TT:T", arithElem),
+	Div:      checked(ew("div", "TT:T", arithElem)),
+	Mod:      checked(ew("mod", "TT:T", arithElem)),
+	Fma:      ew("fma", "TTT:T", floatElem),
+	And:      ew("and", "TT:T", bitsElem),
+	Or:       ew("or", "TT:T", bitsElem),
+	Xor:      ew("xor", "TT:T", bitsElem),
+	Shl:      ew("shl", "Tn:T", intElem),
+	Shr:      ew("shr", "Tn:T", intElem),
+	Min:      ew("min", "TT:T", arithElem),
+	Max:      ew("max", "TT:T", arithElem),
+	MinNan:   ew("minnan", "TT:T", arithElem),
+	MaxNan:   ew("maxnan", "TT:T", arithElem),
+	Eq:       ew("eq", "TT:b", anyElem),
+	Ne:       ew("ne", "TT:b", anyElem),
+	Lt:       ew("lt", "TT:b", anyElem),
+	Le:       ew("le", "TT:b", anyElem),
+	Gt:       ew("gt", "TT:b", anyElem),
+	Ge:       ew("ge", "TT:b", anyElem),
+	Select:   ew("select", "bTT:T", anyElem),
+	Cast:     castSpec(),
+	Bits:     {Name: "bits", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleBits, family: "map"},
+	BitOf:    ew("bitof", "Ti:b", anyElem),
+	Sqrt:     ew("sqrt", "T:T", floatElem),
+	Rsqrt:    ew("rsqrt", "T:T", floatElem),
+	Recip:    ew("recip", "T:T", floatElem),
+	Exp:      ew("exp", "T:T", floatElem),
+	Exp2:     ew("exp2", "T:T", floatElem),
+	Log:      ew("log", "T:T", floatElem),
+	Log2:     ew("log2", "T:T", floatElem),
+	Sin:      ew("sin", "T:T", floatElem),
+	Cos:      ew("cos", "T:T", floatElem),
+	Tanh:     ew("tanh", "T:T", floatElem),
+	Erf:      ew("erf", "T:T", floatElem),
+	Sigmoid:  ew("sigmoid", "T:T", floatElem),
+	Gelu:     ew("gelu", "T:T", floatElem),
+	Silu:     ew("silu", "T:T", floatElem),
+	Softplus: ew("softplus", "T:T", floatElem),
+	Relu:     ew("relu", "T:T", arithElem),
+	Floor:    ew("floor", "T:T", floatElem),
+	Ceil:     ew("ceil", "T:T", floatElem),
+	Rint:     ew("rint", "T:T", floatElem),
+	Trunc:    ew("trunc", "T:T", floatElem),
+	Pow:      ew("pow", "TT:T", floatElem),
+	Copysign: ew("copysign", "TT:T", floatElem),
+	Ldexp:    ew("ldexp", "Tn:T", floatElem),
+	Exponent: ew("exponent", "T:?", floatElem),
+	Isnan:    ew("isnan", "T:b", floatElem),
+	Finite:   ew("finite", "T:b", floatElem),
+	Popcount: ew("popcount", "T:?", intElem),
+	Clz:      ew("clz", "T:?", intElem),
+	Ctz:      ew("ctz", "T:?", intElem),
+	Rotl:     ew("rotl", "Tn:T", intElem),
+	Rand:     ew("rand", "ii:u", anyElem),
+	Uniform:  ew("uniform", "ii:f", anyElem),
+	Normal:   ew("normal", "ii:f", anyElem),
+
+	Reduce: {Name: "reduce", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: -1, Results: 1, Rule: ruleReduce, Words: []string{"kind"},
+		Attrs: []AttrSpec{kindAttr("sum", "prod", "max", "min", "maxnan", "minnan", "mean", "any", "all", "argmax", "argmin", "last")}},
+	Scan: {Name: "scan", Stages: ValueStage, Operands: "values", Min: 1, Max: -1, Axes: 1, Results: -1, Regions: -1, Effects: Control,
+		Rule: ruleScan, Verify: verifyScan, Attrs: []AttrSpec{kindAttr("sum", "prod", "max", "func")}, Words: []string{"kind"}},
+	Topk: {Name: "topk", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 2, Rule: ruleRanked},
+	Sort: {Name: "sort", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 2, Rule: ruleRanked},
+	Contract: {Name: "contract", Stages: ValueStage, Operands: "a, b, [scales], [accumulator]", Min: 2, Max: 5, Axes: -1, Results: 1,
+		Rule: ruleContract, form: contractForm, Attrs: []AttrSpec{{Key: "acc", Kind: BoolAttr}, {Key: "scaled", Kind: IntAttr}}},
+	Pack:   {Name: "pack", Stages: ValueStage, Operands: "bits", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: rulePack},
+	Unpack: {Name: "unpack", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: ruleUnpack},
+}
+
+func castSpec() Spec {
+	return Spec{Name: "cast", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleCast, family: "map",
+		Attrs: []AttrSpec{{Key: "overflow", Kind: StrAttr, Required: true, Words: []string{"sat", "wrap"}},
+			{Key: "round", Kind: StrAttr, Required: true, Words: []string{"rne", "rz"}}},
+		Words: []string{"round", "overflow"}}
+}
