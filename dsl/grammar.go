@@ -139,7 +139,7 @@ func parseStmt(lex *lexer.PeekingLexer) (Stmt, error) {
 // stmtRules is the grammar of the statements below and of schedule.go and
 // recover.go, in the form of grammar.ebnf.
 const stmtRules = `
-File = "package" ident ";" { Import ";" } { Decl ";" } .
+File = "package" ident ";" { [ Import ] ";" } [ Decl ";" { [ Decl ] ";" } ] .
 Decl = Const | Func | Kernel | Schedule | Test .
 Generics = "[" GenericList "]" .
 GenericList = Generic [ "," [ GenericList ] ] .
@@ -148,7 +148,7 @@ Params = Param [ "," [ Params ] ] .
 Block = "{" Stmts "}" .
 Stmts = [ Stmt ] { ";" [ Stmt ] } .
 Stmt = Parallel | For | While | Where | If | Axis | Temp | Const | Role | Turn | Shared | Pin | Require | Expect | Return | "break" | "continue" | Simple .
-Simple = Exprs [ AssignOp Exprs | "<-" Expr ] .
+Simple = Expr [ { "," Expr } AssignOp Exprs | "<-" Expr ] .
 AssignOp = ":=" | "=" | "+=" | "-=" | "*=" | "/=" | "%=" | "&=" | "|=" | "^=" | "<<=" | ">>=" .
 Parallel = "parallel" ident ( ":" Bind | Over ) { "," Bind } Block .
 Bind = ident Over .

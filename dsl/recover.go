@@ -89,9 +89,6 @@ func parseFile(lex *lexer.PeekingLexer, f *File) int {
 
 // parsePackage reads the package clause and returns the number of its errors.
 func parsePackage(lex *lexer.PeekingLexer, f *File) int {
-	for separator(lex.Peek()) {
-		lex.Next()
-	}
 	first := lex.Peek()
 	if !accept(lex, "package") {
 		d := diagnose(fail("E0015", first, "a file begins with `package` and a name"))
