@@ -7,8 +7,8 @@ import (
 )
 
 // FloorDiv is ⌊a/b⌋. The error is [ErrZero], for a divisor that is the constant 0;
-// a divisor that may be 0 is the caller's to rule out. Simplifications hold
-// wherever the quotient is defined and never hide a divisor that may be 0.
+// a divisor that may be 0 is the caller's to rule out. The canonical form keeps the
+// quotient whole, so that [Facts] see such a divisor, until it cancels in a sum.
 func FloorDiv(a, b Expr) (Expr, error) {
 	if n, ok := b.IsConst(); ok && n == 0 {
 		return Unknown(), ErrZero

@@ -84,6 +84,9 @@ func (f *Facts) Require(c Cond) { f.add(c, true) }
 func (f *Facts) Within(e, lo, hi Expr) { f.Assume(And(GE(e, lo), LT(e, hi))) }
 
 func (f *Facts) add(c Cond, checked bool) {
+	if c.kind != condAnd {
+		f.conds = append(f.conds, c) // counterexamples heed even what is dropped below
+	}
 	switch c.kind {
 	case condAnd:
 		for _, s := range c.sub {
@@ -108,11 +111,10 @@ func (f *Facts) add(c Cond, checked bool) {
 	for _, e := range []Expr{c.a, c.b} {
 		if checked {
 			f.addDivisors(e)
-		} else if !f.defined(f.normal(e)) {
+		} else if !f.defined(e) {
 			return
 		}
 	}
-	f.conds = append(f.conds, c)
 	switch c.kind {
 	case condGE:
 		f.addGE(f.normal(c.a), false)
@@ -280,7 +282,7 @@ func (f *Facts) addDivides(d, e Expr) {
 		return
 	}
 	for _, t := range q.topTerms(nil) {
-		if t.kind != Div || slices.ContainsFunc(f.exacts, func(x exact) bool { return x.q == t }) {
+		if t.kind != Div {
 			continue
 		}
 		// e = d·whole + s·num where q = whole + num/den and d = s·den.
@@ -299,6 +301,9 @@ func (f *Facts) addDivides(d, e Expr) {
 
 // addExact learns that a quotient, whose divisor is not 0, leaves no remainder.
 func (f *Facts) addExact(t *Term) {
+	if slices.ContainsFunc(f.exacts, func(x exact) bool { return x.q == t }) {
+		return
+	}
 	f.exacts = append(f.exacts, exact{t, t.args[0], t.args[1]})
 	z := t.args[0].Sub(t.args[1].Mul(t.Expr()))
 	f.addGE(z, true)
@@ -378,10 +383,11 @@ func (f *Facts) Prove(c Cond) bool {
 	case condDiv:
 		return f.ProveDivides(c.a, c.b)
 	case condNDiv:
-		if m, err := Mod(c.b, c.a); err == nil {
-			return f.ProveNE0(m)
+		if !f.defined(c.a) || !f.defined(c.b) {
+			return f.dead
 		}
-		return f.defined(f.normal(c.b)) // nothing divides by 0
+		m, err := Mod(c.b, c.a)
+		return err != nil || f.ProveNE0(m) // nothing divides by the constant 0
 	case condAnd:
 		for _, s := range c.sub {
 			if !f.Prove(s) {
@@ -390,7 +396,15 @@ func (f *Facts) Prove(c Cond) bool {
 		}
 		return true
 	}
-	return f.dead || slices.ContainsFunc(c.sub, f.Prove)
+	for _, s := range c.sub { // as evaluated: the first that holds ends it
+		if f.Prove(s) {
+			return true
+		}
+		if slices.ContainsFunc(s.exprs(nil), func(e Expr) bool { return !f.defined(e) }) {
+			break
+		}
+	}
+	return f.dead
 }
 
 // ProveGE0 proves e ≥ 0.
@@ -398,8 +412,7 @@ func (f *Facts) ProveGE0(e Expr) bool {
 	if f.dead {
 		return true
 	}
-	e = f.normal(e)
-	return f.atLeast(e, 0) && f.defined(e)
+	return f.atLeast(f.normal(e), 0) && f.defined(e)
 }
 
 // ProveLT proves a < b.
@@ -413,11 +426,9 @@ func (f *Facts) ProveEq(a, b Expr) bool {
 	if f.dead {
 		return true
 	}
-	e := f.normal(a.Sub(b))
-	if e.unknown {
-		return false
-	}
-	return len(e.m) == 0 || f.atLeast(e, 0) && f.atLeast(e.Neg(), 0) && f.defined(e)
+	e := a.Sub(b)
+	n := f.normal(e)
+	return f.atLeast(n, 0) && f.atLeast(n.Neg(), 0) && f.defined(e)
 }
 
 // ProveNE0 proves e ≠ 0.
@@ -425,11 +436,10 @@ func (f *Facts) ProveNE0(e Expr) bool {
 	if f.dead {
 		return true
 	}
-	e = f.normal(e)
-	return f.isNonzero(e) && f.defined(e)
+	return f.isNonzero(f.normal(e)) && f.defined(e)
 }
 
-// isNonzero proves e ≠ 0 for a normalised e whose divisors are not 0.
+// isNonzero proves e ≠ 0 for a normalised e, wherever e is defined.
 func (f *Facts) isNonzero(e Expr) bool {
 	if e.unknown {
 		return false
@@ -444,7 +454,8 @@ func (f *Facts) isNonzero(e Expr) bool {
 	return f.atLeast(e, 1) || f.atLeast(n, 1)
 }
 
-// defined proves that no divisor inside e is 0.
+// defined proves that no divisor inside e is 0. It wants e as given: normalising may
+// make a quotient vanish.
 func (f *Facts) defined(e Expr) bool {
 	if e.unknown {
 		return false
@@ -473,8 +484,11 @@ func (f *Facts) ProveDivides(d, e Expr) bool {
 	if f.dead {
 		return true
 	}
+	if !f.defined(d) || !f.defined(e) {
+		return false
+	}
 	d, e = f.normal(d), f.normal(e)
-	if d.unknown || e.unknown || !f.isNonzero(d) || !f.defined(d) || !f.defined(e) {
+	if !f.isNonzero(d) {
 		return false
 	}
 	_, ok := f.quotient(e, d)
@@ -534,10 +548,10 @@ func (f *Facts) monoQuotient(m mono, d Expr, depth int) (Expr, bool) {
 // the greatest int64, and ok is false.
 func (f *Facts) Range(e Expr) (lo, hi int64, ok bool) {
 	lo, hi = math.MinInt64, math.MaxInt64
-	e = f.normal(e)
 	if f.dead || !f.defined(e) {
 		return lo, hi, false
 	}
+	e = f.normal(e)
 	if l, found := f.lower(e); found {
 		lo = l
 	}

@@ -25,15 +25,16 @@ const (
 // innermost first, since bounds of inner terms speak of outer ones; a step that
 // goes the other way costs fuel.
 type prover struct {
-	f      *Facts
-	steps  int
-	memo   map[memoKey]memoValue
-	ctx    int // the number of the current case
-	cases  int
-	extra  []ineq // what the current case assumes
-	stack  []Expr
-	cut    int // the least stack index at which a search was cut as circular
-	onFail func(Expr)
+	f     *Facts
+	steps int
+	memo  map[memoKey]memoValue
+	ctx   int // the number of the current case
+	cases int
+	extra []ineq // what the current case assumes
+	stack []Expr
+	cut   int  // the least stack index at which a search was cut as circular
+	signs int  // how many coefficients' signs are being looked for, one inside another
+	stuck Expr // the simplest expression for which the search found no bound
 }
 
 type memoKey struct {
@@ -123,7 +124,7 @@ func (p *prover) primitive(e Expr, target int64, fuel int) int64 {
 	}
 	key := memoKey{e.hash(), p.ctx}
 	if v, ok := p.memo[key]; ok && v.e.Equal(e) {
-		if v.bound != none && v.bound >= target || v.fuel >= fuel && v.target >= target {
+		if v.bound != none && v.bound >= target || v.fuel >= fuel && v.target <= target {
 			return v.bound
 		}
 	}
@@ -162,10 +163,19 @@ func (p *prover) primitive(e Expr, target int64, fuel int) int64 {
 		p.memo[key] = memoValue{e, target, best, fuel}
 	}
 	p.cut = min(outer, p.cut)
-	if best == none && p.onFail != nil {
-		p.onFail(e)
+	if best == none && p.signs == 0 {
+		p.noteStuck(e)
 	}
 	return best
+}
+
+// noteStuck remembers the expression without a bound that has the fewest terms,
+// the outermost of them.
+func (p *prover) noteStuck(e Expr) {
+	if len(p.stuck.m) == 0 || len(e.m) < len(p.stuck.m) ||
+		len(e.m) == len(p.stuck.m) && e.topTerms(nil)[0].compare(p.stuck.topTerms(nil)[0]) < 0 {
+		p.stuck = e
+	}
 }
 
 // sign proves the sign of a coefficient.
@@ -173,6 +183,8 @@ func (p *prover) sign(a Expr, fuel int) (pos, neg bool) {
 	if n, ok := a.IsConst(); ok {
 		return n >= 0, n <= 0
 	}
+	p.signs++
+	defer func() { p.signs-- }()
 	if v := p.bound(a, 0, fuel); v != none && v >= 0 {
 		return true, false
 	}
@@ -326,7 +338,7 @@ func (p *prover) extreme(t *Term, a, r Expr, pos, neg bool, target int64, fuel i
 		v := p.bound(p.f.reduce(r.Add(a.Mul(x))), target, fuel)
 		p.extra = p.extra[:mark]
 		p.ctx = outer
-		if all = min(all, v); all == none || target != anything && all < target {
+		if all = min(all, v); all == none {
 			break
 		}
 	}
