@@ -199,10 +199,10 @@ func affineAttrs(coef, factor []int64, k, div, mod int64) []Attr {
 // AffineTerms are the parts of an Affine operation.
 func (o *Op) AffineTerms() (terms []Term, k, div, mod int64) {
 	coef, factor := o.Ints("coef"), o.Ints("factor")
-	terms = make([]Term, len(coef))
+	terms = make([]Term, min(len(coef), len(factor), len(o.Operands)))
 	for i := range terms {
 		terms[i] = Term{Var: o.Operands[i], Coef: coef[i]}
-		if f := factor[i]; f >= 0 {
+		if f := factor[i]; f >= 0 && f < int64(len(o.Operands)) {
 			terms[i].Factor = o.Operands[f]
 		}
 	}

@@ -87,6 +87,14 @@ func (r *Region) Yield() *Op {
 	return nil
 }
 
+// Yielded are the values that a Yield passes out and, if it has attr breaks, the bool that ends the loop, else nil.
+func (o *Op) Yielded() (values []*Value, stop *Value) {
+	if n := len(o.Operands); n > 0 && o.Flag("breaks") {
+		return o.Operands[:n-1], o.Operands[n-1]
+	}
+	return o.Operands, nil
+}
+
 // Walk calls visit for every operation of the region and of the regions inside it, an operation before what is in it.
 // The region being walked may not be changed by visit.
 func (r *Region) Walk(visit func(*Op)) {

@@ -3,6 +3,7 @@ package ir
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -140,7 +141,7 @@ func isWord(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return s != "" && !strings.Contains(s, "..")
 }
 
 func wordByte(c byte) bool {
@@ -275,9 +276,9 @@ func (p *printer) axes(o *Op) {
 
 // attrs writes the attributes that the form does not show otherwise.
 func (p *printer) attrs(o *Op, shown ...string) {
-	first := true
+	first, words := true, wordy(o)
 	for _, a := range o.Attrs {
-		if contains(shown, a.Key) || contains(o.Code.Spec().Words, a.Key) {
+		if slices.Contains(shown, a.Key) || words && slices.Contains(o.Code.Spec().Words, a.Key) {
 			continue
 		}
 		if first {
@@ -291,15 +292,6 @@ func (p *printer) attrs(o *Op, shown ...string) {
 	if !first {
 		p.write("}")
 	}
-}
-
-func contains(words []string, s string) bool {
-	for _, w := range words {
-		if w == s {
-			return true
-		}
-	}
-	return false
 }
 
 // attrText is an attribute's value; each kind is told from the others by how it looks.
@@ -347,6 +339,16 @@ func floatText(x float64) string {
 	return s
 }
 
+// wordy reports whether the attributes that are written as words can be.
+func wordy(o *Op) bool {
+	for _, key := range o.Code.Spec().Words {
+		if s := o.Str(key); !isWord(s) || strings.Contains(s, ".") {
+			return false
+		}
+	}
+	return true
+}
+
 func (p *printer) op(o *Op) {
 	s := o.Code.Spec()
 	if s == nil {
@@ -356,12 +358,13 @@ func (p *printer) op(o *Op) {
 	// A loop's results are named before what is inside it, in the order they are written.
 	p.results(o)
 	p.write(s.Name)
-	for _, key := range s.Words {
-		p.write(".", o.Str(key))
+	if wordy(o) {
+		for _, key := range s.Words {
+			p.write(".", o.Str(key))
+		}
 	}
-	if p.short && checkCounts(o) != nil {
-		// Out of order: what there is, in the plain form.
-		p.plain(o)
+	if checkCounts(o) != nil {
+		p.plain(o) // out of order: what there is
 		return
 	}
 	switch s.form {
@@ -434,17 +437,12 @@ func (p *printer) op(o *Op) {
 			p.body(o.Regions[1])
 		}
 	case yieldForm:
-		n := len(o.Operands)
-		if o.Flag("breaks") {
-			n--
-		}
-		if n > 0 {
+		values, stop := o.Yielded()
+		if len(values) > 0 {
 			p.write(" ")
-			p.list(o.Operands[:n])
+			p.list(values)
 		}
-		if o.Flag("breaks") {
-			p.write(" breaks ", p.name(o.Operands[n]))
-		}
+		p.part(" breaks ", stop)
 		p.attrs(o, "breaks")
 	default:
 		p.plain(o)
@@ -461,6 +459,9 @@ func (p *printer) plain(o *Op) {
 	p.attrs(o)
 	p.types(o)
 	for _, r := range o.Regions {
+		if r == nil {
+			continue
+		}
 		p.write(" (")
 		for i, a := range r.Args {
 			if i > 0 {

@@ -259,7 +259,7 @@ func (d *Dim) write(b *strings.Builder, size func(int) string) {
 	case DimAdd, DimSub, DimMul, DimDiv:
 		b.WriteByte('(')
 		d.X.write(b, size)
-		b.WriteString(dimSigns[d.Op])
+		b.WriteString(" " + dimSigns[d.Op] + " ")
 		d.Y.write(b, size)
 		b.WriteByte(')')
 	default:

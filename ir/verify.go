@@ -467,13 +467,9 @@ func verifyPrint(o *Op) error {
 
 // yields checks that a region's yield gives values of the types of vs.
 func yields(r *Region, vs []*Value, mayBreak bool) error {
-	y := r.Yield()
-	given := y.Operands
-	if y.Flag("breaks") {
-		if !mayBreak {
-			return ruleErr("V9", "only a loop's yield breaks")
-		}
-		given = given[:len(given)-1]
+	given, stop := r.Yield().Yielded()
+	if stop != nil && !mayBreak {
+		return ruleErr("V9", "only a loop's yield breaks")
 	}
 	return sameTypes("yielded value", given, vs)
 }
