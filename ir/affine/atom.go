@@ -115,7 +115,7 @@ func MaxOf(args ...Expr) Expr { return extreme(Max, args) }
 func Clamp(x, lo, hi Expr) Expr { return MinOf(MaxOf(x, lo), hi) }
 
 // extreme flattens, drops an argument that differs from another by a constant on
-// the losing side, and sorts.
+// the losing side, sorts, and takes out a common factor.
 func extreme(kind Kind, args []Expr) Expr {
 	var list []Expr
 	add := func(x Expr) bool {
@@ -137,9 +137,9 @@ func extreme(kind Kind, args []Expr) Expr {
 			return Unknown()
 		}
 		inner, k := x.split()
-		if t := inner.term(); t != nil && t.kind == kind {
+		if t, n := inner.multiple(); t != nil && (n > 0 && t.kind == kind || n < 0 && t.kind == opposite(kind)) {
 			for _, y := range t.args {
-				z := y.AddConst(k)
+				z := y.MulConst(n).AddConst(k)
 				if z.unknown || !add(z) {
 					return Unknown()
 				}
@@ -158,9 +158,16 @@ func extreme(kind Kind, args []Expr) Expr {
 	}
 	slices.SortFunc(list, Expr.compare)
 	var s *Space
+	var g int64
 	for _, x := range list {
-		if s = x.space(); s != nil {
-			break
+		g = gcd(g, x.content())
+		if s == nil {
+			s = x.space()
+		}
+	}
+	if g > 1 { // min(4x, 8) is 4·min(x, 2)
+		for i := range list {
+			list[i] = list[i].divConst(g)
 		}
 	}
 	if s == nil {
@@ -170,7 +177,22 @@ func extreme(kind Kind, args []Expr) Expr {
 	if !ok {
 		return Unknown()
 	}
-	return t.Expr()
+	return t.Expr().MulConst(max(g, 1))
+}
+
+// multiple gives t and n of an expression n·t.
+func (e Expr) multiple() (*Term, int64) {
+	if len(e.m) == 1 && len(e.m[0].f) == 1 {
+		return e.m[0].f[0], e.m[0].coef
+	}
+	return nil, 0
+}
+
+func opposite(k Kind) Kind {
+	if k == Min {
+		return Max
+	}
+	return Min
 }
 
 // compare is a total order of canonical forms.

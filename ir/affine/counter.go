@@ -292,7 +292,13 @@ func (f *Facts) WhyOutside(index, size Expr) string {
 	if err1 != nil || err2 != nil {
 		return describe(room, values)
 	}
-	if _, c := size.IsConst(); c {
+	_, fixed := index.IsConst()
+	switch _, c := size.IsConst(); {
+	case fixed && c:
+		return fmt.Sprintf("%d is past the end at %d", i, n)
+	case fixed:
+		return fmt.Sprintf("%s can be %d", size, n)
+	case c:
 		return fmt.Sprintf("%s can be %d, past the end at %d%s", index, i, n, where(index, values))
 	}
 	return fmt.Sprintf("%s can be %d where %s is %d%s", index, i, size, n, where(index, values))

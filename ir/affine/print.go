@@ -10,6 +10,7 @@ import (
 type piece struct {
 	coef int64
 	text string // the factors, "" for a constant
+	bare bool   // a lone quotient or remainder: in parentheses after a sign or number
 }
 
 // String prints e as a person writes it: products first, then single terms, the
@@ -25,21 +26,16 @@ func (e Expr) String() string {
 	var pieces []piece
 	for _, r := range e.findMods() {
 		for _, m := range r.times.m {
-			text := r.text
-			if len(m.f) > 0 {
-				text = factorText(m.f) + "*" + "(" + text + ")"
-			} else if m.coef != 1 {
-				text = "(" + text + ")"
+			if len(m.f) == 0 {
+				pieces = append(pieces, piece{m.coef, r.text, true})
+			} else {
+				pieces = append(pieces, piece{m.coef, factorText(m.f) + "*(" + r.text + ")", false})
 			}
-			pieces = append(pieces, piece{m.coef, text})
 		}
 		e = r.rest
 	}
 	for _, m := range e.m {
-		pieces = append(pieces, piece{m.coef, factorText(m.f)})
-	}
-	if len(pieces) == 0 {
-		return "0"
+		pieces = append(pieces, piece{m.coef, factorText(m.f), len(m.f) == 1 && m.f[0].kind == Div})
 	}
 	// A leading minus reads badly: start with the first positive summand.
 	if i := slices.IndexFunc(pieces, func(p piece) bool { return p.coef > 0 }); i > 0 {
@@ -58,15 +54,14 @@ func (e Expr) String() string {
 			b.WriteString(" + ")
 		}
 		abs := strings.TrimPrefix(strconv.FormatInt(p.coef, 10), "-")
+		if p.bare && (abs != "1" || i == 0 && neg) {
+			p.text = "(" + p.text + ")"
+		}
 		switch {
 		case p.text == "":
 			b.WriteString(abs)
 		case abs == "1":
-			if neg && strings.Contains(p.text, " % ") && !strings.HasPrefix(p.text, "(") {
-				b.WriteString("(" + p.text + ")")
-			} else {
-				b.WriteString(p.text)
-			}
+			b.WriteString(p.text)
 		default:
 			b.WriteString(abs + "*" + p.text)
 		}

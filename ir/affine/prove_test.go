@@ -280,6 +280,47 @@ func TestProve(t *testing.T) {
 			s.f.Require(Divides(G, K))
 			return EQ(div(K, G).Mul(G), K)
 		}, true},
+		{"divisibility of a clipped end", func(s *scene) Cond {
+			t := s.opaque("t")
+			return Divides(c(4), MinOf(t.MulConst(64).AddConst(64), s.dim("Q").MulConst(8)))
+		}, true},
+		{"split of a dimension", func(s *scene) Cond {
+			K, S := s.dim("K"), s.dim("S")
+			p := s.in("p", c(0), S)
+			C := ceil(K, S)
+			k := s.in("k", p.Mul(C), MinOf(p.AddConst(1).Mul(C), K))
+			return And(inside(k, K), inside(k.Sub(p.Mul(C)), C))
+		}, true},
+		{"select of two bounds", func(s *scene) Cond {
+			N := s.dim("N")
+			lo, hi := s.opaque("lo"), s.opaque("hi")
+			a, b := MaxOf(c(0), s.opaque("a")), MinOf(N, s.opaque("b"))
+			s.f.Assume(And(GE(lo, MinOf(c(0), a)), LE(lo, MaxOf(c(0), a))))
+			s.f.Assume(And(GE(hi, MinOf(N, b)), LE(hi, MaxOf(N, b))))
+			return inside(s.in("n", lo, hi), N)
+		}, true},
+		{"span in a span", func(s *scene) Cond {
+			K, G := s.dim("K"), s.opaque("G")
+			s.f.Require(And(GE(G, c(1)), Divides(G, K), Divides(c(4), G)))
+			g := s.in("g", c(0), div(K, G))
+			lo := s.in("q.lo", c(0), div(G, c(4)))
+			q := s.in("q", lo, MinOf(lo.AddConst(8), div(G, c(4))))
+			return inside(g.Mul(G).Add(q.MulConst(4)).AddConst(3), K)
+		}, true},
+		{"backwards", func(s *scene) Cond {
+			N := s.dim("N")
+			return inside(N.AddConst(-1).Sub(s.in("i", c(0), N)), N)
+		}, true},
+		{"history", func(s *scene) Cond {
+			T := s.dim("T")
+			t, j := s.in("t", c(0), T), s.in("j", c(0), c(4))
+			return inside(t.Sub(j), T)
+		}, false},
+		{"ring", func(s *scene) Cond {
+			L := s.dim("L")
+			i := s.in("i", c(0), L)
+			return inside(mod(i.Add(s.opaque("t")), L), L)
+		}, true},
 		{"non-empty dimension", func(s *scene) Cond {
 			K := s.dim("K")
 			s.f.Assume(NE0(K))
@@ -322,20 +363,43 @@ func groups(s *scene, G Expr) Cond {
 	return inside(g.Mul(G).Add(q.MulConst(4)).Add(j), K)
 }
 
+func convolution(s *scene) Cond {
+	H, Y := s.dim("H"), s.dim("Y")
+	y, r := s.in("y", c(0), Y), s.in("r", c(0), c(3))
+	return LT(y.MulConst(2).Add(r).AddConst(-1), H)
+}
+
 func BenchmarkProve(b *testing.B) {
 	for _, bb := range []struct {
 		name string
 		goal func(s *scene) Cond
-	}{{"window", window}, {"groups", func(s *scene) Cond { return groups(s, s.opaque("G")) }}} {
+		want bool
+	}{
+		{"window", window, true},
+		{"groups", func(s *scene) Cond { return groups(s, s.opaque("G")) }, true},
+		{"unprovable", convolution, false},
+	} {
 		b.Run(bb.name, func(b *testing.B) {
 			s := newScene()
 			goal := bb.goal(s)
 			b.ReportAllocs()
 			for b.Loop() {
-				if !s.f.Prove(goal) {
-					b.Fatal("not proven")
+				if s.f.Prove(goal) != bb.want {
+					b.Fatal("wrong answer")
 				}
 			}
 		})
+	}
+}
+
+func BenchmarkScope(b *testing.B) {
+	s := newScene()
+	window(s)
+	M := s.dim("M")
+	i := s.Sym("i").Expr()
+	b.ReportAllocs()
+	for b.Loop() {
+		f := s.f.Fork()
+		f.Within(i, c(0), M)
 	}
 }

@@ -234,7 +234,7 @@ func TestSound(t *testing.T) {
 			}
 			return
 		}
-		for range 6 {
+		for range 12 {
 			c := drawCond(t, w.syms)
 			claims++
 			if !w.f.Prove(c) {
