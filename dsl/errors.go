@@ -29,6 +29,9 @@ func failSpan(code diag.Code, span diag.Span, format string, args ...any) *synta
 
 // fail returns an error at a token.
 func fail(code diag.Code, at *lexer.Token, format string, args ...any) *syntaxError {
+	if at.Type == tokBad {
+		code = "E0001" // the same finding as the scanner's, which is kept
+	}
 	return failSpan(code, tokenSpan(at), format, args...)
 }
 
@@ -113,31 +116,51 @@ func expected(t *lexer.Token, what string) *syntaxError {
 	return fail("E0010", t, "expected %s, found %s", what, found(t))
 }
 
-// expectedExpr returns the error that t begins no expression.
-func expectedExpr(t *lexer.Token) *syntaxError {
+// expectedExpr returns the error that the next token begins no expression.
+func expectedExpr(lex *lexer.PeekingLexer) *syntaxError {
+	t := lex.Peek()
 	switch {
 	case t.Type == tokOp && strings.Contains(")]}", t.Value):
 		return fail("E0011", t, "expected an expression before %s", found(t))
 	case t.Type == tokKeyword && t.Value == "else":
 		return fail("E0022", t, "`else` stands on the line of the `}` that it follows")
-	case t.Type == tokKeyword:
-		return fail("E0011", t, "expected an expression, found the keyword `%s`", t.Value)
+	case t.Type == tokKeyword && startsLine(lex) && continues(previous(lex)):
+		// The line before ends with an operator: that is the place.
+		return failSpan("E0011", behind(lex), "expected an expression, found the end of the line")
 	}
 	return fail("E0011", t, "expected an expression, found %s", found(t))
 }
 
-// unclosed returns the error that t stands where the bracket text must close
-// open.
-func unclosed(t *lexer.Token, text string, open *lexer.Token) *syntaxError {
+// continues reports whether a line that ends with t goes on.
+func continues(t *lexer.Token) bool {
+	return t != nil && !separator(t) && !(t.Type == tokOp && strings.Contains("{}", t.Value))
+}
+
+// behind returns the place right behind the last token taken.
+func behind(lex *lexer.PeekingLexer) diag.Span {
+	s := tokenSpan(lex.Peek())
+	if last := previous(lex); last != nil {
+		s = tokenSpan(last)
+	}
+	s.Start = s.End
+	return s
+}
+
+// unclosed returns the error that the next token stands where the bracket text
+// must close open.
+func unclosed(lex *lexer.PeekingLexer, text string, open *lexer.Token) *syntaxError {
+	t := lex.Peek()
 	if special := operatorMistake(t); special != nil {
 		return special
 	}
 	e := fail("E0014", t, "expected `%s`, found %s", text, found(t))
+	if t.EOF() {
+		e.d.Span = behind(lex)
+	}
 	e.d.Note(tokenSpan(open), "it closes this `%s`", open.Value)
 	if t.Type == tokNewline && text != "}" {
 		e.d.Message = "expected `,` or `" + text + "`, found the end of the line"
-		at := tokenSpan(t)
-		e.d.Suggest(at, ",", "end the line with a comma")
+		e.d.Suggest(tokenSpan(t), ",", "end the line with a comma")
 	}
 	return e
 }

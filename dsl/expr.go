@@ -83,9 +83,16 @@ func accept(lex *lexer.PeekingLexer, text string) bool {
 
 // since returns the span from token start to the last token taken.
 func since(lex *lexer.PeekingLexer, start *lexer.Token) diag.Span {
+	return tokenSpan(start).To(tokenSpan(previous(lex)))
+}
+
+// previous returns the last token taken, nil at the start.
+func previous(lex *lexer.PeekingLexer) *lexer.Token {
 	raw := lex.RawCursor()
-	last := &lex.Range(raw-1, raw)[0]
-	return tokenSpan(start).To(tokenSpan(last))
+	if raw == 0 {
+		return nil
+	}
+	return &lex.Range(raw-1, raw)[0]
 }
 
 // closing takes the bracket text that closes open.
@@ -93,7 +100,7 @@ func closing(lex *lexer.PeekingLexer, text string, open *lexer.Token) error {
 	if accept(lex, text) {
 		return nil
 	}
-	return unclosed(lex.Peek(), text, open)
+	return unclosed(lex, text, open)
 }
 
 func parseExpr(lex *lexer.PeekingLexer) (Expr, error) {
@@ -351,7 +358,7 @@ func parseOperand(lex *lexer.PeekingLexer) (Operand, error) {
 		}
 		return &List{node{since(lex, t)}, list}, nil
 	}
-	return nil, expectedExpr(t)
+	return nil, expectedExpr(lex)
 }
 
 // parseList reads one or more expressions up to the bracket that closes open.

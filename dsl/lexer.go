@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"fmt"
 	"go/constant"
 	"go/token"
 	"io"
@@ -41,6 +42,7 @@ const (
 	tokKeyword // one of keywords
 	tokOp
 	tokNewline // a ";" that stands for a line end
+	tokBad     // what the scanner has reported; the parser says no more of it
 )
 
 // keywords holds the reserved words; true means that a line end behind the
@@ -83,6 +85,7 @@ type scanner struct {
 	off   int  // of the next byte
 	line  int  // of the next byte
 	bol   int  // offset of the first byte of the line
+	end   int  // of the last token
 	ends  bool // a line end here is a ";"
 	fresh bool // no token on this line yet
 	depth int  // of open brackets
@@ -119,6 +122,7 @@ func (s *scanner) fail(code diag.Code, from, to int, format string, args ...any)
 // emit makes src[from:s.off] a token.
 func (s *scanner) emit(t lexer.TokenType, from int) (lexer.Token, error) {
 	s.fresh = false
+	s.end = s.off
 	return lexer.Token{Type: t, Value: s.src[from:s.off], Pos: s.position(from)}, nil
 }
 
@@ -171,12 +175,11 @@ func (s *scanner) Next() (lexer.Token, error) {
 			if unicode.IsLetter(r) {
 				return s.word()
 			}
-			s.stray()
+			return s.stray()
 		default:
 			n := operator(s.src[s.off:])
 			if n == 0 {
-				s.stray()
-				break
+				return s.stray()
 			}
 			if s.bracket(c) {
 				s.off += n
@@ -374,21 +377,26 @@ func (s *scanner) unterminated(start, end int) {
 
 // checkText reports bytes of src[from:to] that no text has.
 func (s *scanner) checkText(from, to int) {
-	for i := from; i < to; {
-		r, n := utf8.DecodeRuneInString(s.src[i:to])
+	if i, j, why := badText(s.src[from:to]); why != "" {
+		s.fail("E0001", from+i, from+j, "%s", why)
+	}
+}
+
+// badText returns the first place of text that no text has and what it is.
+func badText(text string) (from, to int, why string) {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
-			s.fail("E0001", i, i+1, "byte 0x%02x is not UTF-8", s.src[i])
-			return
+			return i, i + 1, fmt.Sprintf("byte 0x%02x is not UTF-8", text[i])
 		case r == 0:
-			s.fail("E0001", i, i+1, "a NUL character is not allowed")
-			return
+			return i, i + 1, "a NUL character is not allowed"
 		case r == '\ufeff':
-			s.fail("E0001", i, i+n, "a byte order mark is allowed only at the start of a file")
-			return
+			return i, i + n, "a byte order mark is allowed only at the start of a file"
 		}
 		i += n
 	}
+	return 0, 0, ""
 }
 
 func (s *scanner) comment() {
@@ -426,7 +434,7 @@ func (s *scanner) blockComment() {
 }
 
 // stray reports a run of bytes that begin no token.
-func (s *scanner) stray() {
+func (s *scanner) stray() (lexer.Token, error) {
 	start := s.off
 	for s.off < len(s.src) {
 		c := s.src[s.off]
@@ -438,26 +446,28 @@ func (s *scanner) stray() {
 		}
 		s.off += n
 	}
-	before := len(s.errs)
-	s.checkText(start, s.off)
-	if len(s.errs) > before {
-		return
+	if from, to, why := badText(s.src[start:s.off]); why != "" {
+		s.fail("E0001", start+from, start+to, "%s", why).Span.Start = s.pos(start)
+		return s.emit(tokBad, start)
 	}
-	r, _ := utf8.DecodeRuneInString(s.src[start:])
 	d := s.fail("E0001", start, s.off, "%s is no part of the language", quote(s.src[start:s.off]))
-	span := d.Span
-	switch r {
+	switch r, _ := utf8.DecodeRuneInString(s.src[start:]); r {
 	case '#':
-		d.Suggest(span, "//", "begin comments with //")
+		d.Suggest(d.Span, "//", "begin comments with //")
 	case '\'', '`':
-		d.Suggest(span, `"`, "write strings in double quotes")
+		d.Suggest(d.Span, `"`, "write strings in double quotes")
 	case '·', '×':
-		d.Suggest(span, "*", "write products with *")
-	case '≤', '≥', '≠':
-		d.Suggest(span, map[rune]string{'≤': "<=", '≥': ">=", '≠': "!="}[r], "write the comparison in ASCII")
+		d.Suggest(d.Span, "*", "write products with *")
+	case '≤':
+		d.Suggest(d.Span, "<=", "write the comparison in ASCII")
+	case '≥':
+		d.Suggest(d.Span, ">=", "write the comparison in ASCII")
+	case '≠':
+		d.Suggest(d.Span, "!=", "write the comparison in ASCII")
 	case '−', '–':
-		d.Suggest(span, "-", "write the ASCII minus sign")
+		d.Suggest(d.Span, "-", "write the ASCII minus sign")
 	}
+	return s.emit(tokBad, start)
 }
 
 // operator returns the length of the operator that text begins with, or 0.

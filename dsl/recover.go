@@ -50,7 +50,7 @@ func gather(f *File, s *scanner) diag.List {
 		return true
 	})
 	return slices.DeleteFunc(all, func(d *diag.Diagnostic) bool {
-		return s.cut && d.Span.Start.Offset >= s.off
+		return s.cut && d.Span.Start.Offset >= s.end
 	})
 }
 
@@ -92,6 +92,10 @@ func parsePackage(lex *lexer.PeekingLexer, f *File) int {
 	first := lex.Peek()
 	if !accept(lex, "package") {
 		d := diagnose(fail("E0015", first, "a file begins with `package` and a name"))
+		if first.EOF() {
+			at := diag.Pos{Line: 1, Col: 1}
+			d.Span = diag.Span{File: f.Name, Start: at, End: at}
+		}
 		f.Decls = append(f.Decls, &BadDecl{node: node{d.Span}, Err: d})
 		return 1
 	}
@@ -172,7 +176,7 @@ func recoverDecl(lex *lexer.PeekingLexer, start lexer.Checkpoint, err *diag.Diag
 	for n := 0; ; n++ {
 		t := lex.Peek()
 		past := t.Pos.Offset >= err.Span.Start.Offset
-		if t.EOF() || n > 0 && (startsDecl(t) || declKeyword(t) && depth == 0 && past && separator(last)) {
+		if t.EOF() || n > 0 && (startsDecl(t) || (declKeyword(t) || t.Pos.Column == 1 && t.Type != tokOp) && depth == 0 && past && separator(last)) {
 			break
 		}
 		if is(lex, "{") && block && past && depth == 0 && bad.Body == nil {
@@ -226,9 +230,9 @@ func (b *Block) parse(lex *lexer.PeekingLexer) {
 			b.span = since(lex, open)
 			return
 		case t.EOF() || startsDecl(t) && t.Value != "const":
-			d := diagnose(unclosed(t, "}", open))
-			b.add(&BadStmt{node: node{d.Span}, Err: d})
-			b.span = tokenSpan(open).To(d.Span)
+			d := diagnose(unclosed(lex, "}", open))
+			b.add(&BadStmt{node: node{behind(lex)}, Err: d})
+			b.span = since(lex, open)
 			return
 		case b.bad >= MaxErrors:
 			skipTo(lex, 0, func(*lexer.Token) bool { return false })
@@ -276,19 +280,15 @@ func recoverStmt(lex *lexer.PeekingLexer, start lexer.Checkpoint, err *diag.Diag
 			break
 		}
 		if depth == 0 {
-			if is(lex, "}") || past && n > 0 && t.Pos.Line > last.Pos.Line && stmtKeyword(t) {
+			if is(lex, "}") || past && n > 0 && t.Pos.Line > last.Pos.Line &&
+				(stmtKeyword(t) || last.Value == "++") {
 				break
 			}
 			if past && separator(t) {
-				if err.Code == "E0013" && block {
-					block = false
-					if braceFollows(lex) {
-						lex.Next()
-						block = true
-						continue
-					}
+				next := second(lex)
+				if next != ")" && next != "]" && !(next == "{" && block && err.Code == "E0013") {
+					break
 				}
-				break
 			}
 			if past && is(lex, "{") && (block || opensLine(lex)) {
 				b := &Block{}
@@ -298,8 +298,7 @@ func recoverStmt(lex *lexer.PeekingLexer, start lexer.Checkpoint, err *diag.Diag
 				} else {
 					bad.Body.add(b)
 				}
-				raw := lex.RawCursor()
-				last = &lex.Range(raw-1, raw)[0]
+				last = previous(lex)
 				continue
 			}
 		}
@@ -318,19 +317,20 @@ func recoverStmt(lex *lexer.PeekingLexer, start lexer.Checkpoint, err *diag.Diag
 
 // startsLine reports whether the next token is the first of its line.
 func startsLine(lex *lexer.PeekingLexer) bool {
-	raw := lex.RawCursor()
-	if raw == 0 {
-		return true
-	}
-	return lex.Range(raw-1, raw)[0].Pos.Line < lex.Peek().Pos.Line
+	last := previous(lex)
+	return last == nil || last.Pos.Line < lex.Peek().Pos.Line
 }
 
-// braceFollows reports whether the token behind the next one is "{".
-func braceFollows(lex *lexer.PeekingLexer) bool {
+// second returns the text of the operator behind the next token, "" if it is
+// none.
+func second(lex *lexer.PeekingLexer) string {
 	here := lex.MakeCheckpoint()
 	defer lex.LoadCheckpoint(here)
 	lex.Next()
-	return is(lex, "{")
+	if t := lex.Peek(); t.Type == tokOp {
+		return t.Value
+	}
+	return ""
 }
 
 // opensLine reports whether the next token is the last of its line.

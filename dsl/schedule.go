@@ -155,8 +155,8 @@ func (b *body) next() bool {
 	switch {
 	case accept(b.lex, "}"):
 		return false
-	case t.EOF() || startsDecl(t) && t.Value != "const":
-		*b.errs = append(*b.errs, diagnose(unclosed(t, "}", b.open)))
+	case t.EOF() || startsDecl(t):
+		*b.errs = append(*b.errs, diagnose(unclosed(b.lex, "}", b.open)))
 		return false
 	case len(*b.errs) >= MaxErrors:
 		skipTo(b.lex, 0, func(*lexer.Token) bool { return false })
@@ -170,7 +170,7 @@ func (b *body) next() bool {
 func (b *body) item(start lexer.Checkpoint, err error) {
 	t := b.lex.Peek()
 	if err == nil {
-		if b.between(t) || is(b.lex, "}") || t.EOF() {
+		if b.between(t) || is(b.lex, "}") || t.EOF() || startsDecl(t) {
 			return
 		}
 		if b.commas {
@@ -190,9 +190,9 @@ func (b *body) item(start lexer.Checkpoint, err error) {
 // closing brace that was not opened on the way, or to a declaration.
 func skipTo(lex *lexer.PeekingLexer, offset int, stops func(*lexer.Token) bool) {
 	depth := 0
-	for first := true; ; first = false {
+	for {
 		t := lex.Peek()
-		if t.EOF() || startsDecl(t) && !first {
+		if t.EOF() || startsDecl(t) {
 			return
 		}
 		if depth == 0 && (is(lex, "}") || t.Pos.Offset >= offset && stops(t)) {

@@ -17,8 +17,8 @@ func parseEntries() []Entry {
 			Title: "a string without an end",
 			Explanation: "A string begins and ends with a double quote on the same line. A line end inside " +
 				"is written \\n.",
-			Wrong: "test gemm \"edges {",
-			Right: "test gemm \"edges\" {",
+			Wrong: "import \"lib/math",
+			Right: "import \"lib/math\"",
 		},
 		{
 			Code:  "E0003",
@@ -93,8 +93,8 @@ func parseEntries() []Entry {
 				"else expect for func if import in inout kernel package packed parallel peer pin require " +
 				"return role scaled schedule shared strided temp test tune turn type unchecked where while " +
 				"within. The words on, layout and of are names elsewhere.",
-			Wrong: "by := 4",
-			Right: "step := 4",
+			Wrong: "const by = 4",
+			Right: "const step = 4",
 		},
 		{
 			Code:  "E0013",
