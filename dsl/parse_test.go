@@ -79,18 +79,27 @@ func TestErrors(t *testing.T) {
 				t.Error(bad)
 			}
 			checkTree(t, file, f.Data)
-			if want := slices.Contains(strings.Split(f.Name, "/"), "tree"); want {
-				t.Log(Dump(file))
-			}
 		})
 	}
 }
 
-func errorFiles(t *testing.T) []txtar.File {
+func errorFiles(t testing.TB) []txtar.File {
+	return archive(t, "testdata/errors/*.txtar")
+}
+
+// treeFiles returns the texts of the goldens, without their dumps.
+func treeFiles(t testing.TB) []txtar.File {
+	return slices.DeleteFunc(archive(t, "testdata/trees/*.txtar"), func(f txtar.File) bool {
+		return !strings.HasSuffix(f.Name, ".tile")
+	})
+}
+
+// archive returns the files of all archives that match.
+func archive(t testing.TB, pattern string) []txtar.File {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/errors/*.txtar")
+	paths, err := filepath.Glob(pattern)
 	if err != nil || len(paths) == 0 {
-		t.Fatal("no error files", err)
+		t.Fatal("no archives", err)
 	}
 	var all []txtar.File
 	for _, path := range paths {
