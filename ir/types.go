@@ -266,7 +266,7 @@ func (d *Dim) write(b *strings.Builder, size func(int) string) {
 		b.WriteString(dimWords[d.Op])
 		b.WriteByte('(')
 		d.X.write(b, size)
-		b.WriteByte(',')
+		b.WriteString(", ")
 		d.Y.write(b, size)
 		b.WriteByte(')')
 	}
