@@ -10,8 +10,8 @@ import (
 
 // Effort of one search for a counterexample.
 const (
-	counterChecks = 40000 // conditions evaluated
-	counterStray  = 3     // symbols that take another value than their first choice
+	counterChecks = 5000 // conditions evaluated for each number of strays
+	counterStray  = 3    // symbols that take another value than their first choice
 )
 
 // Value is a symbol's value in a counterexample.
