@@ -33,7 +33,7 @@
 // of OCP OFP8 do. Wider floats overflow to inf. NaN becomes NaN where there is one, and the largest
 // positive value in a Finite format (PTX ISA, cvt to e2m1, e2m3, e3m2). Formats with -0 keep the
 // sign of a zero and of what rounds to zero; FNUZ has one zero. e8m0 has neither zero nor sign:
-// what is below its smallest value, 2^-127, becomes that.
+// what is below its smallest value, 2^-127, becomes that (ml_dtypes makes NaN of what is negative).
 package dtype
 
 import (

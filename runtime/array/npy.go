@@ -153,7 +153,7 @@ func npyElem(descr string) (elem dtype.Type, bigEndian bool, err error) {
 		case 'S', 'U', 'a':
 			what = "holds strings"
 		case 'V':
-			what = "is a record or a type that numpy lacks; save bf16 and small floats as their raw bits (.view of uint16 or uint8) and read them with bits:"
+			what = "is a record or a type that numpy lacks; save the raw bits of bf16 and small floats, as .view(np.uint16), and give that file as bits:FILE"
 		case 'M', 'm':
 			what = "holds times"
 		case 'f':
