@@ -297,7 +297,7 @@ func (a *Array) misfit(t dtype.Type, k int) error {
 	case a.Elem.Class() == dtype.ClassF32:
 		v = fmt.Sprint(float32(a.Elem.Decode(code)))
 	}
-	return fmt.Errorf("element %s is %s, which is not a value of %v (%s); round it first, or give raw codes with bits:",
+	return fmt.Errorf("element %s is %s, which is not a value of %v (%s); round it first, or give raw codes as bits:FILE",
 		a.index(k), v, t, rangeText(t))
 }
 
