@@ -1,0 +1,215 @@
+package format
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/tilec/tilec/dsl"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// holds reports what does not always hold: the program and its comments are
+// the same after formatting, and formatting again changes nothing. ok is false
+// if the text has errors.
+func holds(src []byte) (out []byte, ok bool, err error) {
+	before, errs := dsl.Parse("x.tile", src)
+	out, formatErrs := Source("x.tile", src)
+	if errs.HasErrors() != formatErrs.HasErrors() {
+		return nil, false, fmt.Errorf("Parse says %v, Source says %v", errs.Err(), formatErrs.Err())
+	}
+	if errs.HasErrors() {
+		return nil, false, nil
+	}
+	after, errs := dsl.Parse("x.tile", out)
+	if err := errs.Err(); err != nil {
+		return out, true, fmt.Errorf("the result has errors:\n%w", err)
+	}
+	if diff := cmp.Diff(dsl.Dump(before), dsl.Dump(after)); diff != "" {
+		return out, true, fmt.Errorf("the program changed (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(comments(before), comments(after)); diff != "" {
+		return out, true, fmt.Errorf("the comments changed (-before +after):\n%s", diff)
+	}
+	again, errs := Source("x.tile", out)
+	if err := errs.Err(); err != nil {
+		return out, true, err
+	}
+	if diff := cmp.Diff(string(out), string(again)); diff != "" {
+		return out, true, fmt.Errorf("formatting again changes it (-once +twice):\n%s", diff)
+	}
+	return out, true, nil
+}
+
+// comments returns the texts of all comments, and the doc comments of the
+// declarations.
+func comments(f *dsl.File) []string {
+	var list []string
+	for _, c := range f.Comments {
+		list = append(list, c.Text)
+	}
+	list = append(list, "package: "+f.DocText())
+	for _, d := range f.Decls {
+		list = append(list, "doc: "+d.DocText())
+	}
+	return list
+}
+
+// TestGolden formats each in.tile of testdata/*.txtar and compares the result
+// with the file out.tile behind it.
+func TestGolden(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no goldens", err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			ar, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := txtar.Format(ar)
+			out := &txtar.Archive{Comment: ar.Comment}
+			for _, f := range ar.Files {
+				if f.Name != "in.tile" {
+					continue
+				}
+				text, ok, err := holds(f.Data)
+				if err != nil {
+					t.Error(err)
+				}
+				if !ok {
+					_, errs := dsl.Parse(f.Name, f.Data)
+					t.Fatal(errs.Err())
+				}
+				out.Files = append(out.Files, f, txtar.File{Name: "out.tile", Data: text})
+			}
+			got := txtar.Format(out)
+			if *update {
+				if err := os.WriteFile(path, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// corpus returns programs: the goldens of the parser, the bundled kernels, and
+// the goldens here.
+func corpus(t testing.TB) map[string][]byte {
+	t.Helper()
+	texts := map[string][]byte{}
+	archives, err := filepath.Glob("../testdata/*/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(archives, own...) {
+		ar, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range ar.Files {
+			if strings.HasSuffix(f.Name, ".tile") {
+				texts[path+":"+f.Name] = f.Data
+			}
+		}
+	}
+	for _, pattern := range []string{"../../kernels/*/*.tile", "../../examples/*.tile", "../../examples/*/*.tile"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			src, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[path] = src
+		}
+	}
+	return texts
+}
+
+// TestCorpus formats real programs, as they are and squeezed in several ways.
+func TestCorpus(t *testing.T) {
+	squeezes := map[string]func(string) string{
+		"as it is":   func(s string) string { return s },
+		"no indent":  func(s string) string { return eachLine(s, func(l string) string { return strings.TrimLeft(l, " ") }) },
+		"tabs":       func(s string) string { return strings.ReplaceAll(s, "    ", "\t") },
+		"CRLF":       func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+		"one blank":  func(s string) string { return eachLine(s, func(l string) string { return strings.Join(strings.Fields(l), " ") }) },
+		"free lines": func(s string) string { return strings.ReplaceAll(s, "\n", "\n\n\n") },
+		"far comments": func(s string) string {
+			return strings.ReplaceAll(s, "//", strings.Repeat(" ", 90)+"//")
+		},
+	}
+	formatted := 0
+	for name, src := range corpus(t) {
+		for how, squeeze := range squeezes {
+			_, ok, err := holds([]byte(squeeze(string(src))))
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, how, err)
+			}
+			if ok {
+				formatted++
+			}
+		}
+	}
+	if formatted < 50 {
+		t.Errorf("only %d texts were formatted", formatted)
+	}
+}
+
+func eachLine(s string, f func(string) string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = f(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestErrors(t *testing.T) {
+	out, errs := Source("x.tile", []byte("package p\nfunc f( {\n"))
+	if out != nil || !errs.HasErrors() {
+		t.Errorf("got %q, %v", out, errs)
+	}
+}
+
+func FuzzFormat(f *testing.F) {
+	for _, src := range corpus(f) {
+		f.Add(src)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		if _, _, err := holds(src); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func BenchmarkSource(b *testing.B) {
+	ar, err := txtar.ParseFile("../testdata/trees/examples.txtar")
+	if err != nil {
+		b.Fatal(err)
+	}
+	src := ar.Files[2].Data
+	lines := strings.Count(string(src), "\n")
+	for b.Loop() {
+		Source("x.tile", src)
+	}
+	b.ReportMetric(float64(lines*b.N)/b.Elapsed().Seconds(), "lines/s")
+}
