@@ -81,7 +81,7 @@ func letIn(e typed.Expr) bool {
 	if _, ok := e.(*typed.Let); ok {
 		return true
 	}
-	return slices.ContainsFunc(operands(e), letIn)
+	return slices.ContainsFunc(typed.Operands(e), letIn)
 }
 
 // stmt lowers one statement.
@@ -211,7 +211,7 @@ func dependent(b *typed.Bind, others []*typed.Bind) bool {
 		case *typed.Let:
 			return true // what an inlined function reads is not worth a search: a loop is always right
 		}
-		return slices.ContainsFunc(operands(e), names)
+		return slices.ContainsFunc(typed.Operands(e), names)
 	}
 	return len(others) > 0 && (names(b.Lo) || names(b.Hi))
 }

@@ -188,50 +188,8 @@ func (l *lowerer) reads(e typed.Expr, to vars) {
 			}
 		}
 	default:
-		for _, x := range operands(e) {
+		for _, x := range typed.Operands(e) {
 			l.reads(x, to)
 		}
 	}
-}
-
-// operands are the expressions directly inside an expression other than a Let.
-func operands(e typed.Expr) []typed.Expr {
-	switch e := e.(type) {
-	case *typed.Load:
-		return optional(e.Index, e.Out)
-	case *typed.Lookup:
-		return optional([]typed.Expr{e.Tile, e.Index}, e.Out)
-	case *typed.Map:
-		return e.Args
-	case *typed.Cast:
-		return []typed.Expr{e.Value}
-	case *typed.BitCast:
-		return []typed.Expr{e.Value}
-	case *typed.Fill:
-		return []typed.Expr{e.Value}
-	case *typed.Reduce:
-		return []typed.Expr{e.Value}
-	case *typed.Dot:
-		return optional([]typed.Expr{e.A, e.B}, e.ScaleA, e.ScaleB)
-	case *typed.Pack:
-		return []typed.Expr{e.Value}
-	case *typed.Unpack:
-		return []typed.Expr{e.Value}
-	case *typed.Cat:
-		return []typed.Expr{e.A, e.B}
-	case *typed.Atomic:
-		return optional(e.Index, e.Args...)
-	}
-	return nil
-}
-
-// optional is exprs and those of more that are not nil.
-func optional(exprs []typed.Expr, more ...typed.Expr) []typed.Expr {
-	out := exprs[:len(exprs):len(exprs)]
-	for _, e := range more {
-		if e != nil {
-			out = append(out, e)
-		}
-	}
-	return out
 }

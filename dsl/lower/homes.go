@@ -97,7 +97,7 @@ func (w *walk) exprs(exprs ...typed.Expr) {
 		case *typed.Cat:
 			w.use(e.Axis)
 		}
-		w.exprs(operands(e)...)
+		w.exprs(typed.Operands(e)...)
 	}
 }
 
