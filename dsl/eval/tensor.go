@@ -1,0 +1,242 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/tilec/tilec/dsl/diag"
+	"github.com/tilec/tilec/dsl/typed"
+	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/philox"
+	"github.com/tilec/tilec/runtime/array"
+)
+
+// maxElements is the largest number of elements of a tensor or a value of a test.
+const maxElements = 1 << 27
+
+// tensor is a tensor of a test, row-major: f for types that a test reads as f64, else i. Its bits, if there are any, are
+// raw.
+type tensor struct {
+	elem  dtype.Type
+	shape []int64
+	f     []float64
+	a, e  []float64 // as in values
+	i     []int64
+	raw   *array.Array
+	at    diag.Span
+
+	// result says that a kernel computed it; weight is then what roundings gives for it.
+	result bool
+	weight float64
+}
+
+// newTensor is a tensor of the type and shape of t, without elements.
+func newTensor(t *typed.Tensor, at diag.Span) *tensor {
+	out := &tensor{elem: t.Elem, at: at, shape: make([]int64, len(t.Dims))}
+	for i, d := range t.Dims {
+		n, ok := d.Eval(nil)
+		if !ok || n < 0 {
+			panic(failf(at, "dimension %d of %s has no extent", i, t.Name))
+		}
+		out.shape[i] = n
+	}
+	count(at, t.Name, out.shape)
+	return out
+}
+
+// count is the number of elements of a shape; too many are an error.
+func count(at diag.Span, what string, shape []int64) int {
+	n := int64(1)
+	for _, d := range shape {
+		if d == 0 {
+			return 0
+		}
+	}
+	for _, d := range shape {
+		if n > maxElements/d {
+			panic(failf(at, "%s of shape %v has more than %d elements, the most that a test holds", what, shape, maxElements))
+		}
+		n *= d
+	}
+	return int(n)
+}
+
+func (t *tensor) len() int { return count(t.at, "a tensor", t.shape) }
+
+// floats reports whether a test reads the elements as f64.
+func (t *tensor) floats() bool { return typed.ReadType(t.elem) == dtype.F64 }
+
+// decode takes the elements of an array.
+func (t *tensor) decode(a *array.Array) error {
+	if a == nil || a.Elem != t.elem || !slices.Equal(a.Shape, t.shape) {
+		return fmt.Errorf("an array of another type or shape than %s %v", t.elem, t.shape)
+	}
+	n := t.len()
+	if len(a.Data) < dtype.StreamBytes(t.elem.Bits(), n) {
+		return fmt.Errorf("%d bytes for %s %v", len(a.Data), t.elem, t.shape)
+	}
+	t.raw = a
+	if t.floats() {
+		t.f = make([]float64, n)
+		t.elem.DecodeF64(t.f, a.Data, 0)
+	} else {
+		t.i = make([]int64, n)
+		t.elem.DecodeInts(t.i, a.Data, 0)
+	}
+	return nil
+}
+
+// encode is the tensor in memory, its elements rounded to elem.
+func (t *tensor) encode(elem dtype.Type) *array.Array {
+	if t.raw != nil && t.raw.Elem == elem {
+		return t.raw
+	}
+	n := t.len()
+	out := &array.Array{Elem: elem, Shape: t.shape, Data: make([]byte, dtype.StreamBytes(elem.Bits(), n))}
+	switch {
+	case t.f != nil && elem.IsFloat():
+		elem.EncodeF64(out.Data, 0, t.f)
+	case t.f != nil:
+		elem.EncodeInts(out.Data, 0, toInts(elem, t.f))
+	case elem.IsFloat():
+		elem.EncodeF64(out.Data, 0, toFloats(t.elem, t.i))
+	default:
+		from := typed.ReadType(t.elem)
+		ints := make([]int64, n)
+		for k, v := range t.i {
+			ints[k] = elem.IntOfInt(from, v, dtype.Default)
+		}
+		elem.EncodeInts(out.Data, 0, ints)
+	}
+	return out
+}
+
+// toInts is float values as integers of a type.
+func toInts(elem dtype.Type, f []float64) []int64 {
+	out := make([]int64, len(f))
+	for k, v := range f {
+		out[k] = elem.IntOfFloat(v, dtype.Default)
+	}
+	return out
+}
+
+// toFloats is integer values as float64.
+func toFloats(elem dtype.Type, i []int64) []float64 {
+	out := make([]float64, len(i))
+	for k, v := range i {
+		if elem == dtype.U64 {
+			out[k] = float64(uint64(v))
+		} else {
+			out[k] = float64(v)
+		}
+	}
+	return out
+}
+
+// seed mixes the run's seed into a generator's.
+func (r *Runner) seed(s uint64) int64 {
+	w := philox.Words(r.Seed, s)
+	return int64(uint64(w[0]) | uint64(w[1])<<32)
+}
+
+// generate makes a tensor.
+func (r *Runner) generate(s *typed.Gen) error {
+	t := newTensor(s.Tensor, s.At)
+	n, seed := t.len(), r.seed(s.Seed)
+	raw := &array.Array{Elem: t.elem, Shape: t.shape, Data: make([]byte, dtype.StreamBytes(t.elem.Bits(), n))}
+	ints := func(v []int64) { raw = (&tensor{elem: dtype.I64, shape: t.shape, i: v, at: s.At}).encode(t.elem) }
+	lo, hi := math.Floor(s.Lo), math.Ceil(s.Hi)
+	switch s.Kind {
+	case "randn":
+		array.Randn(raw.Data, t.elem, n, seed)
+	case "uniform":
+		array.Uniform(raw.Data, t.elem, n, s.Lo, s.Hi, seed)
+	case "randint":
+		wide := make([]byte, 8*n)
+		array.RandInt(wide, dtype.I64, n, int64(lo), int64(hi), seed)
+		v := make([]int64, n)
+		dtype.I64.DecodeInts(v, wide, 0)
+		ints(v)
+	case "randcode":
+		if hi <= lo {
+			lo, hi = 0, math.Ldexp(1, t.elem.Bits())
+		}
+		if t.elem == dtype.Bool {
+			hi = min(hi, 2)
+		}
+		array.RandCode(raw.Data, t.elem, n, uint64(max(lo, 0)), uint64(min(hi, 1<<63)), seed)
+	case "randperm":
+		v, err := permutation(s, int64(hi), n, seed)
+		if err != nil {
+			return err
+		}
+		ints(v)
+	case "zeros":
+		array.Full(raw.Data, t.elem, n, 0)
+	case "ones":
+		array.Full(raw.Data, t.elem, n, 1)
+	case "iota":
+		array.Iota(raw.Data, t.elem, n)
+	case "full", "values":
+		if err := r.literal(s, t, n); err != nil {
+			return err
+		}
+		raw = t.encode(t.elem)
+	default:
+		return failf(s.At, "internal error: no generator %q", s.Kind)
+	}
+	if err := t.decode(raw); err != nil {
+		return failf(s.At, "internal error: %v", err)
+	}
+	r.tensors[s.Tensor] = t
+	return nil
+}
+
+// permutation is count distinct numbers below n, by the first count steps of a shuffle.
+func permutation(s *typed.Gen, n int64, count int, seed int64) ([]int64, error) {
+	if n < int64(count) {
+		return nil, failf(s.At, "there are no %d distinct numbers below %d", count, n)
+	}
+	if n > maxElements {
+		return nil, failf(s.At, "a permutation of %d numbers; at most %d are supported", n, maxElements)
+	}
+	v := make([]int64, n)
+	for i := range v {
+		v[i] = int64(i)
+	}
+	for i := range count {
+		w := uint64(philox.Rand(seed, 2*int64(i))) | uint64(philox.Rand(seed, 2*int64(i)+1))<<32
+		j := i + int(w%uint64(n-int64(i)))
+		v[i], v[j] = v[j], v[i]
+	}
+	return v[:count], nil
+}
+
+// literal fills a tensor with one value, or with all of them in order.
+func (r *Runner) literal(s *typed.Gen, t *tensor, n int) error {
+	if len(s.Values) == 0 || len(s.Values) != n && s.Kind == "values" {
+		return failf(s.At, "%d values for a tensor of %d elements", len(s.Values), n)
+	}
+	f := make([]float64, n)
+	i := make([]int64, n)
+	for k := range n {
+		if s.Kind == "full" && k > 0 {
+			f[k], i[k] = f[0], i[0]
+			continue
+		}
+		e := s.Values[k]
+		v := r.whole(e)
+		if v.f != nil {
+			f[k], i[k] = v.f[0], dtype.I64.IntOfFloat(v.f[0], dtype.Default)
+		} else {
+			f[k], i[k] = toFloats(e.Type().Elem, v.i)[0], v.i[0]
+		}
+	}
+	if t.floats() {
+		t.f = f
+	} else {
+		t.i = i
+	}
+	return nil
+}
