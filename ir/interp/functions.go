@@ -1,0 +1,217 @@
+package interp
+
+import (
+	"math"
+
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
+)
+
+// The functions of this file are the mathematics of the elementwise operations. Those of float32 compute in float64 and
+// round once, so their error is a hair above half an ulp of f32; those of f64 are those of package math or made of them.
+
+// exp2Poly are the coefficients of 2^r for |r| ≤ 1/2: the Taylor series, whose rest after r^10 is below 2^-42.
+var exp2Poly = [...]float64{
+	1, 6.931471805599453094e-01, 2.402265069591007123e-01, 5.550410866482157995e-02, 9.618129107628477162e-03,
+	1.333355814642844342e-03, 1.540353039338160995e-04, 1.525273380405984028e-05, 1.321548679014430949e-06,
+	1.017808600923969973e-07, 7.054911620801123329e-09,
+}
+
+// exp2Core is 2^x to within 2^-41 of itself, for results in float64's normal range and a margin; beyond, 0 and inf.
+func exp2Core(x float64) float64 {
+	switch {
+	case !(x < 1020):
+		if x != x {
+			return x
+		}
+		return math.Inf(1)
+	case x < -1020:
+		return 0
+	}
+	// Adding 3·2^51 leaves the nearest integer in the low bits.
+	const big = 3 << 51
+	k := x + big
+	n := math.Float64bits(k)
+	r := x - (k - big)
+	p := &exp2Poly
+	r2 := r * r
+	r4 := r2 * r2
+	y := (p[0] + p[1]*r) + r2*(p[2]+p[3]*r) + r4*((p[4]+p[5]*r)+r2*(p[6]+p[7]*r)+r4*((p[8]+p[9]*r)+r2*p[10]))
+	return math.Float64frombits(math.Float64bits(y) + n<<52)
+}
+
+func exp2F32(d, a []float32) {
+	a = a[:len(d)]
+	for i := range d {
+		d[i] = float32(exp2Core(float64(a[i])))
+	}
+}
+
+func expF32(d, a []float32) {
+	a = a[:len(d)]
+	for i := range d {
+		d[i] = float32(exp2Core(float64(a[i]) * math.Log2E))
+	}
+}
+
+// expCore is e^x as exp2Core is 2^x.
+func expCore(x float64) float64 { return exp2Core(x * math.Log2E) }
+
+func tanhF32(d, a []float32) {
+	a = a[:len(d)]
+	for i := range d {
+		x := float64(a[i])
+		switch {
+		case x > -0x1p-9 && x < 0x1p-9:
+			d[i] = float32(x - x*x*x*(1.0/3)) // the next term is below 2^-38 of this; keeps -0
+		case x > 20:
+			d[i] = 1
+		case x < -20:
+			d[i] = -1
+		default:
+			d[i] = float32(1 - 2/(expCore(2*x)+1))
+		}
+	}
+}
+
+func sigmoidF32(d, a []float32) {
+	a = a[:len(d)]
+	for i := range d {
+		d[i] = float32(1 / (1 + expCore(-float64(a[i]))))
+	}
+}
+
+func siluF32(d, a []float32) {
+	a = a[:len(d)]
+	for i := range d {
+		x := float64(a[i])
+		d[i] = float32(x / (1 + expCore(-x)))
+	}
+}
+
+func sqrt[T float](d, a []T) {
+	a = a[:len(d)]
+	for i := range d {
+		d[i] = T(math.Sqrt(float64(a[i])))
+	}
+}
+
+func rsqrt[T float](d, a []T) {
+	a = a[:len(d)]
+	for i := range d {
+		d[i] = T(1 / math.Sqrt(float64(a[i])))
+	}
+}
+
+func recip[T float](d, a []T) {
+	a = a[:len(d)]
+	for i := range d {
+		d[i] = 1 / a[i]
+	}
+}
+
+// each1 makes a stretch function of a function of float64.
+func each1[T float](f func(float64) float64) func(d, a []T) {
+	return func(d, a []T) {
+		a = a[:len(d)]
+		for i := range d {
+			d[i] = T(f(float64(a[i])))
+		}
+	}
+}
+
+func each2[T float](f func(x, y float64) float64) func(d, a, b []T) {
+	return func(d, a, b []T) {
+		a, b = a[:len(d)], b[:len(d)]
+		for i := range d {
+			d[i] = T(f(float64(a[i]), float64(b[i])))
+		}
+	}
+}
+
+// floats1 are the functions of one float with a float64 form that serves both classes.
+var floats1 = map[ir.Code]func(float64) float64{
+	ir.Exp:      math.Exp,
+	ir.Exp2:     math.Exp2,
+	ir.Log:      math.Log,
+	ir.Log2:     math.Log2,
+	ir.Sin:      math.Sin,
+	ir.Cos:      math.Cos,
+	ir.Tanh:     math.Tanh,
+	ir.Erf:      math.Erf,
+	ir.Sigmoid:  func(x float64) float64 { return 1 / (1 + math.Exp(-x)) },
+	ir.Gelu:     gelu,
+	ir.Silu:     func(x float64) float64 { return x / (1 + math.Exp(-x)) },
+	ir.Softplus: softplus,
+	ir.Floor:    math.Floor,
+	ir.Ceil:     math.Ceil,
+	ir.Rint:     math.RoundToEven,
+	ir.Trunc:    math.Trunc,
+}
+
+// fast1 are the functions of one float32 that have a form of their own.
+var fast1 = map[ir.Code]func(d, a []float32){
+	ir.Exp:     expF32,
+	ir.Exp2:    exp2F32,
+	ir.Tanh:    tanhF32,
+	ir.Sigmoid: sigmoidF32,
+	ir.Silu:    siluF32,
+}
+
+// gelu is x·Φ(x), by erfc where erf would cancel.
+func gelu(x float64) float64 {
+	return x * (0.5 * math.Erfc(-x*(math.Sqrt2/2)))
+}
+
+// softplus is log(1 + e^x) without overflow.
+func softplus(x float64) float64 {
+	if x != x {
+		return x
+	}
+	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+}
+
+// ldexp is x·2^n, rounded once to the type.
+func ldexp[T float](t dtype.Type) func(d, a []T, n []int64) {
+	return func(d, a []T, n []int64) {
+		for i := range d {
+			// Beyond these bounds the result is 0 or inf whatever x is.
+			y := math.Ldexp(float64(a[i]), int(min(max(n[i], -3000), 3000)))
+			d[i] = T(t.Round64(y))
+		}
+	}
+}
+
+// exponent is ⌊log2 |x|⌋: of 0 the least value of t (−inf of a float), of inf and NaN the largest (inf, NaN).
+func exponentInt[T float](t dtype.Type) func(d []int64, a []T) {
+	return func(d []int64, a []T) {
+		for i, x := range a {
+			switch e := math.Logb(float64(x)); {
+			case e != e || e > 2000:
+				d[i] = t.MaxInt()
+			case e < -2000:
+				d[i] = t.MinInt()
+			default:
+				d[i] = t.IntOfInt(dtype.I64, int64(e), dtype.Default)
+			}
+		}
+	}
+}
+
+func isnan[T float](d []bool, a []T) {
+	for i, x := range a {
+		d[i] = x != x
+	}
+}
+
+func finite[T float](d []bool, a []T) {
+	for i, x := range a {
+		d[i] = x-x == 0
+	}
+}
+
+func copysign[T float](d, a, b []T) {
+	for i := range d {
+		d[i] = T(math.Copysign(float64(a[i]), float64(b[i])))
+	}
+}
