@@ -137,10 +137,11 @@ func ConstDim(k int64) *Dim { return &Dim{Op: DimConst, K: k} }
 // SizeDim is the extent Func.Sizes[i].
 func SizeDim(i int) *Dim { return &Dim{Op: DimSize, Size: i} }
 
-// DimOf is x op y, folded where both are constant and the operation is defined.
+// DimOf is x op y, folded where both are constant and the operation is defined. A division with a remainder stays as it
+// is: in a tensor's extent it breaks the launch contract, which is checked at launch.
 func DimOf(op DimOp, x, y *Dim) *Dim {
 	if x.Op == DimConst && y.Op == DimConst {
-		if k, ok := op.eval(x.K, y.K); ok {
+		if k, ok := op.eval(x.K, y.K); ok && !(op == DimDiv && x.K%y.K != 0) {
 			return ConstDim(k)
 		}
 	}
