@@ -257,6 +257,9 @@ func (p *printer) results(o *Op) {
 // types writes a colon and the types of results, if there are any.
 func (p *printer) types(o *Op) {
 	for i, v := range o.Results {
+		if p.short && v.Type.Kind == None {
+			return // not known yet
+		}
 		if i == 0 {
 			p.write(" : ")
 		} else {
