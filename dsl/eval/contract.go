@@ -26,23 +26,40 @@ func (w *worker) product(e *typed.Reduce) (product, bool) {
 	if !ok || m.Op != ir.Mul || m.T.Elem != dtype.F64 && m.T.Elem != dtype.I64 || e.T.Elem != m.T.Elem {
 		return product{}, false
 	}
-	p := product{sum: e.Axes, ints: m.T.Elem == dtype.I64, perMul: opError}
-	var xs, ys []*typed.Axis
-	for _, f := range factors(m, nil) {
-		axes := f.Type().Axes
-		switch {
-		case len(p.x) == 0 || len(without(axes, xs)) == 0:
-			p.x, xs = append(p.x, f), join(xs, axes)
-		case len(p.y) == 0 || len(without(axes, ys)) == 0 || len(without(axes, ys)) < len(without(axes, xs)):
-			p.y, ys = append(p.y, f), join(ys, axes)
-		default:
-			p.x, xs = append(p.x, f), join(xs, axes)
-		}
-	}
-	if len(without(xs, ys)) == 0 || len(without(ys, xs)) == 0 || len(without(e.Axes, xs)) > 0 || len(without(e.Axes, ys)) > 0 {
+	list := factors(m, nil)
+	if len(list) > 8 {
 		return product{}, false
 	}
-	return p, true
+	// Of all ways to share the factors out, the one with the smallest operands.
+	best, found := 0.0, false
+	p := product{sum: e.Axes, ints: m.T.Elem == dtype.I64, perMul: opError}
+	for mask := 1; mask < 1<<len(list)-1; mask += 2 {
+		var x, y []typed.Expr
+		var xs, ys []*typed.Axis
+		for i, f := range list {
+			if mask>>i&1 != 0 {
+				x, xs = append(x, f), join(xs, f.Type().Axes)
+			} else {
+				y, ys = append(y, f), join(ys, f.Type().Axes)
+			}
+		}
+		if len(without(xs, ys)) == 0 || len(without(ys, xs)) == 0 || len(without(e.Axes, xs)) > 0 || len(without(e.Axes, ys)) > 0 {
+			continue
+		}
+		if cost := w.extent(xs) + w.extent(ys); !found || cost < best {
+			p.x, p.y, best, found = x, y, cost, true
+		}
+	}
+	return p, found
+}
+
+// extent is the number of elements over whole axes.
+func (w *worker) extent(axes []*typed.Axis) float64 {
+	n := 1.0
+	for _, a := range axes {
+		n *= float64(w.r.interval(a).n)
+	}
+	return n
 }
 
 // factors are the operands of a product of products of one type.

@@ -566,7 +566,7 @@ func (w *worker) cat(e *typed.Cat, b *box) *values {
 		out.f = interleave(rows, floats(x), floats(y))
 		if w.track {
 			out.a = interleave(rows, magnitudes(x), magnitudes(y))
-			out.e = interleave(rows, errors(x), errors(y))
+			out.e = interleave(rows, errorsOf(x), errorsOf(y))
 		}
 	}
 	return out.spread(b.part(e.T.Axes))
@@ -593,7 +593,7 @@ func magnitudes(v *values) []float64 {
 	return v.magnitude()
 }
 
-func errors(v *values) []float64 {
+func errorsOf(v *values) []float64 {
 	switch {
 	case v == nil:
 		return nil
@@ -627,7 +627,7 @@ func (r *Runner) scatter(s *typed.Scatter) {
 	value, index := r.full(s.Value, axes, true), r.full(s.Index, axes, false)
 	new := &values{axes: old.axes, n: old.n, f: append([]float64(nil), old.f...), i: append([]int64(nil), old.i...)}
 	if old.f != nil {
-		new.a, new.e = append([]float64(nil), magnitudes(old)...), append([]float64(nil), errors(old)...)
+		new.a, new.e = append([]float64(nil), magnitudes(old)...), append([]float64(nil), errorsOf(old)...)
 	}
 	// Conditions over the contributions' axes mask those; set sees to the others.
 	masks := r.masks
@@ -668,7 +668,7 @@ func (r *Runner) scatter(s *typed.Scatter) {
 	base := walkOffsets(b.shape(), at)
 	var a, e []float64
 	if old.f != nil {
-		a, e = magnitudes(value), errors(value)
+		a, e = magnitudes(value), errorsOf(value)
 	}
 	span := r.interval(s.Axis)
 	for k, i := range index.i {
@@ -742,7 +742,7 @@ func selected(c, x, y *values) *values {
 		out.a = choose(x.magnitude(), y.magnitude())
 	}
 	if x.e != nil || y.e != nil {
-		out.e = choose(errors(x), errors(y))
+		out.e = choose(errorsOf(x), errorsOf(y))
 	}
 	return out
 }

@@ -83,7 +83,7 @@ func apply(e *typed.Map, args []*values, track bool) *values {
 	case ir.Exponent:
 		out.i = make([]int64, len(x.f))
 		for k, v := range x.f {
-			out.i[k] = exponent(v)
+			out.i[k] = exponent(v, e.T.Elem)
 		}
 		return out
 	case ir.Rand, ir.Uniform, ir.Normal:
@@ -152,15 +152,15 @@ func compare[T int64 | uint64 | float64](op ir.Code, x, y []T, out []int64) {
 	}
 }
 
-// exponent is ⌊log2 |v|⌋: of 0 the least number, of what is not finite the greatest.
-func exponent(v float64) int64 {
+// exponent is ⌊log2 |v|⌋: of 0 the least number of the type, of what is not finite the greatest.
+func exponent(v float64, t dtype.Type) int64 {
 	switch {
 	case v == 0:
-		return math.MinInt32
+		return t.MinInt()
 	case v-v != 0:
-		return math.MaxInt32
+		return t.MaxInt()
 	}
-	return int64(math.Ilogb(v))
+	return t.IntOfInt(dtype.I64, int64(math.Ilogb(v)), dtype.Default)
 }
 
 func random(op ir.Code, seed, index, out *values) *values {
@@ -379,7 +379,7 @@ func extreme(x, y, out *values, first func(a, b float64) bool) {
 	if out.e == nil {
 		return
 	}
-	ex, ey := errors(x), errors(y)
+	ex, ey := errorsOf(x), errorsOf(y)
 	for k, v := range out.f {
 		other, e := y.f[k], ey[k]
 		if took.i[k] == 0 {
@@ -414,7 +414,7 @@ func binary(e *typed.Map, x, y, out *values, track bool) {
 	if !track {
 		return
 	}
-	ex, ey := errors(x), errors(y)
+	ex, ey := errorsOf(x), errorsOf(y)
 	out.e = make([]float64, len(out.f))
 	for k, f := range out.f {
 		if f-f != 0 {

@@ -49,7 +49,7 @@ func (r *Runner) running(m *typed.Multi) *values {
 		}
 		return out
 	}
-	out.f, out.a, out.e = slices.Clone(v.f), slices.Clone(v.magnitude()), slices.Clone(errors(v))
+	out.f, out.a, out.e = slices.Clone(v.f), slices.Clone(v.magnitude()), slices.Clone(errorsOf(v))
 	for at := 0; at < len(v.f); at += n {
 		for k := at + 1; k < at+n; k++ {
 			switch m.Kind {
@@ -99,7 +99,7 @@ func (r *Runner) scan(m *typed.Multi) []*values {
 		args[i] = r.full(e, axes, true)
 		out[i] = &values{axes: axes, n: args[i].n, f: slices.Clone(args[i].f), i: slices.Clone(args[i].i)}
 		if args[i].f != nil {
-			out[i].a, out[i].e = slices.Clone(args[i].magnitude()), slices.Clone(errors(args[i]))
+			out[i].a, out[i].e = slices.Clone(args[i].magnitude()), slices.Clone(errorsOf(args[i]))
 		}
 	}
 	rows := int(r.interval(m.Axis).n)
@@ -139,7 +139,7 @@ func (r *Runner) scan(m *typed.Multi) []*values {
 			copy(to.i, v.i)
 			if v.f != nil {
 				copy(to.a, v.magnitude())
-				copy(to.e, errors(v))
+				copy(to.e, errorsOf(v))
 			}
 		}
 	}
@@ -165,7 +165,7 @@ func (r *Runner) ranked(m *typed.Multi) []*values {
 	} else {
 		vals.i = make([]int64, rows*j)
 	}
-	mag, errs := magnitudes(v), errors(v)
+	mag, errs := magnitudes(v), errorsOf(v)
 	for row := range rows {
 		order := make([]int, n)
 		for k := range order {

@@ -48,6 +48,9 @@ func (w *worker) fold(e *typed.Reduce, outer *box) *values {
 		w.r.cancelled(e.At)
 		all := outer.and(part.axes, part.at)
 		v := w.eval(e.Value, all).spread(all)
+		if v.i != nil && acc.i == nil {
+			v = &values{axes: v.axes, n: v.n, f: toFloats(e.Value.Type().Elem, v.i)}
+		}
 		acc.add(v, rows, part.size(), first+part.at[0].lo)
 	}
 	out := &values{axes: outer.axes, n: outer.shape()}
@@ -74,7 +77,7 @@ func newFolder(e *typed.Reduce, rows, n int, track bool) *folder {
 	if e.Kind == "argmax" || e.Kind == "argmin" {
 		c.elem = from
 	}
-	if isInt(from) {
+	if isInt(from) && isInt(e.T.Elem) {
 		c.i = make([]int64, rows)
 	} else {
 		c.f = make([]float64, rows)
