@@ -419,13 +419,13 @@ func (s *scanner) comment() {
 func (s *scanner) blockComment() {
 	s.fail("E0009", s.off, s.off+2, "comments begin with //")
 	s.off += 2
-	end := strings.Index(s.src[s.off:], "*/")
-	if end < 0 {
-		s.off = len(s.src)
+	stop := len(s.src)
+	if end := strings.Index(s.src[s.off:], "*/"); end >= 0 {
+		stop = s.off + end + 2
+	} else {
 		s.cut = true
-		return
 	}
-	for stop := s.off + end + 2; s.off < stop; s.off++ {
+	for ; s.off < stop; s.off++ {
 		if s.src[s.off] == '\n' {
 			s.line++
 			s.bol = s.off + 1

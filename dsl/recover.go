@@ -193,9 +193,9 @@ func recoverDecl(lex *lexer.PeekingLexer, start lexer.Checkpoint, err *diag.Diag
 		last = t
 		lex.Next()
 	}
-	bad.span = tokenSpan(first).To(tokenSpan(last))
-	if bad.Body != nil && bad.Body.span.End.Offset > bad.span.End.Offset {
-		bad.span = bad.span.To(bad.Body.span)
+	bad.span = behind(lex)
+	if lex.RawCursor() > start.RawCursor() {
+		bad.span = since(lex, first)
 	}
 	return bad
 }
@@ -311,7 +311,10 @@ func recoverStmt(lex *lexer.PeekingLexer, start lexer.Checkpoint, err *diag.Diag
 		last = t
 		lex.Next()
 	}
-	bad.span = tokenSpan(first).To(tokenSpan(last))
+	bad.span = behind(lex)
+	if lex.RawCursor() > start.RawCursor() {
+		bad.span = since(lex, first)
+	}
 	return bad
 }
 
@@ -406,13 +409,19 @@ func stmtErrors(s Stmt) int {
 	return 0
 }
 
-// attachDocs hangs on each declaration the comments right above it.
+// attachDocs hangs on each declaration the comments right above it, unless
+// another one begins its line.
 func attachDocs(f *File) {
+	last := 0
 	if f.Package != nil {
-		f.setDoc(commentsAbove(f.Comments, f.Package.span.Start.Line))
+		last = f.Package.span.Start.Line
+		f.setDoc(commentsAbove(f.Comments, last))
 	}
 	for _, d := range f.Decls {
-		d.setDoc(commentsAbove(f.Comments, d.Span().Start.Line))
+		if s := d.Span(); s.Start.Line > last {
+			d.setDoc(commentsAbove(f.Comments, s.Start.Line))
+			last = s.End.Line
+		}
 	}
 }
 

@@ -35,10 +35,9 @@ func (p *printer) alignRuns() {
 // lineAt returns the place in a line of the piece with an offset, -1 if it is
 // not there.
 func (p *printer) lineAt(l *line, offset int) int {
-	for k, i := range l.pieces {
-		if p.pieces[i].span.Start.Offset == offset {
-			return k
-		}
+	i := p.at(offset)
+	if i < len(p.pieces) && p.lines[p.lineOf[i]] == l && l.pieces[p.slot[i]] == i {
+		return p.slot[i]
 	}
 	return -1
 }
@@ -147,37 +146,24 @@ func (p *printer) alignRows(rows []row) {
 	for _, r := range rows {
 		r.line.gaps[1] = 1 + names - p.width(r.line, 0, 1)
 	}
-	for col := 0; ; col++ {
-		// Groups of adjacent rows that agree on the keys up to col.
-		more := false
-		for i := 0; i < len(rows); {
+	// common[i] is how many keys rows i-1 and i begin with alike.
+	common := make([]int, len(rows))
+	for i := 1; i < len(rows); i++ {
+		a, b := rows[i-1].keys, rows[i].keys
+		for common[i] < min(len(a), len(b)) && a[common[i]] == b[common[i]] {
+			common[i]++
+		}
+	}
+	// Adjacent rows that agree on the keys up to a column share it.
+	for i := range rows {
+		for col := common[i]; col < len(rows[i].keys); col++ {
 			j := i + 1
-			for j < len(rows) && sameKeys(rows[i].keys, rows[j].keys, col) {
+			for j < len(rows) && common[j] > col {
 				j++
 			}
-			if len(rows[i].keys) > col {
-				more = true
-				p.alignCells(rows[i:j], col)
-			}
-			i = j
-		}
-		if !more {
-			return
+			p.alignCells(rows[i:j], col)
 		}
 	}
-}
-
-// sameKeys reports whether a and b have the same keys up to col.
-func sameKeys(a, b []string, col int) bool {
-	if len(a) <= col || len(b) <= col {
-		return false
-	}
-	for i := range col + 1 {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // alignCells pads the entries behind those of column col.

@@ -28,6 +28,8 @@
 package format
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -85,6 +87,7 @@ type printer struct {
 	pieces []piece
 	lines  []*line
 	lineOf []int // line of each piece
+	slot   []int // place of each piece in its line
 }
 
 // gather joins tokens and comments in the order of the text.
@@ -119,6 +122,16 @@ func (p *printer) gather(file *dsl.File) {
 		}
 		p.pieces = append(p.pieces, q)
 	}
+	p.lineOf = make([]int, len(p.pieces))
+	p.slot = make([]int, len(p.pieces))
+}
+
+// at returns the first piece at or behind an offset.
+func (p *printer) at(offset int) int {
+	i, _ := slices.BinarySearchFunc(p.pieces, offset, func(q piece, offset int) int {
+		return cmp.Compare(q.span.Start.Offset, offset)
+	})
+	return i
 }
 
 // is reports whether q is the operator text.
@@ -143,13 +156,13 @@ func (p *printer) broken(i int) bool {
 // breakLines distributes the pieces over lines.
 func (p *printer) breakLines(file *dsl.File) {
 	separate := p.separators(file)
-	p.lineOf = make([]int, len(p.pieces))
+	solid, between := p.ahead()
 	var cur *line
 	last := -1 // the piece before
 	depth := 0
 	for i := range p.pieces {
 		q := &p.pieces[i]
-		if p.dropped(i, last) {
+		if p.dropped(i, last, solid[i]) {
 			p.lineOf[i] = len(p.lines) - 1
 			continue
 		}
@@ -174,7 +187,7 @@ func (p *printer) breakLines(file *dsl.File) {
 			fresh = false
 		}
 		if fresh {
-			cur = &line{comment: -1, depth: depth, start: p.marks.start[q.span.Start.Offset] || closes || q.comment && p.between(i)}
+			cur = &line{comment: -1, depth: depth, start: p.marks.start[q.span.Start.Offset] || closes || q.comment && between[i]}
 			cur.blank = last >= 0 && (lines > 1 || separate[q.span.Start.Offset]) &&
 				!p.pieces[last].opens() && !q.closes()
 			p.lines = append(p.lines, cur)
@@ -187,6 +200,7 @@ func (p *printer) breakLines(file *dsl.File) {
 			if !fresh {
 				gap = p.gap(last, i)
 			}
+			p.slot[i] = len(cur.pieces)
 			cur.pieces = append(cur.pieces, i)
 			cur.gaps = append(cur.gaps, gap)
 		}
@@ -197,30 +211,34 @@ func (p *printer) breakLines(file *dsl.File) {
 	}
 }
 
-// between reports whether comment i stands between statements, not within one:
-// what follows it begins or ends something.
-func (p *printer) between(i int) bool {
-	for i++; i < len(p.pieces); i++ {
+// ahead returns for each piece the next one that is no semicolon, and whether
+// what follows it, comments and semicolons aside, begins or ends something: a
+// comment there stands between statements.
+func (p *printer) ahead() (solid []int, between []bool) {
+	n := len(p.pieces)
+	solid, between = make([]int, n), make([]bool, n)
+	next, fresh := n, true
+	for i := n - 1; i >= 0; i-- {
+		solid[i], between[i] = next, fresh
 		q := &p.pieces[i]
-		if q.comment || q.is(";") {
+		if q.is(";") {
 			continue
 		}
-		return p.marks.start[q.span.Start.Offset] || q.closes() && p.broken(q.match)
+		next = i
+		if !q.comment {
+			fresh = p.marks.start[q.span.Start.Offset] || q.closes() && p.broken(q.match)
+		}
 	}
-	return true
+	return solid, between
 }
 
 // dropped reports whether piece i is left out: a semicolon at the end of a line
 // or before a brace or behind another one, and a comma before the bracket that
-// closes its line.
-func (p *printer) dropped(i, last int) bool {
+// closes its line. next is the piece behind it that is no semicolon.
+func (p *printer) dropped(i, last, next int) bool {
 	q := &p.pieces[i]
 	if !q.is(";") && !q.is(",") {
 		return false
-	}
-	next := i + 1
-	for next < len(p.pieces) && p.pieces[next].is(";") {
-		next++
 	}
 	sameLine := next < len(p.pieces) && p.pieces[next].span.Start.Line == q.span.Start.Line &&
 		!p.pieces[next].comment
@@ -265,11 +283,8 @@ func (p *printer) separators(file *dsl.File) map[int]bool {
 func (p *printer) separate(at map[int]bool, from, to diag.Pos) {
 	line := from.Line
 	first := -1
-	for i := range p.pieces {
+	for i := p.at(from.Offset); i < len(p.pieces); i++ {
 		q := &p.pieces[i]
-		if q.span.Start.Offset < from.Offset {
-			continue
-		}
 		if q.span.Start.Line > line+1 {
 			return
 		}
@@ -350,7 +365,7 @@ func (p *printer) indentOf(n int, open []int, column []int) int {
 		case hanging:
 			return opener.indent + level + p.continued(l, o)
 		case p.pieces[o].is("{"):
-			return column[o+1]
+			return column[opener.pieces[p.slot[o]+1]]
 		default:
 			return opener.indent + level
 		}

@@ -3,8 +3,11 @@ package format
 import (
 	"flag"
 	"fmt"
+	"maps"
+	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,11 +151,13 @@ func corpus(t testing.TB) map[string][]byte {
 // TestCorpus formats real programs, as they are and squeezed in several ways.
 func TestCorpus(t *testing.T) {
 	squeezes := map[string]func(string) string{
-		"as it is":   func(s string) string { return s },
-		"no indent":  func(s string) string { return eachLine(s, func(l string) string { return strings.TrimLeft(l, " ") }) },
-		"tabs":       func(s string) string { return strings.ReplaceAll(s, "    ", "\t") },
-		"CRLF":       func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
-		"one blank":  func(s string) string { return eachLine(s, func(l string) string { return strings.Join(strings.Fields(l), " ") }) },
+		"as it is":  func(s string) string { return s },
+		"no indent": func(s string) string { return eachLine(s, func(l string) string { return strings.TrimLeft(l, " ") }) },
+		"tabs":      func(s string) string { return strings.ReplaceAll(s, "    ", "\t") },
+		"CRLF":      func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+		"one blank": func(s string) string {
+			return eachLine(s, func(l string) string { return strings.Join(strings.Fields(l), " ") })
+		},
 		"free lines": func(s string) string { return strings.ReplaceAll(s, "\n", "\n\n\n") },
 		"far comments": func(s string) string {
 			return strings.ReplaceAll(s, "//", strings.Repeat(" ", 90)+"//")
@@ -212,4 +217,79 @@ func BenchmarkSource(b *testing.B) {
 		Source("x.tile", src)
 	}
 	b.ReportMetric(float64(lines*b.N)/b.Elapsed().Seconds(), "lines/s")
+}
+
+// TestRandomLayout formats real programs with other blanks, line ends and
+// comments between their tokens, as far as they are still programs.
+func TestRandomLayout(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	gaps := []string{"", " ", "  ", "\t", "\n", "\n\n", "\n\n\n", " // c\n", "//d\n", "   // e\n", "\n// f\n", "\n\n// g\n\n", ";", "; ", ";;"}
+	texts := corpus(t)
+	names := slices.Sorted(maps.Keys(texts))
+	rounds := 2000 / len(names)
+	if testing.Short() {
+		rounds = 1
+	}
+	valid := 0
+	for _, name := range names {
+		src := texts[name]
+		tokens := dsl.Tokens(name, src)
+		if len(tokens) == 0 {
+			continue
+		}
+		for range rounds {
+			changes := map[int]string{}
+			for range 1 + rng.Intn(6) {
+				changes[rng.Intn(len(tokens))] = gaps[rng.Intn(len(gaps))]
+			}
+			var b strings.Builder
+			end := 0
+			for i, tok := range tokens {
+				between := string(src[end:tok.Span.Start.Offset])
+				if gap, ok := changes[i]; ok {
+					between = gap
+				}
+				b.WriteString(between + tok.Text)
+				end = tok.Span.End.Offset
+			}
+			b.Write(src[end:])
+			_, ok, err := holds([]byte(b.String()))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				if os.Getenv("SHOW") != "" {
+					t.Fatal(b.String())
+				}
+			}
+			if ok {
+				valid++
+			}
+		}
+	}
+	if valid < rounds*len(names)/10 {
+		t.Errorf("only %d of %d texts were programs", valid, rounds*len(names))
+	}
+}
+
+// TestLarge formats texts of which a part is very long; a pass that is not
+// linear in it would not end.
+func TestLarge(t *testing.T) {
+	const n = 12000
+	in := func(body string) string { return "package p\nfunc f() {\n" + body + "\n}\n" }
+	for name, src := range map[string]string{
+		"declarations": "package p\n" + strings.Repeat("const a=1;", n),
+		"comments":     "package p\n" + strings.Repeat("//\n", n) + "\nconst a = 1\n" + strings.Repeat("//\n", n),
+		"semicolons":   in(strings.Repeat(";", n) + strings.Repeat("x;;;", n/4)),
+		"statements":   in(strings.Repeat("x  = 1 // c\n", n)),
+		"list":         in("x = [" + strings.Repeat("1, ", n) + "]"),
+		"rows":         "package p\nschedule k {\n" + strings.Repeat("a { b = 1, c }\n", n) + "}\n",
+		"cells": "package p\nschedule k {\n a {" + strings.Repeat("b = 1, ", n) + "}\n" +
+			" a {" + strings.Repeat("b = 1, ", n) + "}\n" + strings.Repeat(" a { b = 1, b }\n", n) + "}\n",
+		"under": "package p\nschedule k {\n a {" + strings.Repeat("b = 1, ", n) + strings.Repeat("\nb = 1, ", n) + "}\n}\n",
+		"lines": in("x = f(" + strings.Repeat("1, ", n) + strings.Repeat("\n1,", n) + ")"),
+	} {
+		_, ok, err := holds([]byte(src))
+		if err != nil || !ok {
+			t.Errorf("%s: %v %v", name, ok, err)
+		}
+	}
 }
