@@ -294,15 +294,9 @@ func (b *Builder) Cat(x, y, xa, ya, u *Value) *Value {
 	return b.op1(Cat, Type{}, nil, []*Value{xa, ya, u}, x, y)
 }
 
-// Map is an elementwise operation. Operands are over the same axes in the same order. Operations whose result type is
-// free (popcount, clz, ctz, exponent) give the operand's, i64 for a float's; MapTo chooses.
-func (b *Builder) Map(code Code, args ...*Value) *Value {
-	elem := dtype.I64
-	if len(args) > 0 && args[0].Type.Elem.IsInt() {
-		elem = args[0].Type.Elem
-	}
-	return b.MapTo(elem, code, args...)
-}
+// Map is an elementwise operation. Operands are over the same axes in the same order. Operations that count or measure
+// (popcount, clz, ctz, exponent) give i32; MapTo chooses.
+func (b *Builder) Map(code Code, args ...*Value) *Value { return b.MapTo(dtype.I32, code, args...) }
 
 // MapTo is Map with the result's element type, where that is free.
 func (b *Builder) MapTo(elem dtype.Type, code Code, args ...*Value) *Value {

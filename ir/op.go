@@ -143,7 +143,7 @@ const (
 	Pow
 	Copysign
 	Ldexp
-	Exponent
+	Exponent // an integer type, i32 in the language, as popcount clz ctz
 	Isnan
 	Finite
 	Popcount

@@ -57,7 +57,7 @@ var (
 
 // elementwise is the rule of the operations that work element by element. The signature has a letter for each operand,
 // a colon, and one for the result: T the common element type, of class elem; n any integer type with arithmetic;
-// b bool; i i64; u u32; f f32; ? the maker's choice.
+// b bool; i i64; u u32; f f32; ? any integer type with arithmetic, the maker's choice.
 func elementwise(signature string, elem anElem) rule {
 	colon := len(signature) - 2
 	return func(o *Op) ([]Type, error) {
@@ -95,8 +95,8 @@ func elementwise(signature string, elem anElem) rule {
 			r.Elem = t
 		case '?':
 			r.Elem = want(o, 0).Elem
-			if !r.Elem.Valid() {
-				return nil, ruleErr("V3", "the result's element type is not known")
+			if !intElem.ok(r.Elem) {
+				return nil, ruleErr("V7", "the result is of type %s and must be of %s", r.Elem, intElem.words)
 			}
 		default:
 			r.Elem = letter(c)

@@ -62,8 +62,8 @@ func (f *folder) compute(o *ir.Op) *ir.Value {
 	default:
 		c, ok = intOp(o.Code, from, o.Operands, args)
 	}
-	if !ok {
-		return nil
+	if !ok || to.IsFloat() && c.f != c.f {
+		return nil // which NaN it is, running says
 	}
 	return f.splat(o.Results[0].Type, c)
 }
@@ -95,7 +95,7 @@ func truth(b bool) (number, bool) {
 }
 
 // floatOp computes in float64 and rounds once to t, which is right for + − · / √ of every narrower type: a float64 has
-// more than twice their bits. Functions that are not exactly rounded, and results that are NaN, are left to run.
+// more than twice their bits. Functions that are not exactly rounded are left to run.
 func floatOp(code ir.Code, t dtype.Type, a [3]number) (number, bool) {
 	x, y := a[0].f, a[1].f
 	var r float64
@@ -149,9 +149,6 @@ func floatOp(code ir.Code, t dtype.Type, a [3]number) (number, bool) {
 			r = max(x, y)
 		}
 	default:
-		return number{}, false
-	}
-	if r != r {
 		return number{}, false
 	}
 	return number{f: t.Round64(r)}, true

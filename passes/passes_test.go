@@ -231,3 +231,29 @@ func texts(t testing.TB, use func(name string, fn *ir.Func)) {
 		}
 	}
 }
+
+// FuzzRun holds that the pipeline takes every valid function to a valid one, without a panic.
+func FuzzRun(f *testing.F) {
+	paths, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range append(paths, "../ir/testdata/texts.txtar") {
+		a, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range a.Files {
+			f.Add(string(file.Data))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		fn, err := ir.ParseFunc("fuzz", []byte(text))
+		if err != nil || ir.Verify(fn) != nil {
+			return
+		}
+		if err := Run(fn, Options{VerifyEach: true}); err != nil {
+			t.Fatalf("%v\n%s", err, fn)
+		}
+	})
+}

@@ -90,6 +90,9 @@ func newCall(fn *ir.Func, scale int64, seed uint64) *call {
 	sizes := make([]int64, len(fn.Sizes))
 	for i, s := range fn.Sizes {
 		sizes[i] = max(scale-int64(i), 0)
+		if s.Def != nil {
+			sizes[i], _ = s.Def.Eval(sizes[:i])
+		}
 		c.known.Sizes[s.Name] = sizes[i]
 	}
 	for _, p := range fn.Params {
@@ -163,4 +166,40 @@ func (c *call) run(fn *ir.Func) (out []string, err error) {
 		}
 	}
 	return append(out, printed.String()), nil
+}
+
+// BenchmarkRun times the pipeline on attention, and how much of that is copying the function.
+func BenchmarkRun(b *testing.B) {
+	a, err := txtar.ParseFile("testdata/run.txtar")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, file := range a.Files {
+		if file.Name != "attention.tir" {
+			continue
+		}
+		fn, err := ir.ParseFunc(file.Name, file.Data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run("clone", func(b *testing.B) {
+			for b.Loop() {
+				fn.Clone()
+			}
+		})
+		b.Run("passes", func(b *testing.B) {
+			for b.Loop() {
+				if err := Run(fn.Clone(), Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("verified", func(b *testing.B) {
+			for b.Loop() {
+				if err := Run(fn.Clone(), Options{VerifyEach: true}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
