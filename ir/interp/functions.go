@@ -40,17 +40,26 @@ func exp2Core(x float64) float64 {
 	return math.Float64frombits(math.Float64bits(y) + n<<52)
 }
 
-func exp2F32(d, a []float32) {
-	a = a[:len(d)]
-	for i := range d {
-		d[i] = float32(exp2Core(float64(a[i])))
-	}
-}
+// exp2F32 and expF32 need less: the series ends with r^8, whose rest is below 2^-32, an eightieth of an ulp of f32.
+func exp2F32(d, a []float32) { scaledExp2(d, a, 1) }
 
-func expF32(d, a []float32) {
+func expF32(d, a []float32) { scaledExp2(d, a, math.Log2E) }
+
+func scaledExp2(d, a []float32, scale float64) {
 	a = a[:len(d)]
+	const big = 3 << 51
+	p := &exp2Poly
 	for i := range d {
-		d[i] = float32(exp2Core(float64(a[i]) * math.Log2E))
+		x := float64(a[i]) * scale
+		if !(x > -160 && x < 160) { // NaN, 0 and inf, subnormal results being above 2^-150
+			d[i] = float32(exp2Core(x))
+			continue
+		}
+		k := x + big
+		r := x - (k - big)
+		r2 := r * r
+		y := (p[0] + p[1]*r) + r2*(p[2]+p[3]*r) + (r2*r2)*((p[4]+p[5]*r)+r2*(p[6]+p[7]*r)+(r2*r2)*p[8])
+		d[i] = float32(math.Float64frombits(math.Float64bits(y) + math.Float64bits(k)<<52))
 	}
 }
 
@@ -63,7 +72,7 @@ func tanhF32(d, a []float32) {
 		x := float64(a[i])
 		switch {
 		case x > -0x1p-9 && x < 0x1p-9:
-			d[i] = float32(x - x*x*x*(1.0/3)) // the next term is below 2^-38 of this; keeps -0
+			d[i] = float32(x * (1 - x*x*(1.0/3))) // the next term is below 2^-38 of this; keeps -0
 		case x > 20:
 			d[i] = 1
 		case x < -20:
@@ -158,9 +167,17 @@ var fast1 = map[ir.Code]func(d, a []float32){
 	ir.Silu:    siluF32,
 }
 
-// gelu is x·Φ(x), by erfc where erf would cancel.
+// gelu is x·Φ(x) = x/2·erfc(t), t = -x/√2: erfc, as 1 + erf would cancel. Where erfc is small it is steep, so that what
+// t loses by rounding is put back.
 func gelu(x float64) float64 {
-	return x * (0.5 * math.Erfc(-x*(math.Sqrt2/2)))
+	const c, rest = math.Sqrt2 / 2, 0x1.bdd3413b26456p-55 // 1/√2 is their difference from each other
+	t := -x * c
+	y := math.Erfc(t)
+	if y > 0 && y < 1 {
+		lost := math.FMA(-x, c, -t) + x*rest
+		y -= lost * math.Exp(-t*t) * (2 / math.SqrtPi)
+	}
+	return x * 0.5 * y
 }
 
 // softplus is log(1 + e^x) without overflow.
