@@ -27,6 +27,9 @@ func (l *lowerer) spansOf(axes []*typed.Axis) []*ir.Value {
 // axesOf are axes in the order given.
 func (l *lowerer) axesOf(axes []*typed.Axis) []ir.Axis { return ir.AxesOf(l.spansOf(axes)...) }
 
+// innermost is a rank above those of axes that blocks and loops make.
+const innermost = 1 << 30
+
 // declare makes the span of an axis that is not bound by a loop.
 func (l *lowerer) declare(a *typed.Axis) {
 	if a.Span.IsValid() {
@@ -44,6 +47,9 @@ func (l *lowerer) declare(a *typed.Axis) {
 		l.fail("axis %s is bound by a loop, not declared", a.Name)
 	}
 	l.bind(a, v)
+	if l.b.Region() == l.b.Func().Body { // the axis of a whole dimension
+		l.ranks[a] |= innermost
+	}
 }
 
 // order puts the axes of a type in the order of the first of the values that has them all, or else by rank.

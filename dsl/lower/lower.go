@@ -16,7 +16,6 @@ package lower
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
@@ -163,7 +162,6 @@ func (l *lowerer) function() *ir.Func {
 	l.homes = findHomes(k.Body)
 	for _, a := range l.homes.axes {
 		l.declare(a)
-		l.ranks[a] += math.MaxInt32 // a dimension's own axis is an innermost one
 	}
 	l.block(k.Body, vars{})
 	return l.b.Finish()
