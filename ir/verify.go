@@ -23,7 +23,7 @@ import (
 //	V10  parallel, temp and require stand at the top of a function only
 //	V11  attributes are complete, known, of their kind, and in order
 //	V12  counts are those of the table, regions end with their only yield, links between parts agree
-//	V13  inputs are never written
+//	V13  inputs are never written, and the function of a scan only computes
 //	V14  sizes, parameters and arguments agree, names are unique, and extents name sizes that exist
 func Verify(f *Func) error {
 	v := &verifier{f: f, seen: map[*Value]bool{}}
@@ -259,6 +259,9 @@ func (v *verifier) op(o *Op) {
 	}
 	for _, r := range o.Regions {
 		v.region(r, o)
+	}
+	if o.Code == Scan && o.AllEffects()&(Reads|Writes|IO|Asserts) != 0 {
+		v.fail(o, ruleErr("V13", "the function of a scan does more than compute"))
 	}
 	if s.Verify != nil && len(v.errs) == before {
 		if err := s.Verify(o); err != nil {
