@@ -297,6 +297,7 @@ func recoverStmt(lex *lexer.PeekingLexer, start lexer.Checkpoint, err *diag.Diag
 					bad.Body = b
 				} else {
 					bad.Body.add(b)
+					bad.Body.span = bad.Body.span.To(b.span)
 				}
 				last = previous(lex)
 				continue
