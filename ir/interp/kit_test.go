@@ -2,15 +2,19 @@ package interp
 
 import (
 	"math/rand/v2"
+	"regexp"
 	"testing"
 
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 )
 
-// parse reads a function from text.
+var lineMark = regexp.MustCompile(`@(\d+)\n`)
+
+// parse reads a function from text; @n at the end of a line is line n of k.tile.
 func parse(t testing.TB, text string) *ir.Func {
 	t.Helper()
+	text = lineMark.ReplaceAllString(text, "loc(\"k.tile\":$1:1)\n")
 	f, err := ir.ParseFunc("test.tir", []byte(text))
 	if err != nil {
 		t.Fatal(err)
