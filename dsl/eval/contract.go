@@ -124,7 +124,7 @@ func (w *worker) contract(p product, outer *box) *values {
 	inner := w.reduced(p.sum)
 	var out, mags, errs *cells
 	total := inner.size()
-	for _, part := range blocks(inner, max(64, min(1<<22/max(1, outer.size()), 1<<14))) {
+	for _, part := range blocks(inner, max(1, min(128*w.r.blockSize()/max(1, outer.size()), w.r.blockSize()/2))) {
 		all := outer.and(part.axes, part.at)
 		x, y := w.group(p.x, all, p.ints), w.group(p.y, all, p.ints)
 		l := newLayout(x, y, outer, part)

@@ -52,6 +52,8 @@ type Runner struct {
 	multis  map[*typed.Multi][]*values
 	masks   []*values
 	weights map[*typed.Kernel]map[*typed.Tensor]float64
+
+	elements int // in a block; 0: blockElements
 }
 
 // Error is a statement that cannot be run: a subscript outside its tensor, a tensor too large, a kernel that failed.

@@ -457,3 +457,40 @@ func BenchmarkSumOfDifferences257(b *testing.B) {
 		r.full(e, []*typed.Axis{m, nn}, true)
 	}
 }
+
+// TestBlocks: values do not depend on how many elements are worked on at a time.
+func TestBlocks(t *testing.T) {
+	m, n, k, j := axis("m", 5), axis("n", 6), axis("k", 7), axis("j", 2)
+	u := &typed.Axis{Name: "u", Kind: typed.CatAxis, Extent: 8, A: n, B: j}
+	x, y := memory("x", dtype.F32, 5, 7), memory("y", dtype.F32, 6, 7)
+	a, b := load(x, indices(m), indices(k)), load(y, indices(n), indices(k))
+	s := reduce("sum", op(ir.Mul, a, b), k)
+	shifted := &typed.Load{X: of(dtype.F64, m, n), Tensor: x, Index: []typed.Expr{indices(m), op(ir.Sub, indices(n), whole(2))}, Mode: typed.Else, Out: num(5)}
+	for name, e := range map[string]typed.Expr{
+		"contraction": s,
+		"softmax":     op(ir.Div, op(ir.Exp, op(ir.Sub, s, reduce("max", s, n))), reduce("sum", op(ir.Exp, op(ir.Sub, s, reduce("max", s, n))), n)),
+		"last":        reduce("last", op(ir.Add, a, b), k),
+		"prod":        reduce("prod", op(ir.Add, a, b), k, n),
+		"argmax":      reduce("argmax", op(ir.Sub, a, b), k),
+		"gather":      shifted,
+		"lookup":      &typed.Lookup{X: of(dtype.F64, m, n), Tile: a, Axis: k, Index: op(ir.Add, op(ir.Mod, indices(n), whole(3)), whole(2))},
+		"same axis":   &typed.Lookup{X: of(dtype.F64, m, k), Tile: a, Axis: k, Index: op(ir.Sub, whole(6), indices(k))},
+		"cat":         &typed.Cat{X: of(dtype.F64, u, m), A: s, B: op(ir.Mul, reduce("sum", a, k), as(dtype.F64, indices(j))), Axis: u},
+		"mean":        reduce("mean", op(ir.Abs, op(ir.Sub, a, b)), m, k),
+	} {
+		var first *values
+		for _, size := range []int{0, 1, 3, 10, 40} {
+			r := &Runner{elements: size}
+			run(t, r, generated(x, "randn", 1), generated(y, "randn", 2))
+			v := r.full(e, e.Type().Axes, true)
+			if first == nil {
+				first = v
+				continue
+			}
+			near := cmp.Comparer(func(x, y float64) bool { return math.Abs(x-y) <= 1e-12*max(1, math.Abs(y)) })
+			if d := cmp.Diff([]any{first.f, first.i, first.magnitude(), errorsOf(first)}, []any{v.f, v.i, v.magnitude(), errorsOf(v)}, near); d != "" {
+				t.Errorf("%s in blocks of %d: %s", name, size, d)
+			}
+		}
+	}
+}

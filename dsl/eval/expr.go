@@ -11,6 +11,13 @@ import (
 // blockElements is about how many elements are worked on at a time: what a core's cache holds a few of.
 const blockElements = 1 << 15
 
+func (r *Runner) blockSize() int {
+	if r.elements > 0 {
+		return r.elements
+	}
+	return blockElements
+}
+
 // blocks cuts a box into blocks of at most limit elements: whole inner axes, runs of one, single positions of the outer
 // ones.
 func blocks(b *box, limit int) []*box {
@@ -75,7 +82,7 @@ func (r *Runner) full(e typed.Expr, axes []*typed.Axis, track bool) *values {
 // each calls visit for every block of a box: for the first alone, then for the others on all cores. An error is that of
 // the first block that has one.
 func (r *Runner) each(b *box, visit func(w *worker, k int, part *box), track bool) {
-	limit := max(1<<10, min(blockElements, b.size()/(4*r.workers())))
+	limit := min(r.blockSize(), max(1<<10, b.size()/(4*r.workers())))
 	parts := blocks(b, limit)
 	if len(parts) == 0 {
 		return

@@ -44,7 +44,7 @@ func (w *worker) fold(e *typed.Reduce, outer *box) *values {
 	rows := outer.size()
 	acc := newFolder(e, rows, inner.size(), w.track)
 	first := w.r.interval(e.Axes[0]).lo
-	for _, part := range blocks(inner, max(1, blockElements/max(rows, 1))) {
+	for _, part := range blocks(inner, max(1, w.r.blockSize()/max(rows, 1))) {
 		w.r.cancelled(e.At)
 		all := outer.and(part.axes, part.at)
 		v := w.eval(e.Value, all).spread(all)
