@@ -5,11 +5,14 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/tilec/tilec/dsl/diag"
 )
 
 // rule is a part of the grammar: exactly one of the fields is used.
@@ -411,6 +414,29 @@ func TestEBNF(t *testing.T) {
 	}
 	_, tail, _ := strings.Cut(rest, "```\n")
 	golden(t, page, []byte(head+"```ebnf\n"+text+"```\n"+tail))
+}
+
+// TestKeywords holds the reserved words to those that the grammar quotes.
+func TestKeywords(t *testing.T) {
+	quoted := map[string]bool{}
+	for _, m := range regexp.MustCompile(`"([a-z]+)"`).FindAllStringSubmatch(EBNF(), -1) {
+		if class(m[0]) != "ident" {
+			quoted[m[1]] = true
+		}
+	}
+	entry, _ := diag.Lookup("E0012")
+	for word := range keywords {
+		if !quoted[word] {
+			t.Errorf("%s is reserved and the grammar does not use it", word)
+		}
+		if !slices.Contains(strings.Fields(strings.ReplaceAll(entry.Explanation, ".", " ")), word) {
+			t.Errorf("E0012 does not list %s", word)
+		}
+		delete(quoted, word)
+	}
+	for word := range quoted {
+		t.Errorf("%s is not reserved", word)
+	}
 }
 
 func TestLL1(t *testing.T) {

@@ -223,6 +223,33 @@ func TestExplained(t *testing.T) {
 	}
 }
 
+// TestPage parses the programs and pieces of programs of docs/language.md: each
+// is a file, declarations or statements. What has an ellipsis is left out.
+func TestPage(t *testing.T) {
+	src, err := os.ReadFile("../docs/language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contexts := []string{"%", "package p\n%\n", "package p\nfunc f() {\n%\n}\n"}
+	blocks := regexp.MustCompile("(?s)```tile\n(.*?)```").FindAllSubmatch(src, -1)
+	if len(blocks) == 0 {
+		t.Fatal("the page has no examples")
+	}
+	for _, m := range blocks {
+		text := string(m[1])
+		if strings.Contains(text, "…") {
+			continue
+		}
+		ok := slices.ContainsFunc(contexts, func(c string) bool {
+			_, errs := Parse("page.tile", []byte(strings.Replace(c, "%", text, 1)))
+			return len(errs) == 0
+		})
+		if !ok {
+			t.Errorf("an example does not parse:\n%s", text)
+		}
+	}
+}
+
 // TestCodes holds codes, explanations and tests of the parser together.
 func TestCodes(t *testing.T) {
 	tested := map[diag.Code]bool{}

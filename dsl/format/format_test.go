@@ -7,6 +7,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -186,6 +187,29 @@ func eachLine(s string, f func(string) string) string {
 		lines[i] = f(l)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// TestPage holds the programs of docs/language.md to the canonical form.
+func TestPage(t *testing.T) {
+	src, err := os.ReadFile("../../docs/language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := 0
+	for _, m := range regexp.MustCompile("(?s)```tile\n(package .*?)```").FindAllSubmatch(src, -1) {
+		programs++
+		out, errs := Source("page.tile", m[1])
+		if err := errs.Err(); err != nil {
+			t.Error(err)
+			continue
+		}
+		if diff := cmp.Diff(string(m[1]), string(out)); diff != "" {
+			t.Errorf("not in canonical form (-page +formatted):\n%s", diff)
+		}
+	}
+	if programs == 0 {
+		t.Error("the page has no programs")
+	}
 }
 
 func TestErrors(t *testing.T) {
