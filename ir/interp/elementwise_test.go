@@ -155,8 +155,8 @@ var near = map[ir.Code]func(x, y float64) float64{
 	ir.Tanh:     func(x, _ float64) float64 { return math.Tanh(x) },
 	ir.Erf:      func(x, _ float64) float64 { return math.Erf(x) },
 	ir.Sigmoid:  func(x, _ float64) float64 { return 1 / (1 + math.Exp(-x)) },
-	ir.Silu:     func(x, _ float64) float64 { return x / (1 + math.Exp(-x)) },
-	ir.Gelu:     func(x, _ float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) },
+	ir.Silu:     func(x, _ float64) float64 { return gated(x, 1/(1+math.Exp(-x))) },
+	ir.Gelu:     func(x, _ float64) float64 { return gated(x, math.Erfc(-x/math.Sqrt2)/2) },
 	ir.Softplus: func(x, _ float64) float64 { return math.Log1p(math.Exp(x)) },
 	ir.Pow:      math.Pow,
 }

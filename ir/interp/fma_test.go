@@ -155,7 +155,7 @@ func TestFunctions32(t *testing.T) {
 		{"exp", expF32, math.Exp},
 		{"tanh", tanhF32, math.Tanh},
 		{"sigmoid", sigmoidF32, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
-		{"silu", siluF32, func(x float64) float64 { return x / (1 + math.Exp(-x)) }},
+		{"silu", siluF32, func(x float64) float64 { return gated(x, 1/(1+math.Exp(-x))) }},
 	} {
 		worst := 0.0
 		r := rand.New(rand.NewPCG(7, 8))

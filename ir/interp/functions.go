@@ -94,7 +94,7 @@ func siluF32(d, a []float32) {
 	a = a[:len(d)]
 	for i := range d {
 		x := float64(a[i])
-		d[i] = float32(x / (1 + expCore(-x)))
+		d[i] = float32(gated(x, 1/(1+expCore(-x))))
 	}
 }
 
@@ -150,7 +150,7 @@ var floats1 = map[ir.Code]func(float64) float64{
 	ir.Erf:      math.Erf,
 	ir.Sigmoid:  func(x float64) float64 { return 1 / (1 + math.Exp(-x)) },
 	ir.Gelu:     gelu,
-	ir.Silu:     func(x float64) float64 { return x / (1 + math.Exp(-x)) },
+	ir.Silu:     func(x float64) float64 { return gated(x, 1/(1+math.Exp(-x))) },
 	ir.Softplus: softplus,
 	ir.Floor:    math.Floor,
 	ir.Ceil:     math.Ceil,
@@ -177,7 +177,15 @@ func gelu(x float64) float64 {
 		lost := math.FMA(-x, c, -t) + x*rest
 		y -= lost * math.Exp(-t*t) * (2 / math.SqrtPi)
 	}
-	return x * 0.5 * y
+	return gated(x, 0.5*y)
+}
+
+// gated is x·g, where g falls to 0 faster than x grows: -0 at -inf.
+func gated(x, g float64) float64 {
+	if g == 0 && x < 0 {
+		return math.Copysign(0, -1)
+	}
+	return x * g
 }
 
 // softplus is log(1 + e^x) without overflow.

@@ -156,7 +156,11 @@ func reduction[T elem](c *compiler, o *ir.Op, f *fold[T], from dtype.Type) func(
 	}
 	var widen mapper
 	if from != t.Elem && (classOf(from) != classOf(t.Elem) || !dtype.Widens(from, t.Elem)) {
-		widen = convert(from, t.Elem, dtype.Default)
+		mode := dtype.Default
+		if classOf(from) == intClass && classOf(t.Elem) == intClass {
+			mode = dtype.Wrap // sums and products wrap anyway
+		}
+		widen = convert(from, t.Elem, mode)
 	}
 	wide := len(c.p.types)
 	all := c.spans(x)
@@ -350,11 +354,11 @@ func (c *compiler) last(o *ir.Op) func(w *worker) error {
 		from := (n - 1) * src.dims[axis].s
 		view := *src
 		view.dims = slices.Delete(slices.Clone(src.dims), axis, axis+1)
-		if n > 0 {
+		if n == 0 {
+			y.clear()
+		} else if view.count() > 0 {
 			view.offset(from)
 			copyInto(w, y, 0, y.strides(), &view)
-		} else {
-			y.clear()
 		}
 		if widen == nil {
 			w.share(r, y)
