@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
@@ -34,6 +35,8 @@ type Options struct {
 	Print    io.Writer                             // where print statements write, nil for nowhere
 	Progress func(phase string, done, total int64) // told now and then how many blocks are done
 	Workers  int                                   // blocks run at once, 0 for one a core
+	// Multiplies, if set, is added the multiply-adds of all contractions.
+	Multiplies *atomic.Int64
 }
 
 // New prepares a function for the interpreter.
@@ -115,7 +118,7 @@ func (k *Kernel) Prepare(sizes []int64, args []Arg) (run func(context.Context, O
 		return nil, nil, fmt.Errorf("kernel %s: %d arguments for %d inputs", k.fn.Name, len(args), next)
 	}
 	return func(ctx context.Context, o Options) error {
-		return k.program.Run(list, interp.Options{Workers: o.Workers, Context: ctx, Progress: o.Progress, Print: o.Print})
+		return k.program.Run(list, interp.Options{Workers: o.Workers, Context: ctx, Progress: o.Progress, Print: o.Print, Multiplies: o.Multiplies})
 	}, outs, nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"strings"
 
 	"github.com/tilec/tilec/dsl/diag"
 )
@@ -20,16 +19,16 @@ func explainCommand() *command {
 					return misusef("one code at a time")
 				}
 				if len(args) == 0 {
-					for _, e := range diag.Explanations() {
+					for _, e := range diag.Table() {
 						fmt.Fprintf(env.stdout, "%s  %s\n", e.Code, e.Title)
 					}
 					return nil
 				}
-				e, ok := diag.Explain(diag.Code(strings.ToUpper(args[0])))
+				e, ok := diag.Lookup(args[0])
 				if !ok {
 					return misusef("no error code %q; 'tilec explain' lists them", args[0])
 				}
-				fmt.Fprintln(env.stdout, e.Text())
+				fmt.Fprint(env.stdout, e)
 				return nil
 			}
 		},

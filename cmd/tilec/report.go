@@ -24,11 +24,11 @@ func newReporter(env *environment, asJSON bool) *reporter {
 func (r *reporter) all(list diag.List) error {
 	list = list.Sorted()
 	if r.asJSON {
-		if err := diag.WriteJSON(r.env.stdout, list); err != nil {
+		if err := diag.RenderJSON(r.env.stdout, list); err != nil {
 			return err
 		}
 	} else {
-		diag.Write(r.env.stderr, list, diag.Style{Source: r.source, Colour: r.env.colour, Limit: shown})
+		(&diag.Renderer{Source: r.source, Color: r.env.colour, Max: shown}).Render(r.env.stderr, list)
 	}
 	if list.HasErrors() {
 		return errSilent

@@ -498,3 +498,7 @@ func (e *elab) tileSize(id *dsl.Ident) (value, bool) {
 	v.tile, v.dim, v.ix = true, id.Name, affine.Unknown()
 	return v, true
 }
+
+// RefusedSchedule reports that an error of this code refuses a schedule, not a text: with other tile sizes the kernel
+// may be right.
+func RefusedSchedule(code diag.Code) bool { return code == codeBytes || code == codeTooLarge }

@@ -23,6 +23,7 @@ func Table() []Entry {
 	return slices.Concat(
 		parseEntries(),
 		checkEntries(),
+		runEntries(),
 	)
 }
 

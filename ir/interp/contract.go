@@ -156,6 +156,9 @@ func multiply[T number](k *contraction, kern kernel[T]) func(w *worker) error {
 		if n == 0 {
 			return nil
 		}
+		if count := w.run.opts.Multiplies; count != nil {
+			count.Add(int64(n) * int64(sum))
+		}
 		var out []T
 		if r.class == classFor[T]() {
 			out = vec[T](r)[:n]

@@ -21,6 +21,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
@@ -88,6 +89,8 @@ type Options struct {
 	Progress func(phase string, done, total int64)
 	// Print is where print statements write, nil for nowhere.
 	Print io.Writer
+	// Multiplies, if set, is added the multiply-adds of all contractions, of elements that exist.
+	Multiplies *atomic.Int64
 	// MaxSteps bounds the blocks and loop iterations of a run, 0 for no bound.
 	MaxSteps int64
 	// MaxMemory bounds the bytes of temps, shadows and tiles, 0 for 8 GiB.

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/tilec/tilec/dsl/compile"
+	"github.com/tilec/tilec/dsl/suite"
+	rt "github.com/tilec/tilec/runtime"
+)
+
+func benchCommand() *command {
+	return &command{
+		name:  "bench",
+		args:  "[FILE | DIR | ./...] | FILE:KERNEL name=value ...",
+		short: "time kernels",
+		long: `Runs the bench blocks of .tile files, or one kernel with operands as in 'tilec run', and times each call of a kernel:
+the median of its runs, GB/s (each tensor once) and GFLOP/s (two a multiply-add of its contractions). The lines can be
+read by benchstat. The interpreter checks every access, so its times say nothing of a compiled kernel's.`,
+		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
+			target := fs.String("target", "interp", "the target `name`")
+			on := fs.String("on", "", "the `device` to run on")
+			pattern := fs.String("run", "", "run only benches whose package.kernel/name matches this `regexp`")
+			threads := fs.Int("threads", 0, "the `number` of blocks run at once (default: one a core)")
+			least := fs.Duration("time", time.Second, "how `long` each call is repeated at least")
+			cold := fs.Bool("cold", false, "evict the caches before each call")
+			asJSON := fs.Bool("json", false, "print one JSON object for each call")
+			var defs defines
+			fs.Var(&defs, "D", "bind a generic or tile size, `name=value` (with FILE:KERNEL; repeatable)")
+			return func(env *environment, args []string) error {
+				if err := checkTarget(*target, *on); err != nil {
+					return err
+				}
+				if *threads < 0 || *threads > 1024 {
+					return misusef("-threads %d: a number from 1 to 1024", *threads)
+				}
+				o := suite.BenchOptions{Threads: *threads, Least: *least, Cold: *cold}
+				if *pattern != "" {
+					match, err := regexp.Compile(*pattern)
+					if err != nil {
+						return misusef("-run: %v", err)
+					}
+					o.Match = match
+				}
+				report := newReporter(env, *asJSON)
+				show := func(t *suite.Timing) { printTiming(env, t, *threads, *asJSON) }
+				if len(args) > 0 && isCall(args) {
+					return benchCall(env, report, args, &defs, *target, o, show)
+				}
+				if len(defs.names) > 0 {
+					return misusef("-D goes with FILE:KERNEL and operands")
+				}
+				files, err := expand(args)
+				if err != nil {
+					return err
+				}
+				prog, err := load(report, files...)
+				if err != nil {
+					return err
+				}
+				for _, f := range files {
+					o.Files = append(o.Files, filepath.Clean(f))
+				}
+				n := 0
+				list, err := suite.Bench(env.ctx, prog, o, func(t *suite.Timing) { n++; show(t) })
+				if err != nil {
+					return report.all(failure(&suite.Result{Diags: list, Err: err}))
+				}
+				if err := report.all(list); err != nil {
+					return err
+				}
+				if n == 0 {
+					return misusef("no bench matches")
+				}
+				return nil
+			}
+		},
+	}
+}
+
+// isCall tells FILE:KERNEL name=value … from files.
+func isCall(args []string) bool {
+	_, kernel := splitKernel(args[0])
+	if kernel != "" {
+		_, err := os.Stat(args[0])
+		return err != nil
+	}
+	return len(args) > 1 && strings.Contains(args[1], "=")
+}
+
+// benchCall times one kernel with operands.
+func benchCall(env *environment, report *reporter, args []string, defs *defines, target string, o suite.BenchOptions, show func(*suite.Timing)) error {
+	l, err := newLaunch(env, report, args[0], args[1:], defs, target)
+	if err != nil {
+		return err
+	}
+	kernel, _, err := prepare(l.typed, compile.Options{})
+	if err != nil {
+		return err
+	}
+	launch, outs, err := kernel.Prepare(l.sizes, l.args)
+	if err != nil {
+		return err
+	}
+	t, err := suite.Measure(env.ctx, &suite.Launched{Kernel: l.typed, Bytes: suite.Bytes(l.args, outs), Once: func(options rt.Options) error {
+		return launch(env.ctx, options)
+	}}, o)
+	if err != nil {
+		return l.fault(err)
+	}
+	t.Bench = strings.Join(args[1:], " ")
+	show(t)
+	return nil
+}
+
+func printTiming(env *environment, t *suite.Timing, threads int, asJSON bool) {
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	ns := float64(t.Median().Nanoseconds())
+	gbps, gflops := float64(t.Bytes)/ns, float64(t.Flops)/ns
+	if asJSON {
+		// The interpreter has no limit of the device to be held to: limit and share are null.
+		json.NewEncoder(env.stdout).Encode(map[string]any{
+			"kernel": t.Kernel, "bench": t.Bench, "case": t.Case, "target": "interp", "device": fmt.Sprintf("%d threads", threads), "ns": ns,
+			"ns_min": t.Times[0].Nanoseconds(), "flops": t.Flops, "bytes": t.Bytes, "gflops": gflops, "gbps": gbps, "limit": nil, "share": nil,
+		})
+		return
+	}
+	name := t.Kernel + "/" + t.Bench
+	if t.Case != "" {
+		name += "/" + t.Case
+	}
+	clean := strings.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' {
+			return '_'
+		}
+		return r
+	}, strings.ReplaceAll(strings.ReplaceAll(name, " = ", "="), ", ", ","))
+	fmt.Fprintf(env.stdout, "Benchmark%s-%d\t%8d\t%14.0f ns/op\t%10.3f GB/s", clean, threads, len(t.Times), ns, gbps)
+	if t.Flops > 0 {
+		fmt.Fprintf(env.stdout, "\t%10.3f GFLOP/s", gflops)
+	}
+	fmt.Fprintln(env.stdout)
+}

@@ -1,0 +1,110 @@
+package suite
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/tilec/tilec/dsl/check"
+	"github.com/tilec/tilec/dsl/diag"
+	"github.com/tilec/tilec/dsl/eval"
+	"github.com/tilec/tilec/dsl/typed"
+	rt "github.com/tilec/tilec/runtime"
+)
+
+// Timing is what a bench measured of one call of a kernel.
+type Timing struct {
+	Kernel string // package.kernel
+	Bench  string
+	Case   string
+	Times  []time.Duration // of every run after the first, ascending
+	Bytes  int64           // of all tensors, each once
+	Flops  int64           // two a multiply-add of the contractions
+}
+
+// Median is the median time.
+func (t *Timing) Median() time.Duration { return t.Times[len(t.Times)/2] }
+
+// BenchOptions say how long to measure. Threads is the number of blocks run at once, 0 for one a core.
+type BenchOptions struct {
+	Options
+	Threads int
+	// Least is how long a call is repeated at least; it is run at least three times after one that is not counted.
+	Least time.Duration
+	// Cold evicts the caches before each run.
+	Cold bool
+}
+
+// Bench runs the bench blocks of a program, one after the other, and calls report for each call of a kernel.
+func Bench(ctx context.Context, prog *check.Program, o BenchOptions, report func(*Timing)) (diag.List, error) {
+	for _, pkg := range prog.Packages[:prog.Asked] {
+		for _, t := range pkg.Tests {
+			if !t.Bench || !selected(t, o.Options) {
+				continue
+			}
+			cases, list := t.Cases()
+			if list.HasErrors() {
+				return list, nil
+			}
+			for _, c := range cases {
+				l := NewLauncher(1)
+				l.Around = func(launch *Launched) error {
+					timing, err := Measure(ctx, launch, o)
+					if err == nil {
+						timing.Bench, timing.Case = t.Name(), c.String()
+						report(timing)
+					}
+					return err
+				}
+				runner := &eval.Runner{Seed: mix(o.Seed, Name(t)), Context: ctx, Launch: l.Launch}
+				list, err := t.Run(c, check.RunOptions{Target: o.Target}, func(s typed.Stmt) error { return runner.Exec(s) })
+				if list.HasErrors() || err != nil {
+					return list, err
+				}
+			}
+		}
+	}
+	return nil, nil
+}
+
+// Measure times a launch.
+func Measure(ctx context.Context, l *Launched, o BenchOptions) (*Timing, error) {
+	var multiplies atomic.Int64
+	t := &Timing{Kernel: l.Kernel.Package + "." + l.Kernel.Name, Bytes: l.Bytes}
+	options := rt.Options{Workers: o.Threads, Multiplies: &multiplies}
+	if err := l.Once(options); err != nil {
+		return nil, err
+	}
+	t.Flops = 2 * multiplies.Load()
+	options.Multiplies = nil
+	var spent time.Duration
+	for len(t.Times) < 3 || spent < o.Least && len(t.Times) < 1000 {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if o.Cold {
+			evict()
+		}
+		began := time.Now()
+		if err := l.Once(options); err != nil {
+			return nil, err
+		}
+		elapsed := max(time.Since(began), 1)
+		t.Times = append(t.Times, elapsed)
+		spent += elapsed
+	}
+	slices.Sort(t.Times)
+	return t, nil
+}
+
+// evictBytes is more than a last-level cache holds.
+const evictBytes = 256 << 20
+
+// evict walks over more memory than a cache holds.
+func evict() {
+	memory := make([]byte, evictBytes)
+	for i := 0; i < len(memory); i += 64 {
+		memory[i]++
+	}
+}
