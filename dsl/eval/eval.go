@@ -305,7 +305,7 @@ func (r *Runner) call(s *typed.Call) error {
 			continue
 		}
 		t := newTensor(s.Outs[n], s.At)
-		if err := t.decode(outs[n]); err != nil {
+		if err := t.take(outs[n]); err != nil {
 			return failf(s.At, "internal error: result %s of %s: %v", p.Name, s.Kernel.Name, err)
 		}
 		t.result, t.weight = true, weights[p.Tensor]

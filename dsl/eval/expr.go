@@ -245,6 +245,7 @@ func (w *worker) load(e *typed.Load, b *box) *values {
 	if !ok {
 		panic(failf(e.At, "internal error: %s has no value", e.Tensor.Name))
 	}
+	t.decode()
 	part := b.part(e.T.Axes)
 	n := part.shape()
 	out := &values{axes: part.axes, n: n}

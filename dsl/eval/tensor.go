@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
@@ -12,8 +13,11 @@ import (
 	"github.com/tilec/tilec/runtime/array"
 )
 
-// maxElements is the largest number of elements of a tensor or a value of a test.
-const maxElements = 1 << 27
+// maxElements is the largest number of elements of a value of a test; a tensor that no expression reads may have more.
+const maxElements = 1 << 26
+
+// maxBits is the largest size of a tensor of a test.
+const maxBits = 1 << 34
 
 // tensor is a tensor of a test, row-major: f for types that a test reads as f64, else i. Its bits, if there are any, are
 // raw.
@@ -23,7 +27,8 @@ type tensor struct {
 	f     []float64
 	a, e  []float64 // as in values
 	i     []int64
-	raw   *array.Array
+	raw   *array.Array // decoded when an expression first reads the tensor
+	once  sync.Once
 	at    diag.Span
 
 	// result says that a kernel computed it; weight is then what roundings gives for it.
@@ -41,12 +46,23 @@ func newTensor(t *typed.Tensor, at diag.Span) *tensor {
 		}
 		out.shape[i] = n
 	}
-	count(at, t.Name, out.shape)
+	if n := out.len(); n > maxBits/t.Elem.Bits() {
+		panic(failf(at, "%s of shape %v has more than %d bits, the most that a test holds", t.Name, out.shape, int64(maxBits)))
+	}
 	return out
 }
 
 // count is the number of elements of a shape; too many are an error.
 func count(at diag.Span, what string, shape []int64) int {
+	n := volume(shape)
+	if n > maxElements {
+		panic(failf(at, "%s of shape %v has more than %d elements, the most that a test computes with", what, shape, maxElements))
+	}
+	return n
+}
+
+// volume is the number of elements of a shape, or a number beyond all limits.
+func volume(shape []int64) int {
 	n := int64(1)
 	for _, d := range shape {
 		if d == 0 {
@@ -54,21 +70,21 @@ func count(at diag.Span, what string, shape []int64) int {
 		}
 	}
 	for _, d := range shape {
-		if n > maxElements/d {
-			panic(failf(at, "%s of shape %v has more than %d elements, the most that a test holds", what, shape, maxElements))
+		if n > math.MaxInt64/2/d {
+			return math.MaxInt64
 		}
 		n *= d
 	}
 	return int(n)
 }
 
-func (t *tensor) len() int { return count(t.at, "a tensor", t.shape) }
+func (t *tensor) len() int { return volume(t.shape) }
 
 // floats reports whether a test reads the elements as f64.
 func (t *tensor) floats() bool { return typed.ReadType(t.elem) == dtype.F64 }
 
-// decode takes the elements of an array.
-func (t *tensor) decode(a *array.Array) error {
+// take makes the array the tensor's memory.
+func (t *tensor) take(a *array.Array) error {
 	if a == nil || a.Elem != t.elem || !slices.Equal(a.Shape, t.shape) {
 		return fmt.Errorf("an array of another type or shape than %s %v", t.elem, t.shape)
 	}
@@ -77,14 +93,24 @@ func (t *tensor) decode(a *array.Array) error {
 		return fmt.Errorf("%d bytes for %s %v", len(a.Data), t.elem, t.shape)
 	}
 	t.raw = a
-	if t.floats() {
-		t.f = make([]float64, n)
-		t.elem.DecodeF64(t.f, a.Data, 0)
-	} else {
-		t.i = make([]int64, n)
-		t.elem.DecodeInts(t.i, a.Data, 0)
-	}
 	return nil
+}
+
+// decode makes the elements from memory, once.
+func (t *tensor) decode() {
+	t.once.Do(func() {
+		if t.raw == nil || t.f != nil || t.i != nil {
+			return
+		}
+		n := count(t.at, "a tensor", t.shape)
+		if t.floats() {
+			t.f = make([]float64, n)
+			t.elem.DecodeF64(t.f, t.raw.Data, 0)
+		} else {
+			t.i = make([]int64, n)
+			t.elem.DecodeInts(t.i, t.raw.Data, 0)
+		}
+	})
 }
 
 // encode is the tensor in memory, its elements rounded to elem.
@@ -92,6 +118,7 @@ func (t *tensor) encode(elem dtype.Type) *array.Array {
 	if t.raw != nil && t.raw.Elem == elem {
 		return t.raw
 	}
+	t.decode()
 	n := t.len()
 	out := &array.Array{Elem: elem, Shape: t.shape, Data: make([]byte, dtype.StreamBytes(elem.Bits(), n))}
 	switch {
@@ -178,15 +205,21 @@ func (r *Runner) generate(s *typed.Gen) error {
 		array.Full(raw.Data, t.elem, n, 1)
 	case "iota":
 		array.Iota(raw.Data, t.elem, n)
-	case "full", "values":
-		if err := r.literal(s, t, n); err != nil {
+	case "full":
+		if len(s.Values) != 1 {
+			return failf(s.At, "internal error: %d values of full", len(s.Values))
+		}
+		array.Full(raw.Data, t.elem, n, r.scalar(s.Values[0]))
+	case "values":
+		list, err := r.literal(s, t, n)
+		if err != nil {
 			return err
 		}
-		raw = t.encode(t.elem)
+		raw = list.encode(t.elem)
 	default:
 		return failf(s.At, "internal error: no generator %q", s.Kind)
 	}
-	if err := t.decode(raw); err != nil {
+	if err := t.take(raw); err != nil {
 		return failf(s.At, "internal error: %v", err)
 	}
 	r.tensors[s.Tensor] = t
@@ -213,30 +246,35 @@ func permutation(s *typed.Gen, n int64, count int, seed int64) ([]int64, error) 
 	return v[:count], nil
 }
 
-// literal fills a tensor with one value, or with all of them in order.
-func (r *Runner) literal(s *typed.Gen, t *tensor, n int) error {
-	if len(s.Values) == 0 || len(s.Values) != n && s.Kind == "values" {
-		return failf(s.At, "%d values for a tensor of %d elements", len(s.Values), n)
+// scalar is a value as a float64.
+func (r *Runner) scalar(e typed.Expr) float64 {
+	v := r.whole(e)
+	if v.f != nil {
+		return v.f[0]
 	}
-	f := make([]float64, n)
-	i := make([]int64, n)
-	for k := range n {
-		if s.Kind == "full" && k > 0 {
-			f[k], i[k] = f[0], i[0]
-			continue
-		}
-		e := s.Values[k]
-		v := r.whole(e)
-		if v.f != nil {
-			f[k], i[k] = v.f[0], dtype.I64.IntOfFloat(v.f[0], dtype.Default)
-		} else {
-			f[k], i[k] = toFloats(e.Type().Elem, v.i)[0], v.i[0]
-		}
+	return toFloats(e.Type().Elem, v.i)[0]
+}
+
+// literal is a tensor of all the values listed.
+func (r *Runner) literal(s *typed.Gen, t *tensor, n int) (*tensor, error) {
+	if len(s.Values) != n {
+		return nil, failf(s.At, "%d values for a tensor of %d elements", len(s.Values), n)
 	}
-	if t.floats() {
-		t.f = f
+	out := &tensor{elem: dtype.F64, shape: t.shape, at: s.At}
+	if !t.floats() {
+		out.elem, out.i = dtype.I64, make([]int64, n)
 	} else {
-		t.i = i
+		out.f = make([]float64, n)
 	}
-	return nil
+	for k, e := range s.Values {
+		switch v := r.whole(e); {
+		case out.f != nil:
+			out.f[k] = r.scalar(e)
+		case v.f != nil:
+			out.i[k] = dtype.I64.IntOfFloat(v.f[0], dtype.Default)
+		default:
+			out.i[k] = v.i[0]
+		}
+	}
+	return out, nil
 }

@@ -101,7 +101,10 @@ func RandInt(dst []byte, t dtype.Type, n int, lo, hi, seed int64) {
 	draw(n, seed, span, func(i int, v []uint64) {
 		var ints [chunk]int64
 		for j := range v {
-			ints[j] = t.IntOfInt(dtype.I64, lo+int64(v[j]), dtype.Default)
+			ints[j] = lo + int64(v[j])
+			if !t.IsFloat() {
+				ints[j] = t.IntOfInt(dtype.I64, ints[j], dtype.Default)
+			}
 		}
 		t.EncodeInts(dst, i*t.Bits(), ints[:len(v)])
 	})
