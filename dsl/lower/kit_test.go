@@ -26,7 +26,6 @@ func constAxis(name string, lo, n int64) *typed.Axis {
 }
 
 func num(k int64) typed.Expr        { return &typed.Const{X: of(dtype.I64), Int: k} }
-func truth(k int64) typed.Expr      { return &typed.Const{X: of(dtype.Bool), Int: k} }
 func real(x float64) typed.Expr     { return &typed.Const{X: of(dtype.F32), Float: x} }
 func iota(a *typed.Axis) typed.Expr { return &typed.Iota{X: of(dtype.I64, a), Axis: a} }
 
