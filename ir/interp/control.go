@@ -250,21 +250,26 @@ func (c *compiler) print(o *ir.Op) func(w *worker) error {
 			return nil
 		}
 		var b strings.Builder
-		rest := text
-		for _, k := range cells {
-			x := &w.cells[k]
-			if err := w.force(x); err != nil {
-				return err
+		next := 0
+		for i := 0; i < len(text); i++ {
+			switch {
+			case text[i] != '%' || i+1 == len(text):
+				b.WriteByte(text[i])
+				continue
+			case text[i+1] == '%':
+				b.WriteByte('%')
+			case text[i+1] == 'v' && next < len(cells):
+				x := &w.cells[cells[next]]
+				if err := w.force(x); err != nil {
+					return err
+				}
+				x.write(&b)
+				next++
+			default:
+				b.WriteString(text[i : i+2])
 			}
-			before, after, found := strings.Cut(rest, "%v")
-			b.WriteString(before)
-			if !found {
-				b.WriteByte(' ')
-			}
-			x.write(&b)
-			rest = after
+			i++
 		}
-		b.WriteString(rest)
 		if !strings.HasSuffix(b.String(), "\n") {
 			b.WriteByte('\n')
 		}
