@@ -3,6 +3,7 @@ package interp
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -318,15 +319,25 @@ func (c *cell) writeFrom(b *strings.Builder, axis, off int, left *int) {
 func (c *cell) text(off int) string {
 	switch {
 	case c.class == f64Class:
-		return strconv.FormatFloat(c.f64[off], 'g', -1, 64)
+		return floatText(c.f64[off], 64)
 	case c.class == f32Class:
-		return strconv.FormatFloat(float64(c.f32[off]), 'g', -1, 32)
+		return floatText(float64(c.f32[off]), 32)
 	case c.class == boolClass:
 		return strconv.FormatBool(c.b[off])
 	case c.elem == dtype.U64:
 		return strconv.FormatUint(uint64(c.i64[off]), 10)
 	}
 	return strconv.FormatInt(c.i64[off], 10)
+}
+
+func floatText(x float64, bits int) string {
+	switch {
+	case x != x:
+		return "nan"
+	case math.IsInf(x, 0):
+		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(x, 'g', -1, 64), "+"))
+	}
+	return strconv.FormatFloat(x, 'g', -1, bits)
 }
 
 // span decodes the operations that make spans and look at them.

@@ -189,7 +189,7 @@ kernel @p[%N](%x: tensor<f32,[%N]>, %s: u64) -> () {
 	const want = `x [0.5 -1 1.25 0] at [0 1 2 3], 100% of 0..4, s
 18446744073709551615
 [true true true true]
-x [1 +Inf] at [4 5], 100% of 4..6, s
+x [1 inf] at [4 5], 100% of 4..6, s
 18446744073709551615
 [true false]
 `
