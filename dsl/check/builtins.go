@@ -364,7 +364,17 @@ func (e *elab) selectCall(c *call) value {
 		if !ok1 || !ok2 {
 			return bad(c.at)
 		}
-		return e.chosen(c, cond, v, w, a, b, t)
+		r := e.chosen(c, cond, v, w, a, b, t)
+		r.loose = t == dtype.I64
+		r.remake = func(t dtype.Type) (typed.Expr, bool) {
+			a, ok1 := e.to(v, t, "")
+			b, ok2 := e.to(w, t, "")
+			if !ok1 || !ok2 {
+				return nil, false
+			}
+			return e.mapOp(ir.Select, t, c.at, cond.e, a, b), true
+		}
+		return r
 	}
 	a, b, t, ok := e.unify(v, w, "select", c.at)
 	if !ok {

@@ -117,6 +117,7 @@ type entity struct {
 	tile  bool   // a tile size
 	soft  bool   // in a test, the default of a generic
 	input bool   // a parameter, not to be assigned
+	loop  bool   // bound by a loop, not to be assigned
 }
 
 // tensor is what the checker knows about memory beside its type.
@@ -214,7 +215,7 @@ func (e *elab) declare(id *dsl.Ident, ent *entity) {
 	if old := e.local(id.Name); old != nil {
 		e.errorf(codeRedeclared, id.Span(), "%s is already a name here; a local name hides no live local", id.Name).
 			Note(old.at, "%s was declared here", id.Name)
-		if old.depth == e.scope.depth && old.kind == ent.kind {
+		if old.depth == e.scope.depth {
 			return
 		}
 	}

@@ -346,7 +346,13 @@ func (e *elab) variant(k *Kernel, b Bindings, at diag.Span) *typed.Kernel {
 			}
 			panic(bailout{})
 		}
-		*e.diags = append(*e.diags, d)
+		switch d.Code {
+		case codeGenericKind, codeAlternative, codeUnbound:
+			// What is wrong is the call, and the generic the second place.
+			e.errorf(d.Code, at, "%s", d.Message).Note(d.Span, "the generic is declared here")
+		default:
+			*e.diags = append(*e.diags, d)
+		}
 	}
 	return v
 }

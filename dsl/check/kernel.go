@@ -336,15 +336,13 @@ func (e *elab) solveSize(d dsl.Expr) *entity {
 		return nil
 	}
 	var unknown *dsl.Ident
-	count := 0
 	dsl.Walk(d, func(n dsl.Node) bool {
-		if id, is := n.(*dsl.Ident); is && e.unbound(id) && upper(id.Name) {
+		if id, is := n.(*dsl.Ident); is && e.unbound(id) && upper(id.Name) && !e.kernel.tiles.has(id.Name) {
 			unknown = id
-			count++
 		}
 		return true
 	})
-	if count != 1 {
+	if unknown == nil {
 		return nil
 	}
 	ks := e.kernel

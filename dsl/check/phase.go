@@ -421,7 +421,7 @@ func (e *elab) wholeBytes(t *tensor, n *dsl.Index, ix indices, facts *affine.Fac
 	}
 	axes := ix.exprs[last].Type().Axes
 	if len(axes) != 1 {
-		refuse("a store into %d-bit elements covers whole bytes: its last subscript runs along one axis, and this one along %s", width, plural(len(axes), "axis")+"")
+		refuse("a store into %d-bit elements covers whole bytes: its last subscript runs along one axis, and this one along %d", width, len(axes))
 		return
 	}
 	a := e.axes[axes[0]]

@@ -399,6 +399,10 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 	if v.bad() {
 		return fail()
 	}
+	if ent.loop {
+		e.errorf(codeAssign, id.Span(), "%s is bound by its loop, and not assigned", id.Name).Note(ent.at, "%s is declared here", id.Name)
+		return fail()
+	}
 	if ent.input {
 		e.errorf(codeAssign, id.Span(), "%s is a parameter, and parameters of kernels are read-only", id.Name).Note(ent.at, "%s is declared here", id.Name)
 		return fail()
@@ -719,7 +723,7 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 	s := e.space.Sym(id.Name).Expr()
 	e.assume(affine.And(affine.GE(s, from), affine.LT(s, to)))
 	val := intVal(&typed.Ref{X: x(dtype.I64, nil, id.Span()), Var: b.Var}, s)
-	e.declare(id, &entity{kind: entVar, v: b.Var, val: val, input: true})
+	e.declare(id, &entity{kind: entVar, v: b.Var, val: val, loop: true})
 	return b, from, to, true
 }
 
@@ -1055,7 +1059,7 @@ func (e *elab) scatter(n *dsl.Index, g edge, v value, op string, at diag.Span) {
 		return
 	}
 	ent := e.local(id.Name)
-	if ent == nil || ent.kind != entVar || ent.input {
+	if ent == nil || ent.kind != entVar || ent.input || ent.loop {
 		e.errorf(codeAssign, n.Span(), "%s is not a variable", id.Name)
 		return
 	}

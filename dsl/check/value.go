@@ -29,25 +29,26 @@ const (
 
 // value is what an expression means to the checker.
 type value struct {
-	kind  valueKind
-	at    diag.Span
-	k     konst
-	e     typed.Expr
-	ix    affine.Expr // the integer that e is, unknown for anything else
-	loose bool        // e is made of dimensions: untyped, takes the other operand's type
-	lit   bool        // a float made of untyped numbers at run time
-	yes   affine.Cond // of a bool: what holds where it is true
-	no    affine.Cond // and where it is false
-	typ   dtype.Type
-	fn    *funcRef
-	ten   *tensor
-	ax    *axis
-	multi []value
-	kern  *Kernel
-	pkg   *Package
-	dim   string          // a bare name of a compile-time integer: the key of its axis
-	tile  bool            // made of tile sizes or of bounds of spans
-	mod   *[2]affine.Expr // of a % b: a and b
+	kind   valueKind
+	at     diag.Span
+	k      konst
+	e      typed.Expr
+	ix     affine.Expr // the integer that e is, unknown for anything else
+	loose  bool        // e is made of dimensions: untyped, takes the other operand's type
+	lit    bool        // a float made of untyped numbers at run time
+	yes    affine.Cond // of a bool: what holds where it is true
+	no     affine.Cond // and where it is false
+	typ    dtype.Type
+	fn     *funcRef
+	ten    *tensor
+	ax     *axis
+	multi  []value
+	kern   *Kernel
+	pkg    *Package
+	dim    string                              // a bare name of a compile-time integer: the key of its axis
+	tile   bool                                // made of tile sizes or of bounds of spans
+	mod    *[2]affine.Expr                     // of a % b: a and b
+	remake func(dtype.Type) (typed.Expr, bool) // of untyped numbers chosen at run time: the same in another type
 }
 
 // funcRef is a function as a value: one of the program or a builtin.
@@ -223,6 +224,8 @@ func (e *elab) to(v value, t dtype.Type, what string) (typed.Expr, bool) {
 		return &typed.Const{X: x(t, nil, v.at), Int: i, Float: f}, true
 	case v.elem() == t:
 		return v.e, true
+	case v.remake != nil && (v.loose || v.lit):
+		return v.remake(t)
 	case (v.loose || v.lit) && (t.IsFloat() || t.IsInt() && !v.lit):
 		return &typed.Cast{X: x(t, v.axes(), v.at), Value: v.e, Round: "rne", Overflow: "sat"}, true
 	case dtype.Widens(v.elem(), t):
