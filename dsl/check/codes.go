@@ -1,6 +1,10 @@
 package check
 
-import "github.com/tilec/tilec/dsl/diag"
+import (
+	"strings"
+
+	"github.com/tilec/tilec/dsl/diag"
+)
 
 // The codes of the checker. Their pages stand in dsl/diag/codes_check.go; a test holds the two together.
 const (
@@ -115,3 +119,14 @@ const (
 	codeLayout   diag.Code = "E0503"
 	codePeer     diag.Code = "E0504"
 )
+
+// Rules is the table of docs/language.md from rules to codes: a row of Markdown for each code of the checker.
+func Rules() string {
+	var b strings.Builder
+	for _, e := range diag.Table() {
+		if e.Code >= "E0200" && e.Code <= "E0599" {
+			b.WriteString("| " + string(e.Code) + " | " + e.Title + " |\n")
+		}
+	}
+	return b.String()
+}

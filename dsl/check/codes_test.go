@@ -1,6 +1,7 @@
 package check
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,7 +25,7 @@ func program(text string) string {
 
 // checkText loads and checks a text.
 func checkText(text string) diag.List {
-	prog, list := LoadText(map[string]string{"k.tile": text})
+	prog, list := Load(Config{FS: memory{"k.tile": text}, Bundled: memory{"lib/lib.tile": "package lib\n"}}, ".")
 	return append(list, prog.Check()...).Sorted()
 }
 
@@ -60,7 +61,7 @@ func TestCodesAreExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	var have []string
-	for _, m := range regexp.MustCompile(`"(E0\d\d\d)"`).FindAllStringSubmatch(string(src), -1) {
+	for _, m := range regexp.MustCompile(`diag.Code = "(E0\d\d\d)"`).FindAllStringSubmatch(string(src), -1) {
 		have = append(have, m[1])
 	}
 	for _, c := range have {
@@ -72,6 +73,32 @@ func TestCodesAreExplained(t *testing.T) {
 		if c := string(e.Code); c >= "E0200" && c <= "E0599" && !slices.Contains(have, c) {
 			t.Errorf("%s is explained, and nothing reports it", c)
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite the tables that tests hold")
+
+// TestPageTable holds the table of rules in docs/language.md to the codes.
+func TestPageTable(t *testing.T) {
+	const page = "../../docs/language.md"
+	src, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| code | rule that is broken |\n|---|---|\n"
+	before, rest, ok := strings.Cut(string(src), head)
+	if !ok {
+		t.Fatalf("%s has no table of codes", page)
+	}
+	end := strings.Index(rest, "\n\n") + 1
+	if want := Rules(); rest[:end] != want {
+		if *update {
+			if err := os.WriteFile(page, []byte(before+head+want+rest[end:]), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		t.Errorf("the table of codes is not that of the checker; -update writes it:\n%s", want)
 	}
 }
 

@@ -23,6 +23,7 @@ func checkEntries() []Entry {
 			Explanation: "An import path is a folder, looked for in the folder of the importing file, then in each folder above it, " +
 				"then among the bundled kernels. It is relative and has no `..` in it.",
 			Wrong: "import \"no/such/folder\"",
+			Right: "import \"lib\"",
 		},
 		{
 			Code: "E0203", Title: "packages that import each other",
@@ -469,7 +470,7 @@ func checkEntries() []Entry {
 		},
 		{
 			Code: "E0403", Title: "a negative dimension",
-			Explanation: "A dimension is 0 or more.",
+			Explanation: "The extent of a dimension is 0 or more, so an expression in a shape must not come out negative.",
 			Wrong:       "const C = 3\n\nkernel k(x f32[C - 4]) (y f32[N]) {\n    require N == 1\n    parallel n in N by 64 { y[n] = 1 }\n}",
 			Right:       "const C = 5\n\nkernel k(x f32[C - 4]) (y f32[N]) {\n    require N == 1\n    parallel n in N by 64 { y[n] = 1 }\n}",
 		},
