@@ -13,6 +13,7 @@ import (
 // What it computes is what a function would give if nothing but its inputs were rounded.
 func Float64(fn *ir.Func) {
 	w := &widener{b: ir.NewBuilder(fn), now: map[*ir.Value]*ir.Value{}, bits: map[*ir.Value]dtype.Type{}}
+	var scalars []*ir.Value
 	for i, p := range fn.Params {
 		arg := fn.ParamArg(i)
 		if !narrow(p.Type.Elem) {
@@ -22,11 +23,15 @@ func Float64(fn *ir.Func) {
 		case p.Type.Kind == ir.Tensor && p.Role != ir.In:
 			p.Type.Elem, arg.Type.Elem = dtype.F64, dtype.F64
 		case p.Type.Kind == ir.Scalar:
-			w.b.At(fn.Pos).Before(fn.Body.Ops[0])
-			w.now[arg] = w.b.Cast(arg, dtype.F64, "rne", "sat")
+			scalars = append(scalars, arg)
 		}
 	}
-	w.region(fn.Body)
+	// The casts of scalars stand first, and are not themselves to be widened.
+	w.b.At(fn.Pos).Before(fn.Body.Ops[0])
+	for _, arg := range scalars {
+		w.now[arg] = w.b.Cast(arg, dtype.F64, "rne", "sat")
+	}
+	w.ops(fn.Body, slices.Clone(fn.Body.Ops[len(scalars):]))
 	fn.Number()
 }
 
@@ -43,11 +48,14 @@ type widener struct {
 
 func (w *widener) region(r *ir.Region) {
 	for _, arg := range r.Args {
-		if r.Parent != nil {
-			w.widen(arg)
-		}
+		w.widen(arg)
 	}
-	for _, o := range slices.Clone(r.Ops) {
+	w.ops(r, slices.Clone(r.Ops))
+}
+
+// ops widens operations of r.
+func (w *widener) ops(r *ir.Region, list []*ir.Op) {
+	for _, o := range list {
 		w.b.At(o.Pos).Before(o)
 		written := slices.Clone(o.Operands)
 		for i, v := range o.Operands {
