@@ -104,7 +104,8 @@ func Main(env *environment, args []string) (code int) {
 		return exitMisuse
 	}
 	fs, run := c.flagSet()
-	if err := fs.Parse(args[1:]); err != nil {
+	rest, err := parseAnywhere(fs, args[1:])
+	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			c.help(env.stdout)
 			return exitFine
@@ -112,7 +113,7 @@ func Main(env *environment, args []string) (code int) {
 		fmt.Fprintf(env.stderr, "tilec %s: %v; 'tilec %s -h' lists the flags\n", c.name, err, c.name)
 		return exitMisuse
 	}
-	switch err := run(env, fs.Args()); {
+	switch err := run(env, rest); {
 	case err == nil:
 		return exitFine
 	case errors.Is(err, errSilent):
@@ -124,6 +125,21 @@ func Main(env *environment, args []string) (code int) {
 			return exitMisuse
 		}
 		return exitWrong
+	}
+}
+
+// parseAnywhere parses flags before, between and after the other arguments, which it gives back; what follows -- is no
+// flag.
+func parseAnywhere(fs *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, err
+		}
+		left := fs.Args()
+		if n := len(args) - len(left); n > 0 && args[n-1] == "--" || len(left) == 0 {
+			return append(rest, left...), nil
+		}
+		rest, args = append(rest, left[0]), left[1:]
 	}
 }
 
