@@ -110,7 +110,7 @@ func (f *factor) extent(w *worker, g int) int {
 }
 
 // product is one product of matrices: c[i·ldc + j] += Σ x[i·xRow + p·xSum]·y[p·ldy + j], p ascending from 0 below sum.
-// The columns of y are padded, so that ldy is at least cols rounded up to the kernel's panel.
+// The columns of y are padded with anything, so that ldy is at least cols rounded up to the kernel's panel.
 type product[T number] struct {
 	c, x, y         []T
 	rows, cols, sum int
@@ -353,7 +353,6 @@ func gather[T number](w *worker, f *factor, n int, order [3]int, s1, s0 int) (*b
 	// The walk goes from the outermost axis to the innermost; strides are known from the innermost outward.
 	type axis struct{ n, to, from, by int }
 	var axes []axis
-	full := 1
 	for i := 2; i >= 0; i-- {
 		to := [3]int{s0, s1, 1}[i]
 		for j := len(f.groups[order[i]]) - 1; j >= 0; j-- {
@@ -364,11 +363,7 @@ func gather[T number](w *worker, f *factor, n int, order [3]int, s1, s0 int) (*b
 			}
 			axes = append(axes, x)
 			to *= x.n
-			full *= x.n
 		}
-	}
-	if full < n {
-		clear(d) // the padding
 	}
 	wk := &w.wk
 	wk.begin()

@@ -65,7 +65,15 @@ func runMap(t *testing.T, types []dtype.Type, result dtype.Type, build func(b *i
 	for i, e := range types {
 		params = append(params, &ir.Param{Name: fmt.Sprintf("x%d", i), Type: ir.TensorType(e, ir.Dense, dims[i]...)})
 	}
-	params = append(params, &ir.Param{Name: "y", Role: ir.Out, Type: ir.TensorType(result, ir.Dense, sm, sn)})
+	// The result is stored as a wider type, so that a result which is not of its type shows.
+	wide := result
+	switch {
+	case result.IsFloat():
+		wide = dtype.F64
+	case result != dtype.U64 && result != dtype.Bool:
+		wide = dtype.I64
+	}
+	params = append(params, &ir.Param{Name: "y", Role: ir.Out, Type: ir.TensorType(wide, ir.Dense, sm, sn)})
 	f := ir.NewFunc("map", []*ir.Size{{Name: "M"}, {Name: "N"}}, params, ir.Pos{})
 	b := ir.NewBuilder(f)
 	zero := b.Index(0)
@@ -76,13 +84,17 @@ func runMap(t *testing.T, types []dtype.Type, result dtype.Type, build func(b *i
 			v := b.Load(f.ParamArg(i), [][]*ir.Value{{m, n}, {n}, {m}}[i], "in", nil)
 			x = append(x, b.Bcast(v, ir.AxesOf(m, n)))
 		}
-		b.Store(f.ParamArg(len(types)), []*ir.Value{m, n}, build(b, x), "in", nil)
+		y := build(b, x)
+		if wide != result {
+			y = b.Cast(y, wide, "rne", "sat")
+		}
+		b.Store(f.ParamArg(len(types)), []*ir.Value{m, n}, y, "in", nil)
 	})
 	p, err := Compile(b.Finish())
 	if err != nil {
 		t.Fatal(err)
 	}
-	y := blank(result, testM, testN)
+	y := blank(wide, testM, testN)
 	if err := p.Run(tensors(append(args, y)...), Options{Workers: 2}); err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +413,7 @@ func TestCasts(t *testing.T) {
 				}, []*Tensor{x})
 				for k := range int(x.Len()) {
 					in := dtype.ReadCode(x.Data, k*from.Bits(), from.Bits())
-					out := dtype.ReadCode(y.Data, k*to.Bits(), to.Bits())
+					out := codeAt(y, to, k)
 					var want uint64
 					switch {
 					case from.IsFloat() && to.IsFloat():
@@ -422,6 +434,28 @@ func TestCasts(t *testing.T) {
 	}
 }
 
+// codeAt is the code in type t of element k of a result, which runMap stored in a wider type. What is not of the type
+// has a code that no value has.
+func codeAt(y *Tensor, t dtype.Type, k int) uint64 {
+	n := y.Elem.Bits()
+	code := dtype.ReadCode(y.Data, k*n, n)
+	switch {
+	case y.Elem == t:
+		return code
+	case t.IsFloat():
+		v := y.Elem.Decode(code)
+		if c := t.Encode(v, dtype.NearestEven, t.Overflow()); sameFloat(t.Decode(c), v) {
+			return c
+		}
+	default:
+		v := y.Elem.DecodeInt(code)
+		if c := t.EncodeInt(v, true); t.DecodeInt(c) == v {
+			return c
+		}
+	}
+	return 1 << 63
+}
+
 func describe(t dtype.Type, code uint64) string {
 	if t.IsFloat() {
 		return fmt.Sprint(t.Decode(code))
@@ -438,7 +472,7 @@ func TestBits(t *testing.T) {
 		y := runMap(t, p[:1], p[1], func(b *ir.Builder, x []*ir.Value) *ir.Value { return b.Bits(x[0], p[1]) }, []*Tensor{x})
 		for k := range int(x.Len()) {
 			n := p[0].Bits()
-			in, out := dtype.ReadCode(x.Data, k*n, n), dtype.ReadCode(y.Data, k*n, n)
+			in, out := dtype.ReadCode(x.Data, k*n, n), codeAt(y, p[1], k)
 			if nan := p[0].IsFloat() && p[0].Decode(in) != p[0].Decode(in) || p[1].IsFloat() && p[1].Decode(in) != p[1].Decode(in); in != out && !nan {
 				t.Errorf("%s bits %s: %#x became %#x", p[0], p[1], in, out)
 			}
@@ -557,6 +591,85 @@ func TestSmallMaps(t *testing.T) {
 			if want := f(intsOf(seed)[k], intsOf(i)[k%testN]); got != want {
 				t.Errorf("%s: %g, want %g", code, got, want)
 			}
+		}
+	}
+}
+
+// TestSubnormalProducts multiplies and divides where the result is subnormal in float32, whose own rounding must not
+// come before the type's.
+func TestSubnormalProducts(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 1))
+	for _, elem := range []dtype.Type{dtype.BF16, dtype.TF32} {
+		for range 20 {
+			a, b := make([]float64, testM*testN), make([]float64, testN)
+			for i := range a {
+				a[i] = elem.Round64((1 + r.Float64()) * math.Exp2(float64(-50-r.IntN(30))))
+			}
+			for i := range b {
+				b[i] = elem.Round64((1 + r.Float64()) * math.Exp2(float64(-50-r.IntN(30))))
+			}
+			for _, code := range []ir.Code{ir.Mul, ir.Div} {
+				if code == ir.Div {
+					for i := range b {
+						b[i] = elem.Round64(1 / b[i])
+					}
+				}
+				y := runMap(t, []dtype.Type{elem, elem}, elem, func(b *ir.Builder, x []*ir.Value) *ir.Value { return b.Map(code, x...) },
+					[]*Tensor{floats(elem, a, testM, testN), floats(elem, b, testN)})
+				for k, got := range floatsOf(y) {
+					if want := elem.Round64(exact[code](a[k], b[k%testN], 0)); got != want {
+						t.Fatalf("%s(%g, %g) in %s = %g, want %g", code, a[k], b[k%testN], elem, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestLongRows works on rows longer than a stretch, with operands that repeat or stand across.
+func TestLongRows(t *testing.T) {
+	const n, m = 2600, 3
+	f := ir.NewFunc("long", nil, []*ir.Param{
+		{Name: "x", Type: ir.TensorType(dtype.F32, ir.Dense, ir.ConstDim(n), ir.ConstDim(m))},
+		{Name: "s", Type: ir.TensorType(dtype.F32, ir.Dense, ir.ConstDim(m))},
+		{Name: "y", Role: ir.Out, Type: ir.TensorType(dtype.F32, ir.Dense, ir.ConstDim(m), ir.ConstDim(n))},
+		{Name: "z", Role: ir.Out, Type: ir.TensorType(dtype.F32, ir.Dense, ir.ConstDim(m))},
+	}, ir.Pos{})
+	b := ir.NewBuilder(f)
+	zero := b.Index(0)
+	rows, cols := b.SpanOf(zero, b.Index(n), n, "n"), b.SpanOf(zero, b.Index(m), m, "m")
+	mn := ir.AxesOf(cols, rows)
+	x := b.Bcast(b.Load(f.ParamArg(0), []*ir.Value{rows, cols}, "in", nil), mn) // across
+	s := b.Bcast(b.Load(f.ParamArg(1), []*ir.Value{cols}, "in", nil), mn)       // repeats
+	v := b.Sub(s, x)
+	c := b.Select(b.Gt(x, s), b.Add(v, x), v)
+	b.Store(f.ParamArg(2), []*ir.Value{cols, rows}, c, "in", nil)
+	b.Store(f.ParamArg(3), []*ir.Value{cols}, b.Reduce("sum", dtype.F32, b.Bcast(x, ir.AxesOf(rows, cols)), rows), "in", nil)
+	p, err := Compile(b.Finish())
+	if err != nil {
+		t.Fatal(err)
+	}
+	xs, ss := randn(1, dtype.F32, n, m), randn(2, dtype.F32, m)
+	y, z := blank(dtype.F32, m, n), blank(dtype.F32, m)
+	if err := p.Run(tensors(xs, ss, y, z), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	xv, sv := floatsOf(xs), floatsOf(ss)
+	for j := range m {
+		sum := float32(0)
+		for i := range n {
+			x, s := float32(xv[i*m+j]), float32(sv[j])
+			sum += x
+			want := s - x
+			if x > s {
+				want += x
+			}
+			if got := floatsOf(y)[j*n+i]; got != float64(want) {
+				t.Fatalf("[%d, %d] is %g, want %g", j, i, got, want)
+			}
+		}
+		if got := floatsOf(z)[j]; got != float64(sum) {
+			t.Errorf("sum %d is %g, want %g", j, got, sum)
 		}
 	}
 }

@@ -73,6 +73,11 @@ func TestFMA32(t *testing.T) {
 			slow++
 		}
 	}
+	// A subnormal result, one bit of which float64 rounds to a tie: z is odd in units of 2^-149, x·y = 2^-150·(1 - 2^-32).
+	x, y, z := float32(0x1p-75*(1-0x1p-16)), float32(0x1p-75*(1+0x1p-16)), float32(0x1p-127+0x1p-149)
+	if got := fma32(x, y, z); got != z {
+		t.Errorf("fma(%g, %g, %g) = %g, want %g", x, y, z, got, z)
+	}
 	if slow == 0 {
 		t.Error("no case needed the slow path: the test is too easy")
 	}
@@ -90,6 +95,17 @@ func TestMulAdd(t *testing.T) {
 			got, want := mulAdd(elem, x, y, z), exactFMA(elem, x, y, z)
 			if math.Float64bits(got) != math.Float64bits(want) && !(got != got && want != want) {
 				t.Fatalf("%s: %g·%g + %g = %g, want %g", elem, x, y, z, got, want)
+			}
+		}
+		// A sum of three parts, of which the least decides: z + x·y is halfway, but for what the product has beyond float64.
+		half := elem.UnitRoundoff()
+		for _, sign := range []float64{1, -1} {
+			x, y := half*(1+0x1p-40), 1+sign*0x1p-40 // half·(1 + 2^-39 + 2^-80) or half·(1 - 2^-80)
+			if sign < 0 {
+				x = half * (1 + 0x1p-40)
+			}
+			if got, want := mulAdd(elem, x, y, 1), exactFMA(elem, x, y, 1); got != want {
+				t.Errorf("%s: %g·%g + 1 = %g, want %g", elem, x, y, got, want)
 			}
 		}
 		// Factors with 48 bits, as a product with its scale has.

@@ -233,6 +233,58 @@ kernel @r[%N](%x: tensor<i32,[%N]>) -> (inout %y: tensor<i32,[%N]>) {
 `
 	faultOf(t, neighbour, tensors(x, y()), Race, "one block", "reads", "stores", "k.tile:6:1", "k.tile:7:1")
 
+	// Here the reader comes first in the order of blocks, and nothing else meets.
+	const before = `
+kernel @r[%N](%x: tensor<i32,[%N]>) -> (inout %y: tensor<i32,[%N]>) {
+  %0 = const 0 : i64
+  %2 = const 2 : i64
+  parallel %b in %0 .. %2 {
+    %v = load.in %y[%2] : i32 @6
+    %c = gt %b, %0 : bool
+    if %c {
+      store.in %y[%2] = %v @9
+      yield
+    } else {
+      yield
+    }
+    yield
+  }
+  yield
+}
+`
+	faultOf(t, before, tensors(x, y()), Race, "y[2]", "k.tile:9:1", "k.tile:6:1")
+
+	// What blocks did in one phase does not matter in the next.
+	const phases = `
+kernel @p[%N](%x: tensor<i32,[%N]>) -> (%y: tensor<i32,[%N]>) {
+  %0 = const 0 : i64
+  parallel %b in %0 .. %N {
+    %v = load.in %x[%b] : i32
+    store.in %y[%b] = %v
+    yield
+  }
+  parallel %c in %0 .. %N {
+    %k = affine %c + 3 mod 8 : i64
+    %w = load.in %y[%k] : i32
+    %u = add %w, %w : i32
+    store.in %y[%k] = %u
+    yield
+  }
+  parallel %d in %0 .. %N {
+    %k3 = affine %d + 5 mod 8 : i64
+    %v3 = load.in %y[%k3] : i32
+    atomic.add.in %y[%k3] = %v3
+    yield
+  }
+  yield
+}
+`
+	w := y()
+	mustRun(t, phases, x, w)
+	if diff := cmp.Diff([]int64{4, 8, 12, 16, 20, 24, 28, 32}, intsOf(w)); diff != "" {
+		t.Error(diff)
+	}
+
 	// A plain store among atomic updates.
 	const mixed = `
 kernel @m[%N](%x: tensor<i32,[%N]>) -> (inout %y: tensor<i32,[%N]>) {
@@ -331,6 +383,26 @@ kernel @c[%N](%x: tensor<T,[%N]>) -> (%y: tensor<T,[%N]>) {
 			a, b := dtype.ReadCode(x.Data, i*e.Bits(), e.Bits()), dtype.ReadCode(y.Data, 3+i*e.Bits(), e.Bits())
 			if a != b {
 				t.Fatalf("%s: element %d is %#x, want %#x", name, i, b, a)
+			}
+		}
+	}
+}
+
+// TestStripes checks that no two stripes share a byte, whatever the width and the start.
+func TestStripes(t *testing.T) {
+	p := compile(t, "kernel @e[]() -> () {\n  yield\n}\n")
+	for _, width := range []int{1, 2, 3, 5, 7, 8, 16, 32} {
+		for _, bit := range []int{0, 1, 8, 13} {
+			for _, n := range []int64{1, 8, 100, 5000, 1 << 20} {
+				m := &memory{elem: dtype.Uint(width), dims: []int64{n}, bit: bit}
+				m.layout(nil)
+				r := &run{prog: p, memory: 1 << 30}
+				if err := m.alloc(r, shared, nil); err != nil {
+					t.Fatal(err)
+				}
+				if last := int((n - 1) >> m.shift); m.shift < 60 && (bit+width<<m.shift)&7 != 0 || len(m.locks) == 0 || last > 0 && m.shift >= 60 {
+					t.Errorf("u%d[%d] from bit %d: stripes of 2^%d elements", width, n, bit, m.shift)
+				}
 			}
 		}
 	}

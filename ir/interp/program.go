@@ -181,7 +181,7 @@ func (c *compiler) block(r *ir.Region, top bool) (*block, error) {
 }
 
 // lastUses gives for each operation of a region the tiles made in the region of which it, or what is inside it, is the
-// last user. Yielded values are not among them.
+// last user. The yield is no step, so that values which it yields live on.
 func lastUses(r *ir.Region) [][]*ir.Value {
 	last := map[*ir.Value]int{}
 	for _, a := range r.Args {
@@ -209,7 +209,7 @@ func lastUses(r *ir.Region) [][]*ir.Value {
 	}
 	uses := make([][]*ir.Value, len(r.Ops))
 	add := func(v *ir.Value) {
-		if i, ok := last[v]; ok && r.Ops[i].Code != ir.Yield {
+		if i, ok := last[v]; ok {
 			uses[i] = append(uses[i], v)
 		}
 	}

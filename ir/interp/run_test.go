@@ -158,6 +158,77 @@ func TestControl(t *testing.T) {
 	}
 }
 
+// TestStorage runs operations that could take over the storage of an operand which is still needed.
+func TestStorage(t *testing.T) {
+	dims := []*ir.Dim{ir.ConstDim(4), ir.ConstDim(16)}
+	tensor := ir.TensorType(dtype.F32, ir.Dense, dims...)
+	f := ir.NewFunc("storage", nil, []*ir.Param{{Name: "x", Type: tensor}, {Name: "y", Role: ir.Out, Type: ir.TensorType(dtype.F32, ir.Dense, ir.ConstDim(7), dims[0], dims[1])},
+		{Name: "i", Role: ir.Out, Type: ir.TensorType(dtype.I64, ir.Dense, ir.ConstDim(3))}}, ir.Pos{})
+	b := ir.NewBuilder(f)
+	zero := b.Index(0)
+	m, n, k := b.SpanOf(zero, b.Index(4), 4, "m"), b.SpanOf(zero, b.Index(16), 16, "n"), b.SpanOf(zero, b.Index(4), 4, "k")
+	x := b.Load(f.ParamArg(0), []*ir.Value{m, n}, "in", nil)
+	a := b.Bcast(b.Reduce("sum", dtype.F32, x, n), ir.AxesOf(m, k))
+	w := b.Load(f.ParamArg(0), []*ir.Value{k, n}, "in", nil)
+	put := func(i int64, v *ir.Value) { b.Store(f.ParamArg(1), []*ir.Value{b.Index(i), m, n}, v, "in", nil) }
+	type list = []*ir.Value
+	product := func(acc *ir.Value) *ir.Value { return b.Contract(dtype.F32, a, w, nil, nil, acc, k) }
+	// The accumulator is used again.
+	put(0, product(x))
+	put(1, x)
+	// It is the initial value of a loop, and needed after.
+	r := b.For("i", zero, b.Index(3), 0, list{x}, func(_ *ir.Value, c list) (list, *ir.Value) { return list{product(c[0])}, nil })
+	put(2, r[0])
+	put(3, x)
+	// A loop yields a value from outside, which is needed after; and what it carries is changed elementwise.
+	r = b.For("i", zero, b.Index(2), 0, list{x, x}, func(_ *ir.Value, c list) (list, *ir.Value) {
+		return list{x, b.Add(c[1], c[1])}, nil
+	})
+	put(4, b.Sub(r[0], b.Neg(x)))
+	put(5, r[1])
+	put(6, x)
+	// Blocks use a tile of the top, and nothing of its axis but in a reduction.
+	row := b.Reduce("max", dtype.F32, x, m)
+	b.Parallel("", []ir.Binding{{Name: "b", Lo: zero, Hi: b.Index(3)}}, func(args list) {
+		b.Store(f.ParamArg(2), args, b.Reduce("argmax", dtype.I64, row, n), "in", nil)
+	})
+	p, err := Compile(b.Finish())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := make([]float64, 64)
+	for i := range v {
+		v[i] = float64(i%7) - 2
+	}
+	v[9] = 50
+	y, index := blank(dtype.F32, 7, 4, 16), blank(dtype.I64, 3)
+	if err := p.Run(tensors(floats(dtype.F32, v, 4, 16), y, index), Options{Workers: 3}); err != nil {
+		t.Fatal(err)
+	}
+	got := floatsOf(y)
+	for i := range 4 {
+		sum := 0.0
+		for j := range 16 {
+			sum += v[i*16+j]
+		}
+		for j := range 16 {
+			at, x := i*16+j, v[i*16+j]
+			col := 0.0
+			for k := range 4 {
+				col += v[k*16+j]
+			}
+			for which, want := range []float64{x + sum*col, x, x + 3*sum*col, x, 2 * x, 4 * x, x} {
+				if got[which*64+at] != want {
+					t.Fatalf("result %d at [%d, %d] is %g, want %g", which, i, j, got[which*64+at], want)
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff([]int64{9, 9, 9}, intsOf(index)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestPrintAndAssert(t *testing.T) {
 	const text = `
 kernel @p[%N](%x: tensor<f32,[%N]>, %s: u64) -> () {
