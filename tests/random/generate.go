@@ -303,7 +303,8 @@ func (g *generator) file() string {
 		}
 		kernel = append(kernel, fmt.Sprintf("acc := %s[%s](0)", kind, names(out)), "for c in C by BC {",
 			fmt.Sprintf("acc += dot[c](%s[%s], %s[%s])", x.name, names(x.axes), y.name, names(y.axes)), "}")
-		test = append(test, fmt.Sprintf("acc := sum[c](%s[%s] * %s[%s])", x.name, names(x.axes), y.name, names(y.axes)))
+		whole := func(t *tensor) string { return g.cast(t, fmt.Sprintf("%s[%s]", t.name, names(t.axes)), kind) }
+		test = append(test, fmt.Sprintf("acc := sum[c](%s * %s)", whole(x), whole(y)))
 		acc = "acc"
 	default:
 		reduction := choose(g, "sum", "sum", "max", "min")
