@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
@@ -247,10 +248,32 @@ func forWhat(what string) string {
 	return " for " + what
 }
 
-// suggestCast proposes `as t` behind an expression.
+// suggestCast proposes `as t` behind an expression, in parentheses where `as` would bind to its last part only.
 func (e *elab) suggestCast(d *diag.Diagnostic, at diag.Span, t dtype.Type) {
+	if src := e.prog.sources[at.File]; at.IsValid() && at.End.Offset <= len(src) && at.Start.Offset < at.End.Offset {
+		if text := string(src[at.Start.Offset:at.End.Offset]); hasOperator(text) {
+			d.Suggest(at, "("+text+") as "+typeName(t), "convert with `as %s`", typeName(t))
+			return
+		}
+	}
 	end := diag.Span{File: at.File, Start: at.End, End: at.End}
 	d.Suggest(end, " as "+typeName(t), "convert with `as %s`", typeName(t))
+}
+
+// hasOperator reports whether an expression's text has a binary operator outside brackets.
+func hasOperator(text string) bool {
+	depth := 0
+	for i, c := range text {
+		switch {
+		case strings.ContainsRune("([{", c):
+			depth++
+		case strings.ContainsRune(")]}", c):
+			depth--
+		case i > 0 && depth == 0 && strings.ContainsRune("+-*/%&|^<>=!", c):
+			return true
+		}
+	}
+	return false
 }
 
 // typeName is a type as the text spells it.
