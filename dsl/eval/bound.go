@@ -335,7 +335,8 @@ func (c *rule) close(x, y *values, i int, got, want float64) (Point, bool) {
 	}
 	p := Point{Got: got, Want: want, Bound: slack + c.ulp.SmallestSubnormal()}
 	if t.Valid() {
-		p.Bound += halfUlp(t, want)
+		// What was rounded to t may lie as far out as the slack allows, where the values of t are wider apart.
+		p.Bound += halfUlp(t, math.Abs(want)+slack)
 		if got-got != 0 && got == got { // overflow at the very end of the range
 			return p, t.Round64(want+math.Copysign(slack, want)) == got
 		}

@@ -59,6 +59,9 @@ func (g *generator) chance(n int) bool          { return g.r.IntN(n) == 0 }
 func choose[T any](g *generator, list ...T) T   { return list[g.r.IntN(len(list))] }
 func (g *generator) fixedAxis(name string) axis { return axis{name: name, fixed: 1 + g.pick(9)} }
 
+// bits are the widths of the types of which any code will do.
+var bits = map[string]int{"u1": 1, "u2": 2, "u3": 3, "u4": 4, "i2": 2, "i3": 3, "i4": 4, "bp1": 1, "bp2": 2, "f4e2m1": 4, "f6e3m2": 6}
+
 // input makes a tensor over axes.
 func (g *generator) input(elem string, axes []axis) *tensor {
 	t := &tensor{name: fmt.Sprintf("x%d", len(g.inputs)), elem: elem, axes: axes}
@@ -67,8 +70,8 @@ func (g *generator) input(elem string, axes []axis) *tensor {
 	}
 	dims := strings.Join(t.dims, ", ")
 	switch elem {
-	case "u1", "u2", "u3", "u4", "i2", "i3", "i4", "bp1", "bp2", "f4e2m1", "f6e3m2":
-		t.data = fmt.Sprintf("randcode(%s, %s)", elem, dims)
+	case "u1", "u2", "u3", "u4", "i2", "i3", "i4", "bp1", "bp2", "f4e2m1", "f6e3m2": // any code
+		t.data = fmt.Sprintf("randcode(%s, 0, %d, %s)", elem, 1<<bits[elem], dims)
 	case "f8e4m3":
 		t.data = fmt.Sprintf("randint(%s, -4, 5, %s)", elem, dims)
 	case "u8", "u16":
