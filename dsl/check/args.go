@@ -345,7 +345,7 @@ func (b *binder) agree() error {
 			if err != nil {
 				return
 			}
-			if n < 0 {
+			if n < 0 || n > maxSize {
 				err = fmt.Errorf("%s is %d", where, n)
 				return
 			}

@@ -394,10 +394,14 @@ func (e *elab) chosen(c *call, cond, v, w value, a, b typed.Expr, t dtype.Type) 
 			r.ix = x
 			return r
 		}
-		r.ix = e.opaque("", t)
-		if x.Known() && y.Known() {
-			e.assume(affine.And(affine.GE(r.ix, affine.MinOf(x, y)), affine.LE(r.ix, affine.MaxOf(x, y))))
+		if !x.Known() || !y.Known() {
+			r.ix = e.opaque("", t)
+			return r
 		}
+		if r.ix = e.tame(); e.isWild(x) || e.isWild(y) {
+			r.ix = e.opaque("", t)
+		}
+		e.assume(affine.And(affine.GE(r.ix, affine.MinOf(x, y)), affine.LE(r.ix, affine.MaxOf(x, y))))
 	}
 	return r
 }

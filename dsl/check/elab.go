@@ -13,10 +13,10 @@ import (
 
 // Limits on what one variant may cost. A text that passes them gets an error, not a long wait.
 const (
-	maxSteps  = 4_000_000 // nodes elaborated, inlined and unrolled ones included
-	maxInline = 64        // depth of calls
-	maxExtent = 1 << 24   // indices of an axis, elements of a tile
-	maxErrors = 200       // errors of one variant
+	maxSteps  = 500_000 // nodes elaborated, inlined and unrolled ones included
+	maxInline = 64      // depth of calls
+	maxExtent = 1 << 24 // indices of an axis, elements of a tile
+	maxErrors = 200     // errors of one variant
 )
 
 // elab elaborates one body with all compile-time names bound: a variant of a kernel, or a case of a test. It reads the
@@ -27,8 +27,9 @@ type elab struct {
 	steps int
 
 	space *affine.Space
-	facts *affine.Facts // what holds where the text is being read
-	masks *affine.Facts // facts with the conditions of enclosing wheres: what holds for effects; nil outside of where
+	facts *affine.Facts       // what holds where the text is being read
+	wild  map[affine.Sym]bool // symbols of which nothing bounds the size
+	masks *affine.Facts       // facts with the conditions of enclosing wheres: what holds for effects; nil outside of where
 
 	scope *scope
 	out   *[]typed.Stmt  // where statements go
@@ -276,9 +277,32 @@ func (e *elab) assume(c affine.Cond) {
 	}
 }
 
+// tame is a new symbol for an integer that is far from the ends of int.
+func (e *elab) tame() affine.Expr { return e.space.Sym("").Expr() }
+
+// isWild reports an integer that may lie anywhere in int, so that arithmetic on it may wrap.
+func (e *elab) isWild(ix affine.Expr) bool {
+	if len(e.wild) == 0 || !ix.Known() {
+		return false
+	}
+	for _, s := range ix.Syms() {
+		if e.wild[s] {
+			return true
+		}
+	}
+	return false
+}
+
 // opaque is a new symbol for an integer value of which only the type's range is known.
 func (e *elab) opaque(name string, t dtype.Type) affine.Expr {
-	s := e.space.Sym(name).Expr()
+	sym := e.space.Sym(name)
+	s := sym.Expr()
+	if t.Bits() == 64 {
+		if e.wild == nil {
+			e.wild = map[affine.Sym]bool{}
+		}
+		e.wild[sym] = true
+	}
 	if t.Class() == dtype.ClassInt && t.Bits() < 64 || t == dtype.Bool {
 		e.assume(affine.And(affine.GE(s, affine.Const(t.MinInt())), affine.LE(s, affine.Const(t.MaxInt()))))
 	}

@@ -435,12 +435,16 @@ func (e *elab) unary(n *dsl.Unary) value {
 }
 
 // fitted is the value of an integer operation of type t whose exact result is ix: ix where t holds it, else whatever
-// wrapping makes of it. Arithmetic on int is taken not to overflow: sizes and indices are far from it.
+// wrapping makes of it. Sizes and what is computed from them are far from the ends of int; data are not.
 func (e *elab) fitted(ix affine.Expr, t dtype.Type) affine.Expr {
-	if t == dtype.I64 || !ix.Known() {
+	if !ix.Known() || t == dtype.I64 && !e.isWild(ix) {
 		return ix
 	}
-	if lo, hi, ok := e.facts.Range(ix); ok && t != dtype.U64 && lo >= t.MinInt() && hi <= t.MaxInt() {
+	lo, hi, ok := e.facts.Range(ix)
+	if ok && t == dtype.I64 && lo > -1<<62 && hi < 1<<62 {
+		return ix
+	}
+	if ok && t.Bits() < 64 && lo >= t.MinInt() && hi <= t.MaxInt() {
 		return ix
 	}
 	return e.opaque("", t)

@@ -295,6 +295,9 @@ func (e *elab) unbound(id *dsl.Ident) bool {
 	return !ok
 }
 
+// maxSize bounds dimensions: no memory holds more, and index arithmetic on them does not overflow.
+const maxSize = 1 << 48
+
 // addSize declares a dimension known at launch; def, if not nil, computes it.
 func (e *elab) addSize(id *dsl.Ident, def *ir.Dim) *entity {
 	ks := e.kernel
@@ -307,7 +310,7 @@ func (e *elab) addSize(id *dsl.Ident, def *ir.Dim) *entity {
 	sym := e.space.Sym(id.Name)
 	ks.deps[sym] = 0
 	ix := sym.Expr()
-	e.assume(affine.GE0(ix))
+	e.assume(affine.And(affine.GE0(ix), affine.LE(ix, affine.Const(maxSize))))
 	v := intVal(&typed.SizeRef{X: x(dtype.I64, nil, id.Span()), Size: s}, ix)
 	v.loose = true
 	ent := &entity{kind: entValue, val: v, dim: id.Name}
@@ -521,12 +524,8 @@ func (e *elab) declareParam(info *paramInfo, hidden map[dsl.Expr]*entity) bool {
 		p.Scalar = v
 		val := exprVal(&typed.Ref{X: typed.X{T: v.Type, At: at}, Var: v})
 		if info.elem.IsInt() {
-			sym := e.space.Sym(p.Name)
-			ks.deps[sym] = 0
-			val.ix = sym.Expr()
-			if info.elem.Bits() < 64 {
-				e.assume(affine.And(affine.GE(val.ix, affine.Const(info.elem.MinInt())), affine.LE(val.ix, affine.Const(info.elem.MaxInt()))))
-			}
+			val.ix = e.opaque(p.Name, info.elem)
+			ks.deps[symOf(val.ix)] = 0
 		}
 		ks.out.Params = append(ks.out.Params, p)
 		e.declare(info.p.Name, &entity{kind: entVar, v: v, val: val, input: true})

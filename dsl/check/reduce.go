@@ -114,12 +114,11 @@ func (e *elab) reduceScalar(kind string, v value, c *call) value {
 // reduced is what is known of an integer reduction: extremes lie in the range of what they are taken from, unless
 // nothing exists.
 func (e *elab) reduced(kind string, v value, axes []*typed.Axis, t dtype.Type) affine.Expr {
-	ix := e.opaque("", t)
-	switch kind {
-	case "argmax", "argmin":
+	if kind == "argmax" || kind == "argmin" {
+		ix := e.tame()
 		a := e.axes[axes[0]]
 		if a == nil {
-			return ix
+			return e.opaque("", t)
 		}
 		// −1 where nothing exists.
 		e.assume(affine.GE(ix, affine.Const(-1)))
@@ -131,6 +130,10 @@ func (e *elab) reduced(kind string, v value, axes []*typed.Axis, t dtype.Type) a
 				e.assume(affine.GE(ix, affine.Const(a.t.Lo)))
 			}
 		}
+		return ix
+	}
+	ix := e.opaque("", t)
+	switch kind {
 	case "max", "min", "last":
 		lo, hi, ok := e.rangeOf(v.ix)
 		if ok && e.alive(axes) {
@@ -520,7 +523,7 @@ func (e *elab) rankCall(c *call) value {
 	results[1].ix = e.reduced("argmax", v, []*typed.Axis{n.t}, dtype.I64)
 	if n.t.Kind == typed.ConstAxis {
 		// Unlike argmax, −1 appears also where something exists but too little of it.
-		results[1].ix = e.opaque("", dtype.I64)
+		results[1].ix = e.tame()
 		e.assume(affine.And(affine.GE(results[1].ix, affine.Const(min(-1, n.t.Lo))), affine.LT(results[1].ix, affine.Const(max(0, n.t.Lo+n.t.Extent)))))
 	}
 	return value{kind: vMulti, multi: results, at: c.at}

@@ -67,7 +67,7 @@ func (k *Kernel) check(used map[*Func]bool) diag.List {
 				break
 			}
 		}
-		if len(all) >= maxErrors {
+		if len(all) >= maxErrors || costly(all) {
 			break
 		}
 	}
@@ -75,6 +75,11 @@ func (k *Kernel) check(used map[*Func]bool) diag.List {
 		all.Add(codeNoVariant, k.Span(), "no variant of %s was found that its requires over generics allow", k.Name)
 	}
 	return all.Sorted()
+}
+
+// costly reports a text that expands too far: its other variants would, too.
+func costly(list diag.List) bool {
+	return slices.ContainsFunc(list, func(d *diag.Diagnostic) bool { return d.Code == codeBudget })
 }
 
 // try instantiates one variant for its diagnostics, noting the functions it uses.
@@ -184,7 +189,7 @@ func (t *Test) check(used map[*Func]bool) diag.List {
 	for _, c := range cases {
 		list, _ := t.run(c, RunOptions{}, nil, used)
 		all = append(all, list...)
-		if len(all) >= maxErrors {
+		if len(all) >= maxErrors || costly(all) {
 			break
 		}
 	}

@@ -72,7 +72,7 @@ func checkEntries() []Entry {
 		},
 		{
 			Code: "E0210", Title: "a text that expands too far",
-			Explanation: "Calls are inlined and loops of tests unrolled. What comes out is bounded: 4,000,000 steps, calls 64 deep, " +
+			Explanation: "Calls are inlined and loops of tests unrolled. What comes out is bounded: 500,000 steps, calls 64 deep, " +
 				"65,536 rounds of one loop of a test.",
 		},
 		{
