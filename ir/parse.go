@@ -157,6 +157,15 @@ func (p *parser) name() token {
 	return t
 }
 
+// hint takes a name that means something to a caller, which a number that the printer chose does not.
+func (p *parser) hint() token {
+	t := p.name()
+	if t.number {
+		p.failAt(t, "%s is a number; sizes and parameters have names", t)
+	}
+	return t
+}
+
 // use takes the name of a value.
 func (p *parser) use() *Value {
 	t := p.name()
@@ -189,7 +198,7 @@ func (p *parser) function() *Func {
 		if len(f.Sizes) > 0 {
 			p.expect(",")
 		}
-		t := p.name()
+		t := p.hint()
 		s := &Size{Name: t.text}
 		v := f.Body.AddArg("", ScalarType(dtype.I64))
 		p.define(t, v)
@@ -234,7 +243,7 @@ func (p *parser) params(role Role) {
 				break
 			}
 		}
-		t := p.name()
+		t := p.hint()
 		v := p.fn.Body.AddArg("", Type{})
 		p.define(t, v)
 		q.Name = t.text
