@@ -358,6 +358,10 @@ func (b *binder) agree() error {
 					return
 				}
 			}
+			if name := b.unsolved(d); name != "" {
+				err = fmt.Errorf("%s is %d, and no %s makes that of %s", where, n, name, text)
+				return
+			}
 			if want, ok := b.eval(d); ok && want != n {
 				err = fmt.Errorf("%s is %d, and %s is %d%s", where, n, text, want, b.because(d))
 			}
@@ -369,6 +373,20 @@ func (b *binder) agree() error {
 		}
 	}
 	return err
+}
+
+// unsolved is a dimension in d that stayed without a value.
+func (b *binder) unsolved(d dsl.Expr) string {
+	name := ""
+	dsl.Walk(d, func(n dsl.Node) bool {
+		if id, is := n.(*dsl.Ident); is && !b.known(id.Name) && named(b.k.generics, id.Name) == nil {
+			if _, builtin := universe(id.Name, id.Span()); !builtin {
+				name = id.Name
+			}
+		}
+		return true
+	})
+	return name
 }
 
 // because says where the names of a dimension got their values.

@@ -59,6 +59,7 @@ type axis struct {
 	told  *affine.Facts // the facts that know start and end
 	dead  bool          // the text where it was made has been left
 	bound int           // the number of the parallel binding, else -1
+	tile  bool          // which indices it has depends on a tile size
 }
 
 // loopState is a loop around the text being read.

@@ -338,16 +338,8 @@ func (e *elab) bound(a *axis, hi bool, at diag.Span) value {
 		ix = a.end
 	}
 	v := intVal(&typed.Bound{X: x(dtype.I64, nil, at), Axis: a.t, Hi: hi}, ix)
-	v.tile = a.t.Kind != typed.CopyAxis || e.variable(a.t)
+	v.tile = a.tile
 	return v
-}
-
-// variable reports whether the bounds of a copied axis depend on a tile size.
-func (e *elab) variable(a *typed.Axis) bool {
-	for a.Kind == typed.CopyAxis {
-		a = a.Of
-	}
-	return a.Kind != typed.ConstAxis
 }
 
 // edges makes the symbols of an axis's bounds. Every span that exists has an index.

@@ -158,7 +158,7 @@ func (e *elab) assign(s *dsl.Assign) {
 		switch l := l.(type) {
 		case *dsl.Ident:
 			if l.Name == "_" {
-				e.rvalue(v)
+				e.discard(v)
 				continue
 			}
 			ent, x, w, good := e.assignVar(l, v)
@@ -207,6 +207,13 @@ func (e *elab) hold(v value) value {
 	r := v
 	r.e = &typed.Ref{X: typed.X{T: tmp.Type, At: v.at}, Var: tmp}
 	return r
+}
+
+// discard drops a value assigned to _, but not its effects: an atomic in it still happens.
+func (e *elab) discard(v value) {
+	if w, ok := e.rvalue(v); ok && w.kind == vExpr && e.test == nil {
+		e.hold(w)
+	}
 }
 
 // rhs elaborates the right side of an assignment to as many values as there are names.
@@ -283,7 +290,7 @@ func (e *elab) defineStmt(s *dsl.Assign) {
 			continue
 		}
 		if id.Name == "_" {
-			e.rvalue(v)
+			e.discard(v)
 			continue
 		}
 		if v.kind == vHandle || v.kind == vTensor && v.ten.local {
@@ -531,6 +538,7 @@ func (e *elab) axisStmt(s *dsl.Axis) {
 		}
 		a = e.newAxis(s.Name.Name, typed.CatAxis, 0, first.t.Extent+second.t.Extent, at)
 		a.t.A, a.t.B = first.t, second.t
+		a.tile = first.tile || second.tile
 		e.within(a, affine.Const(0), affine.Const(first.t.Extent+second.t.Extent))
 	case s.Hi == nil:
 		v := e.expr(s.X)
@@ -543,7 +551,7 @@ func (e *elab) axisStmt(s *dsl.Axis) {
 			a = e.newAxis(s.Name.Name, typed.CopyAxis, 0, of.t.Extent, at)
 			a.t.Of = of.t
 			e.within(a, of.lo, of.hi)
-			a.bound = of.bound
+			a.bound, a.tile = of.bound, of.tile
 			break
 		}
 		hi, ok := e.axisLimit(v, s.X)
@@ -648,6 +656,7 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 	e.wantLower(id, "span")
 	b = &typed.Bind{}
 	ok = true
+	tile := false
 	limit := func(n dsl.Expr) (typed.Expr, affine.Expr) {
 		if n == nil {
 			return intExpr(0, dtype.I64, id.Span()), affine.Const(0)
@@ -670,6 +679,7 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 			ok = false
 			return nil, affine.Unknown()
 		}
+		tile = tile || v.tile
 		x, good := e.toInt(v, "the end of a range")
 		if !good {
 			ok = false
@@ -696,6 +706,7 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 			ok = false
 		default:
 			b.By = n
+			tile = tile || v.tile
 		}
 	}
 	if !ok {
@@ -710,6 +721,7 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 	}
 	if b.By > 0 {
 		a := e.newAxis(id.Name, typed.SpanAxis, 0, b.By, id.Span())
+		a.tile = tile
 		e.within(a, from, to)
 		b.Axis = a.t
 		if n, ok := to.Sub(from).IsConst(); ok && n > 0 && n < b.By {

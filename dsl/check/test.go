@@ -365,10 +365,17 @@ func EdgeRows(tiles []int64) [][]int64 {
 				uniq = append(uniq, n)
 			}
 		}
-		// Columns are turned against each other: rows mix small and large.
-		k := (3 * i) % len(uniq)
-		uniq = append(slices.Clone(uniq[k:]), uniq[:k]...)
-		cols = append(cols, uniq)
+		// Each column goes through its sizes in steps of its own, so that rows mix small and large.
+		n := len(uniq)
+		step := 1 + i%n
+		for gcd(step, n) != 1 {
+			step = step%n + 1
+		}
+		turned := make([]int64, n)
+		for r := range turned {
+			turned[r] = uniq[(r*step+3*i)%n]
+		}
+		cols = append(cols, turned)
 		most = max(most, len(uniq))
 	}
 	rows := [][]int64{}
@@ -381,13 +388,20 @@ func EdgeRows(tiles []int64) [][]int64 {
 	for r := range most {
 		row := make([]int64, len(cols))
 		for i, col := range cols {
-			row[i] = col[(r+r*i/len(col))%len(col)]
+			row[i] = col[r%len(col)]
 		}
 		if !slices.Equal(row, first) {
 			rows = append(rows, row)
 		}
 	}
 	return rows
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // primeAfter is the least prime above n.
