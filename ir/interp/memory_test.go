@@ -239,12 +239,14 @@ kernel @r[%N](%x: tensor<i32,[%N]>) -> (inout %y: tensor<i32,[%N]>) {
   %0 = const 0 : i64
   %2 = const 2 : i64
   parallel %b in %0 .. %2 {
-    %v = load.in %y[%2] : i32 @6
     %c = gt %b, %0 : bool
     if %c {
-      store.in %y[%2] = %v @9
+      %k = const 5 : i32
+      store.in %y[%2] = %k @9
       yield
     } else {
+      %v = load.in %y[%2] : i32 @6
+      store.in %y[%0] = %v
       yield
     }
     yield
