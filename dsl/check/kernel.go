@@ -33,7 +33,8 @@ type kernelState struct {
 	sizes   map[string]*entity
 	keys    map[string]diag.Span // compile-time integers that stand in a shape, and where
 	dimAxes map[string]*axis
-	dims    []typed.Stmt // where the axes of dimensions begin to exist
+	told    map[string]bool // dimensions known at launch that were used as axes
+	dims    []typed.Stmt    // where the axes of dimensions begin to exist
 	tensors []*tensor
 	binds   []*blockBind // of the parallel around the text
 	deps    map[affine.Sym]uint64
@@ -621,6 +622,12 @@ func (e *elab) exactDivisions(d dsl.Expr) {
 		e.diags = new(diag.List)
 		x, y := e.expr(b.X), e.expr(b.Y)
 		e.diags = was
+		num, ok1 := x.constInt()
+		den, ok2 := y.constInt()
+		if ok1 && ok2 && den != 0 && num%den != 0 {
+			e.errorf(codeRequire, b.Span(), "a division in a shape is exact, and %s is %d/%d%s", e.text(b.Span()), num, den, e.bindsText())
+			return false
+		}
 		if x.index().Known() && y.index().Known() {
 			e.facts.Require(affine.Divides(y.index(), x.index()))
 		}

@@ -430,7 +430,7 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 		return fail()
 	}
 	if extra := minus(x.Type().Axes, ent.v.Type.Axes); len(extra) > 0 {
-		d := e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s: a value over %s cannot leave it", axisNames(x.Type().Axes), id.Name, orNothing(ent.v.Type.Axes), axisNames(extra))
+		d := e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s: a value over %s cannot leave it, so reduce it first", axisNames(x.Type().Axes), id.Name, orNothing(ent.v.Type.Axes), axisNames(extra))
 		d.Note(ent.at, "%s is declared here", id.Name)
 		return fail()
 	}

@@ -273,6 +273,13 @@ func (e *elab) dimAxis(v value, n dsl.Expr) (a *axis, isAxis, ok bool) {
 			return nil, false, false
 		}
 		name := e.text(n.Span())
+		if e.kernel.told[v.dim] {
+			return nil, true, false // once a kernel is enough
+		}
+		if e.kernel.told == nil {
+			e.kernel.told = map[string]bool{}
+		}
+		e.kernel.told[v.dim] = true
 		d := e.errorf(codeRuntimeAxis, v.at, "dimension %s is known at launch only, so it is no axis: write a loop, `for %s in %s by %s { … }`",
 			name, lowerFirst(name), name, "B"+name)
 		if e.kernel.keys[v.dim].IsValid() {

@@ -6,6 +6,9 @@ import (
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/affine"
+	"github.com/tilec/tilec/ir/dtype"
 )
 
 // Check finds what is wrong with the packages that were asked for, as far as it shows without running anything: each
@@ -196,48 +199,99 @@ func (t *Test) check(used map[*Func]bool) diag.List {
 	return all.Sorted()
 }
 
-// check elaborates a function that nothing uses, on arguments made up for it: types default to f32, integers to 16, a
-// tile is over one axis. What cannot be made up leaves the function checked for names only.
+// check elaborates a function that nothing uses, on arguments made up for it: generics take their first alternative,
+// f32 or 16, tiles are over an axis for each axis generic, or one of 16. Made-up arguments may break what real ones do
+// not, in axes and bounds; so only names, types, constants and calls are held to the rules.
 func (fn *Func) check() diag.List {
 	var diags diag.List
 	e := newElab(fn.Package.prog, fn.file, &diags)
 	e.kernel = &kernelState{k: &Kernel{Name: fn.Name, Package: fn.Package, file: fn.file}, out: &typed.Kernel{}, tiles: &tiles{vals: map[string]int64{}, used: map[string]bool{}},
-		sizes: map[string]*entity{}, keys: map[string]diag.Span{}, dimAxes: map[string]*axis{}, deps: nil, root: e.scope,
+		sizes: map[string]*entity{}, keys: map[string]diag.Span{}, dimAxes: map[string]*axis{}, deps: map[affine.Sym]uint64{}, root: e.scope,
 		plain: map[string]int{}, any: map[string]int{}, phases: map[dsl.Stmt]int{}}
 	protect(func() { e.madeUp(fn) })
-	// What made-up arguments break says nothing about the text; names that do not exist do.
-	return slices.DeleteFunc(diags, func(d *diag.Diagnostic) bool { return d.Code != codeUndefined }).Sorted()
+	return slices.DeleteFunc(diags, func(d *diag.Diagnostic) bool {
+		switch d.Code {
+		case codeArgType, codeDims, codeUnbound, codeGenericKind, codeAlternative, codeNotConst, codeNotRepresentable, codeTooLarge:
+			return true
+		}
+		return d.Code >= codeNotAxis
+	}).Sorted()
 }
 
-// madeUp applies a function to arguments of f32.
+// madeUp applies a function to arguments made up for its parameters.
 func (e *elab) madeUp(fn *Func) {
+	at := fn.ast.Name.Span()
+	owner := &Kernel{Name: fn.Name, Package: fn.Package, file: fn.file}
 	e.scope = &scope{root: fn.Package, file: fn.file}
-	inside := map[string]bool{}
+	given := map[string]value{}
+	var axes []*typed.Axis
 	for _, g := range fn.generics {
-		inside[g.name] = true
+		vals := owner.values(g)
+		switch {
+		case g.ast.Default != nil:
+		case g.kind == axisGeneric:
+			a := e.constAxis(g.name, 0, 16, at)
+			axes = append(axes, a.t)
+			given[g.name] = value{kind: vAxis, ax: a, at: at}
+		case g.kind == typeGeneric && g.alts == nil:
+			given[g.name] = TypeValue(dtype.F32).value(at)
+		case len(vals) > 0:
+			given[g.name] = vals[0].value(at)
+		case g.kind == intGeneric:
+			given[g.name] = IntValue(16).value(at)
+		default:
+			// What kind of thing it is, only its use says.
+			return
+		}
 	}
-	for _, list := range []*dsl.ParamList{fn.ast.Params, fn.ast.Results} {
-		if list == nil {
+	if axes == nil {
+		axes = []*typed.Axis{e.constAxis("n", 0, 16, at).t}
+	}
+	e.push()
+	if !e.bindGenerics(fn.generics, given, fn.Name, at) {
+		return
+	}
+	var args []value
+	for i, p := range fn.ast.Params.List {
+		t := fn.ast.Params.Typed(i)
+		if t == nil || t.Type == nil {
+			break
+		}
+		elem, ok := e.typeOf(t.Type)
+		if !ok {
+			return
+		}
+		if t.Type.Dims == nil {
+			v := &typed.Var{Name: p.Name.Name, Type: typed.Type{Elem: elem, Axes: axes}, Span: p.Span()}
+			arg := exprVal(&typed.Ref{X: typed.X{T: v.Type, At: p.Span()}, Var: v})
+			if elem.IsInt() {
+				arg.ix = e.opaque(p.Name.Name, elem)
+			}
+			args = append(args, arg)
 			continue
 		}
-		for _, p := range list.List {
-			inside[p.Name.Name] = true
-			if p.Type != nil && p.Type.Dims != nil {
-				for _, d := range p.Type.Dims.List {
-					if id, is := d.(*dsl.Ident); is {
-						inside[id.Name] = true
-					}
-				}
+		ten := &tensor{t: &typed.Tensor{Name: p.Name.Name, Elem: elem, Span: p.Span()}, local: true}
+		for _, d := range t.Type.Dims.List {
+			n := int64(16)
+			if v, ok := e.tryConst(d); ok {
+				n = v
 			}
+			ten.t.Dims = append(ten.t.Dims, ir.ConstDim(n))
+			ten.dims = append(ten.dims, affine.Const(n))
+			ten.keys = append(ten.keys, "")
 		}
+		args = append(args, value{kind: vTensor, ten: ten, at: p.Span()})
 	}
-	for name := range inside {
-		if e.scope.names == nil {
-			e.scope.names = map[string]*entity{}
-		}
-		e.scope.names[name] = &entity{name: name, kind: entValue, val: bad(fn.ast.Span())}
+	e.pop()
+	if len(args) == len(fn.ast.Params.List) {
+		e.apply(fn, &call{name: fn.Name, at: at}, args, given)
 	}
-	if fn.ast.Body != nil {
-		e.resolveOnly(fn.ast.Body)
+}
+
+// tryConst is an integer that is known already.
+func (e *elab) tryConst(n dsl.Expr) (int64, bool) {
+	if e.hasUnbound(n) {
+		return 0, false
 	}
+	return e.expr(n).constInt()
 }
