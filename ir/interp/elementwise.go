@@ -455,7 +455,7 @@ func fromBool[T number](d []T, a []bool, zero, one T) {
 	}
 }
 
-// codesOf gives the code of each element of type t, held as T.
+// codesOf gives the code of each element of type t, held as T. Elements are values of t, so that none overflows.
 func codesOf[T elem](t dtype.Type) func(d []uint64, a []T) {
 	var z T
 	switch any(z).(type) {
@@ -469,13 +469,13 @@ func codesOf[T elem](t dtype.Type) func(d []uint64, a []T) {
 		}
 		return func(d []uint64, a []T) {
 			for i, x := range any(a).([]float32) {
-				d[i] = t.Encode(float64(x), dtype.NearestEven, t.Overflow())
+				d[i] = t.Encode(float64(x), dtype.NearestEven, dtype.ToInf)
 			}
 		}
 	case float64:
 		return func(d []uint64, a []T) {
 			for i, x := range any(a).([]float64) {
-				d[i] = t.Encode(x, dtype.NearestEven, t.Overflow())
+				d[i] = t.Encode(x, dtype.NearestEven, dtype.ToInf)
 			}
 		}
 	case int64:

@@ -373,6 +373,14 @@ func encode[T elem](m *memory, s []T, off int) {
 	switch s := any(&s).(type) {
 	case *[]float32:
 		m.elem.EncodeF32(m.data, bit, *s)
+		if m.width <= 8 && m.elem.HasInf() {
+			// Converting to such a type saturates; what is stored is of the type already, infinities too.
+			for i, x := range *s {
+				if math.IsInf(float64(x), 0) {
+					dtype.WriteCode(m.data, bit+i*m.width, m.width, m.elem.Encode(float64(x), dtype.NearestEven, dtype.ToInf))
+				}
+			}
+		}
 	case *[]float64:
 		m.elem.EncodeF64(m.data, bit, *s)
 	case *[]int64:
