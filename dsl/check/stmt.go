@@ -251,6 +251,15 @@ func (e *elab) rhs(s *dsl.Assign) ([]value, bool) {
 
 // poison declares the names of a definition whose right side has an error, so that their uses are not errors again.
 func (e *elab) poison(s *dsl.Assign) ([]value, bool) {
+	if s.Op == "=" {
+		for _, l := range s.Lhs {
+			if id := definedName(l); id != nil {
+				if ent := e.local(id.Name); ent != nil {
+					ent.poison()
+				}
+			}
+		}
+	}
 	if s.Op == ":=" {
 		for _, l := range s.Lhs {
 			if id := definedName(l); id != nil && e.local(id.Name) == nil {
@@ -404,6 +413,7 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 		return fail()
 	}
 	if v.bad() {
+		ent.poison()
 		return fail()
 	}
 	if ent.loop {
@@ -450,10 +460,18 @@ func indexOf(v value, x typed.Expr) affine.Expr {
 	return v.index()
 }
 
+// poison makes a result whose assignment has an error a bad value, so that the error is reported once.
+func (ent *entity) poison() {
+	if ent.kind == entResult {
+		ent.kind, ent.val = entValue, bad(ent.at)
+	}
+}
+
 // firstResult is the first assignment of a named result: it gives the axes.
 func (e *elab) firstResult(id *dsl.Ident, ent *entity, v value) (*entity, typed.Expr, value, bool) {
 	x, ok := e.to(v, ent.val.typ, id.Name)
 	if !ok {
+		ent.poison()
 		return nil, nil, v, false
 	}
 	v.ix = indexOf(v, x)
