@@ -211,6 +211,11 @@ func (g *generator) cond(axes []axis) string {
 	return fmt.Sprintf("bit(%s[%s], %d)", t.name, names(t.axes), g.pick(3))
 }
 
+// condOver is a condition that varies over e.
+func (g *generator) condOver(axes []axis, e axis) string {
+	return fmt.Sprintf("%s %s %s", e.name, choose(g, "<", ">=", "!="), choose(g, axes...).name)
+}
+
 // expr is an expression of a kind over some of axes.
 func (g *generator) expr(kind string, axes []axis, depth int) string {
 	if depth == 0 || g.chance(5) {
@@ -252,9 +257,21 @@ func (g *generator) expr(kind string, axes []axis, depth int) string {
 
 // fixed axes must be declared before they are used; inner marks them so that the printer can.
 func (g *generator) inner(kind string, axes []axis, e axis, depth int) string {
-	body := g.expr(kind, append(slices.Clone(axes), e), depth)
-	reduction := choose(g, "sum", "max", "min")
-	return fmt.Sprintf("%s[%s](%s)@%s=%d@", reduction, e.name, body+g.anchor(kind, e), e.name, e.fixed)
+	body := g.expr(kind, append(slices.Clone(axes), e), depth) + g.anchor(kind, e)
+	mark := fmt.Sprintf("@%s=%d@", e.name, e.fixed)
+	switch g.pick(8) {
+	case 0: // one element of a scan
+		return fmt.Sprintf("%s[%s](%s)[%s: %d]%s", choose(g, "cumsum", "cummax"), e.name, body, e.name, g.pick(e.fixed), mark)
+	case 1: // an element that may be outside
+		return fmt.Sprintf("((%s)[%s: %s + %d] else 2)%s", body, e.name, choose(g, axes...).name, g.pick(3)-2, mark)
+	case 2:
+		return fmt.Sprintf("last[%s](%s)%s", e.name, body, mark)
+	case 3: // how many
+		return fmt.Sprintf("(sum[%s](select(%s, 1, 0)) as %s)%s", e.name, g.condOver(axes, e), kind, mark)
+	case 4: // where the greatest is, of values that are exact
+		return fmt.Sprintf("(argmax[%s](%s) as %s)%s", e.name, g.leaf("i32", append(slices.Clone(axes), e))+g.anchor("i32", e), kind, mark)
+	}
+	return fmt.Sprintf("%s[%s](%s)%s", choose(g, "sum", "max", "min"), e.name, body, mark)
 }
 
 // anchor makes sure that a body varies over e, as a reduction demands.
@@ -274,6 +291,17 @@ func declare(expr string) (clean string, axes []string) {
 		axes = append(axes, fmt.Sprintf("axis %s = %s", name, length))
 		expr = expr[:i] + expr[j+1:]
 	}
+}
+
+// nextPhase stands between the statements of two phases.
+const nextPhase = "---"
+
+func dimsOf(axes []axis) string {
+	var list []string
+	for _, a := range axes {
+		list = append(list, a.dim())
+	}
+	return strings.Join(list, ", ")
 }
 
 // file puts a kernel and its test together. The result is y over a and b (or a and a fixed axis).
@@ -340,15 +368,35 @@ func (g *generator) file() string {
 	case acc != "":
 		value = fmt.Sprintf("%s + %s", acc, value)
 	}
+	expect := value
+	if g.chance(4) { // a masked assignment
+		cond, other := g.cond(out), add(g.expr(kind, out, 2))
+		kernel = append(kernel, fmt.Sprintf("v := %s[%s](0)", kind, names(out)), "v = "+value, fmt.Sprintf("where %s {", cond), "v = "+other, "}")
+		value, expect = "v", fmt.Sprintf("select(%s, %s, %s)", cond, other, expect)
+	}
 	elem := kind
-	if kind == "f32" && g.chance(3) {
-		elem = choose(g, "f16", "bf16")
+	target, index := dimsOf(out), names(out)
+	switch {
+	case g.chance(5): // a second phase reads what other blocks of the first have written
+		near := fmt.Sprintf("a %s", choose(g, "- 1", "+ 2"))
+		test = append(test, fmt.Sprintf("t := %s[%s](0)", map[string]string{"f32": "f64", "i32": "i64"}[kind], index), "t = "+expect)
+		kernel = append(kernel, fmt.Sprintf("t[%s] = %s", index, value), nextPhase,
+			fmt.Sprintf("y[%s] = t[%s] - (t[%s%s] else 3)", index, index, near, strings.TrimPrefix(index, "a")))
+		expect = fmt.Sprintf("t - (t[a: %s] else 3)", near)
+	case g.chance(5) && (g.exact || kind == "i32"): // added up by index, over cleared elements
+		at := g.input("i32", out)
+		at.data = fmt.Sprintf("randint(i32, 0, 7, %s)", target)
+		kernel = append(kernel, fmt.Sprintf("y[%s[%s]] unchecked += %s", at.name, index, value))
+		expect = fmt.Sprintf("sum[%s](select(%s[%s] == z, %s, 0))", index, at.name, index, expect)
+		test = append(test, "axis z = 7")
+		target, index = "7", "z"
+	default:
+		if kind == "f32" && g.chance(3) {
+			elem = choose(g, "f16", "bf16")
+			value = fmt.Sprintf("(%s) as %s", value, elem)
+		}
+		kernel = append(kernel, fmt.Sprintf("y[%s] = %s", index, value))
 	}
-	result := value
-	if elem != kind {
-		result = fmt.Sprintf("(%s) as %s", value, elem)
-	}
-	kernel = append(kernel, fmt.Sprintf("y[%s] = %s", names(out), result))
 
 	var b strings.Builder
 	b.WriteString("package random\n\nkernel k(")
@@ -370,18 +418,25 @@ func (g *generator) file() string {
 		fmt.Fprintf(&b, "%s u8[%s]", t.name, d)
 		g.inputs = append(g.inputs, t)
 	}
-	dims := make([]string, len(out))
-	for i, a := range out {
-		dims[i] = a.dim()
-	}
-	fmt.Fprintf(&b, ") (y %s[%s]) {\n", elem, strings.Join(dims, ", "))
-	b.WriteString("    parallel a in A by BA")
+	fmt.Fprintf(&b, ") (y %s[%s]) {\n", elem, target)
+	phase := "    parallel a in A by BA"
 	if len(out) > 1 {
-		b.WriteString(", b in B by BB")
+		phase += ", b in B by BB"
 	}
-	b.WriteString(" {\n")
+	phase += " {\n"
+	if slices.Contains(kernel, nextPhase) {
+		fmt.Fprintf(&b, "    temp t %s[%s]\n", kind, dimsOf(out))
+	}
+	if index == "z" {
+		b.WriteString("    parallel z in 7 {\n        y[z] = 0\n    }\n")
+	}
+	b.WriteString(phase)
 	indent := "        "
 	for _, s := range kernel {
+		if s == nextPhase {
+			b.WriteString("    }\n" + phase)
+			continue
+		}
 		if s == "}" {
 			indent = indent[4:]
 		}
@@ -410,7 +465,7 @@ func (g *generator) file() string {
 	for _, t := range g.inputs {
 		args = append(args, t.name)
 	}
-	fmt.Fprintf(&b, "    expect k(%s)[%s] == %s", strings.Join(args, ", "), names(out), value)
+	fmt.Fprintf(&b, "    expect k(%s)[%s] == %s", strings.Join(args, ", "), index, expect)
 	if g.exact && elem == kind {
 		b.WriteString(" within 0")
 	}
