@@ -163,7 +163,7 @@ func TestStorage(t *testing.T) {
 	dims := []*ir.Dim{ir.ConstDim(4), ir.ConstDim(16)}
 	tensor := ir.TensorType(dtype.F32, ir.Dense, dims...)
 	f := ir.NewFunc("storage", nil, []*ir.Param{{Name: "x", Type: tensor}, {Name: "y", Role: ir.Out, Type: ir.TensorType(dtype.F32, ir.Dense, ir.ConstDim(7), dims[0], dims[1])},
-		{Name: "i", Role: ir.Out, Type: ir.TensorType(dtype.I64, ir.Dense, ir.ConstDim(500))}}, ir.Pos{})
+		{Name: "i", Role: ir.Out, Type: ir.TensorType(dtype.I64, ir.Dense, ir.ConstDim(30_000))}}, ir.Pos{})
 	b := ir.NewBuilder(f)
 	zero := b.Index(0)
 	m, n, k := b.SpanOf(zero, b.Index(4), 4, "m"), b.SpanOf(b.Index(5), b.Index(21), 16, "n"), b.SpanOf(zero, b.Index(4), 4, "k")
@@ -190,7 +190,7 @@ func TestStorage(t *testing.T) {
 	put(6, x)
 	// Blocks use a tile of the top, and nothing of its axis but in a reduction.
 	row := b.Reduce("max", dtype.F32, x, m)
-	b.Parallel("", []ir.Binding{{Name: "b", Lo: zero, Hi: b.Index(500)}}, func(args list) {
+	b.Parallel("", []ir.Binding{{Name: "b", Lo: zero, Hi: b.Index(30_000)}}, func(args list) {
 		b.Store(f.ParamArg(2), args, b.Reduce("argmax", dtype.I64, row, n), "in", nil)
 	})
 	p, err := Compile(b.Finish())
@@ -202,7 +202,7 @@ func TestStorage(t *testing.T) {
 		v[i] = float64(i%7) - 2
 	}
 	v[9] = 50
-	y, index := blank(dtype.F32, 7, 4, 16), blank(dtype.I64, 500)
+	y, index := blank(dtype.F32, 7, 4, 16), blank(dtype.I64, 30_000)
 	if err := p.Run(tensors(floats(dtype.F32, v, 4, 16), y, index), Options{Workers: 3}); err != nil {
 		t.Fatal(err)
 	}
