@@ -31,9 +31,9 @@ type ParamInfo struct {
 	Span   diag.Span
 }
 
-// Params describes the parameters: inputs and inouts in the order of the text, then outputs.
+// Params describes the parameters in the order of the text.
 func (k *Kernel) Params() []ParamInfo {
-	var ins, outs []ParamInfo
+	var all []ParamInfo
 	for n, list := range []*dsl.ParamList{k.ast.Inputs, k.ast.Outputs} {
 		if list == nil {
 			continue
@@ -55,16 +55,13 @@ func (k *Kernel) Params() []ParamInfo {
 			switch {
 			case p.Inout:
 				info.Role = ir.InOut
-				ins = append(ins, info)
 			case n == 1:
 				info.Role = ir.Out
-				outs = append(outs, info)
-			default:
-				ins = append(ins, info)
 			}
+			all = append(all, info)
 		}
 	}
-	return append(ins, outs...)
+	return all
 }
 
 // inputs are the inputs and inouts with the parameters that give their types.

@@ -134,9 +134,9 @@ type paramInfo struct {
 	elem dtype.Type
 }
 
-// paramInfos lists the parameters of a kernel: inputs and inouts, then outputs, in the order of the text.
+// paramInfos lists the parameters of a kernel in the order of the text.
 func (e *elab) paramInfos(k *Kernel) ([]*paramInfo, bool) {
-	var ins, outs []*paramInfo
+	var all []*paramInfo
 	ok := true
 	for n, list := range []*dsl.ParamList{k.ast.Inputs, k.ast.Outputs} {
 		if list == nil {
@@ -170,14 +170,10 @@ func (e *elab) paramInfos(k *Kernel) ([]*paramInfo, bool) {
 				ok = false
 				continue
 			}
-			if info.role == ir.Out {
-				outs = append(outs, info)
-			} else {
-				ins = append(ins, info)
-			}
+			all = append(all, info)
 		}
 	}
-	return append(ins, outs...), ok
+	return all, ok
 }
 
 // params binds dimensions and declares parameters.

@@ -211,7 +211,11 @@ func (e *elab) hold(v value) value {
 
 // discard drops a value assigned to _, but not its effects: an atomic in it still happens.
 func (e *elab) discard(v value) {
-	if w, ok := e.rvalue(v); ok && w.kind == vExpr && e.test == nil {
+	w, ok := e.rvalue(v)
+	if !ok || w.kind != vExpr || e.test != nil {
+		return
+	}
+	if _, held := w.e.(*typed.Ref); !held {
 		e.hold(w)
 	}
 }

@@ -14,7 +14,10 @@ package eval
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
+	"strconv"
+	"strings"
 
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
@@ -345,26 +348,63 @@ func (r *Runner) arg(s *typed.Call, p *typed.Param, a typed.Arg) (Arg, error) {
 	return Arg{Tensor: t.encode(p.Tensor.Elem)}, nil
 }
 
-// print writes a line.
+// maxPrinted bounds the elements of a tile that a print statement shows.
+const maxPrinted = 1000
+
+// print writes a line: tiles as nested lists, numbers as the language writes them, as kernels do.
 func (r *Runner) print(s *typed.Print) {
 	if r.Print == nil {
 		return
 	}
 	args := make([]any, len(s.Args))
 	for i, e := range s.Args {
+		var b strings.Builder
 		v := r.whole(e)
-		switch {
-		case v.f != nil && len(v.axes) == 0:
-			args[i] = v.f[0]
-		case v.f != nil:
-			args[i] = v.f
-		case e.Type().Elem == dtype.Bool && len(v.axes) == 0:
-			args[i] = v.i[0] != 0
-		case len(v.axes) == 0:
-			args[i] = v.i[0]
-		default:
-			args[i] = v.i
+		left := maxPrinted
+		writeFrom(&b, v, e.Type().Elem, 0, 0, len(v.f)+len(v.i), &left)
+		if left < 0 {
+			fmt.Fprintf(&b, " (%d elements)", len(v.f)+len(v.i))
 		}
+		args[i] = b.String()
 	}
-	r.Print(fmt.Sprintf(s.Text, args...))
+	text := fmt.Sprintf(s.Text, args...)
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	r.Print(text)
+}
+
+// writeFrom shows the size elements of a tile from off, which are over its axes from the given one.
+func writeFrom(b *strings.Builder, v *values, elem dtype.Type, axis, off, size int, left *int) {
+	if axis == len(v.axes) {
+		b.WriteString(element(v, elem, off))
+		return
+	}
+	b.WriteByte('[')
+	for i := range v.n[axis] {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if *left--; *left < 0 {
+			b.WriteString("…")
+			break
+		}
+		part := size / v.n[axis]
+		writeFrom(b, v, elem, axis+1, off+i*part, part, left)
+	}
+	b.WriteByte(']')
+}
+
+func element(v *values, elem dtype.Type, i int) string {
+	switch {
+	case v.f == nil && elem == dtype.Bool:
+		return strconv.FormatBool(v.i[i] != 0)
+	case v.f == nil:
+		return strconv.FormatInt(v.i[i], 10)
+	case v.f[i] != v.f[i]:
+		return "nan"
+	case math.IsInf(v.f[i], 0):
+		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(v.f[i], 'g', -1, 64), "+"))
+	}
+	return strconv.FormatFloat(v.f[i], 'g', -1, 64)
 }

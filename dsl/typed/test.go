@@ -18,8 +18,8 @@ type (
 		Values []Expr
 		Seed   uint64
 	}
-	// Call runs a kernel variant. Args and Outs are in the order of Kernel.Params (inputs and inout, then outputs); an inout
-	// tensor is copied in and its result is in Outs.
+	// Call runs a kernel variant. Args are its inputs and inouts, Outs its outputs and inouts, in the order of Kernel.Params; an
+	// inout tensor is copied in and its result is in Outs.
 	Call struct {
 		S
 		Kernel *Kernel
