@@ -287,13 +287,25 @@ func batches[T number](w *worker, p *product[T], x, y *factor, rowOf, colOf, bat
 		py = bufferOf[T](b)
 	}
 	p.xRow, p.xSum, p.ldy = xr, xk, yk
+	rows := p.rows
 	for i := range batch {
-		p.c, p.x, p.y = c[i*p.rows*p.cols:][:p.rows*p.cols], px[xs:], py[ys:]
-		kern.matrix(p)
+		p.y = py[ys:]
+		step := max(4, atOnce/max(1, p.cols*p.sum))
+		for row := 0; row < rows; row += step {
+			if w.run.stop.Load() {
+				return w.stopped(w.at)
+			}
+			p.rows = min(step, rows-row)
+			p.c, p.x = c[(i*rows+row)*p.cols:][:p.rows*p.cols], px[xs+row*xr:]
+			kern.matrix(p)
+		}
 		xs, ys = xs+xb, ys+yb
 	}
 	return nil
 }
+
+// atOnce is about how many multiply-adds are done before a look at whether the run is to stop.
+const atOnce = 1 << 24
 
 // pairwise sums products over one axis for each batch, of which there are many, and neither rows nor columns.
 func pairwise[T number](w *worker, p *product[T], x, y *factor, batch int, kern kernel[T]) error {
@@ -497,8 +509,9 @@ func exactKernel(t dtype.Type) kernel[float64] {
 // asF32 computes p with factors in float32, if these hold all of them, as they do with block-scaled operands; else it
 // changes nothing and gives false.
 func asF32(p *product[float64]) bool {
-	q := product[float32]{rows: p.rows, cols: p.cols, sum: p.sum, ldc: p.cols, ldy: p.ldy, xRow: p.sum, xSum: 1}
-	q.x, q.y = make([]float32, p.rows*p.sum), make([]float32, p.sum*p.ldy)
+	q := product[float32]{rows: p.rows, cols: p.cols, sum: p.sum, ldc: p.cols, ldy: (p.cols + panel - 1) / panel * panel,
+		xRow: p.sum, xSum: 1}
+	q.x, q.y = make([]float32, p.rows*p.sum), make([]float32, p.sum*q.ldy)
 	for i := range p.rows {
 		for k := range p.sum {
 			v := p.x[i*p.xRow+k*p.xSum]
@@ -509,12 +522,15 @@ func asF32(p *product[float64]) bool {
 			q.x[i*p.sum+k] = f
 		}
 	}
-	for i, v := range p.y[:len(q.y)] {
-		f := float32(v)
-		if float64(f) != v && v == v {
-			return false
+	for k := range p.sum {
+		for j := range p.cols {
+			v := p.y[k*p.ldy+j]
+			f := float32(v)
+			if float64(f) != v && v == v {
+				return false
+			}
+			q.y[k*q.ldy+j] = f
 		}
-		q.y[i] = f
 	}
 	q.c = make([]float32, p.rows*p.cols)
 	for i := range p.rows {

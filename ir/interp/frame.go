@@ -196,9 +196,7 @@ type worker struct {
 	wk    walk
 	rows  [4]row
 	acc   access
-	pack  [2]*buffer
 	order []ranked
-	moved []cell
 }
 
 // row is scratch for one stretch of an operand, by class.
