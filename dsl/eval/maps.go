@@ -190,7 +190,7 @@ func bitOf(elem dtype.Type, x, j, out *values) *values {
 	for k := range out.i {
 		var code uint64
 		if x.f != nil {
-			code = elem.Encode(x.f[k], dtype.NearestEven, elem.Overflow())
+			code = elem.Encode(x.f[k], dtype.NearestEven, dtype.ToInf)
 		} else {
 			code = elem.EncodeInt(x.i[k], true)
 		}

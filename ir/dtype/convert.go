@@ -62,7 +62,7 @@ func (t Type) IntOfFloat(x float64, m Mode) int64 {
 			x = 0
 		}
 		// Nearest odd number, ties upward: 2⌊x/2⌋ + 1, whose code is ⌊x/2⌋ + 2^(N-1).
-		half, zero := math.Floor(x/2), int64(1)<<(t.Width-1)
+		half, zero := math.Floor(math.Floor(x)/2), int64(1)<<(t.Width-1) // x/2 alone may underflow
 		if m == Wrap {
 			return t.DecodeInt(wrapFloat(half) + uint64(zero))
 		}

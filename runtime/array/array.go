@@ -251,12 +251,25 @@ func (a *Array) convertF32(out *Array, i, k int) int {
 	a.Elem.DecodeF32(in[:k], a.Data, i*a.Elem.Bits())
 	t.RoundSlice(back[:k], in[:k])
 	for j := range k {
-		if in[j] != back[j] && !(in[j] != in[j] && back[j] != back[j]) {
+		if in[j] != back[j] && !(in[j] != in[j] && back[j] != back[j]) && !infinite(t, float64(in[j])) {
 			return j
 		}
 	}
 	t.EncodeF32(out.Data, i*t.Bits(), back[:k])
+	for j := range k {
+		out.putInfinite(i+j, float64(in[j]))
+	}
 	return -1
+}
+
+// infinite reports whether x is an infinity that t has.
+func infinite(t dtype.Type, x float64) bool { return math.IsInf(x, 0) && t.HasInf() }
+
+// putInfinite makes element k infinite if x is: rounding to a small type saturates.
+func (a *Array) putInfinite(k int, x float64) {
+	if infinite(a.Elem, x) {
+		dtype.WriteCode(a.Data, k*a.Elem.Bits(), a.Elem.Bits(), a.Elem.Encode(x, dtype.NearestEven, dtype.ToInf))
+	}
 }
 
 func (a *Array) convertF64(out *Array, i, k int) int {
@@ -265,11 +278,14 @@ func (a *Array) convertF64(out *Array, i, k int) int {
 	a.Elem.DecodeF64(in, a.Data, i*a.Elem.Bits())
 	for j, x := range in {
 		y := t.Decode(t.Encode(x, dtype.NearestEven, t.Overflow()))
-		if y != x && !(x != x && y != y) || !a.exact(i+j) {
+		if y != x && !(x != x && y != y) && !infinite(t, x) || !a.exact(i+j) {
 			return j
 		}
 	}
 	t.EncodeF64(out.Data, i*t.Bits(), in)
+	for j, x := range in {
+		out.putInfinite(i+j, x)
+	}
 	return -1
 }
 
