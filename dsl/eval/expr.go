@@ -491,7 +491,7 @@ func bitCast(v *values, from, to dtype.Type) *values {
 	codes := make([]uint64, v.size())
 	for k := range codes {
 		if v.f != nil {
-			codes[k] = from.Encode(v.f[k], dtype.NearestEven, from.Overflow())
+			codes[k] = from.Encode(v.f[k], dtype.NearestEven, dtype.ToInf)
 		} else {
 			codes[k] = from.EncodeInt(v.i[k], true)
 		}
