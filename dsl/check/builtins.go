@@ -539,8 +539,8 @@ func (e *elab) cdivCall(c *call) value {
 		}
 	}
 	var r value
-	if vs[0].elem().Kind == dtype.UintKind || vs[1].elem().Kind == dtype.UintKind {
-		// ⌊x/y⌋ and one more where a remainder is left.
+	if vs[1].elem().Kind == dtype.UintKind || e.least(vs[0], vs[1].elem()) {
+		// ⌊x/y⌋ and one more where a remainder is left: -x may not be there.
 		q, m := e.binary("/", vs[0], vs[1], c.at), e.binary("%", vs[0], vs[1], c.at)
 		if q.bad() || m.bad() {
 			return bad(c.at)
@@ -568,6 +568,20 @@ func (e *elab) cdivCall(c *call) value {
 		}
 	}
 	return r
+}
+
+// least reports whether v may be the least value of its type, of which there is no negative; t is the type that a
+// constant takes. Sizes and indices are far from it.
+func (e *elab) least(v value, t dtype.Type) bool {
+	switch {
+	case v.kind == vConst:
+		n, ok := v.k.int64()
+		return ok && t.IsInt() && n == t.MinInt()
+	case v.loose || v.elem() == dtype.I64 && v.ix.Known() && !e.isWild(v.ix):
+		return false
+	}
+	lo, _, ok := e.rangeOf(v.ix)
+	return !ok || lo <= v.elem().MinInt()
 }
 
 func (e *elab) negate(v value, at diag.Span) value {
