@@ -72,6 +72,7 @@ func (k *Kernel) Prepare(sizes []int64, args []Arg) (run func(context.Context, O
 	}
 	list := make([]interp.Arg, len(k.fn.Params))
 	next := 0
+	free, need := FreeMemory(), int64(0)
 	for i, p := range k.fn.Params {
 		var given *array.Array
 		if p.Role != ir.Out {
@@ -100,16 +101,17 @@ func (k *Kernel) Prepare(sizes []int64, args []Arg) (run func(context.Context, O
 		if err != nil {
 			return nil, nil, fmt.Errorf("output %s: %w", p.Name, err)
 		}
-		size := dtype.StreamBytes(p.Type.Elem.Bits(), n)
-		if limit := FreeMemory(); int64(size) > limit {
-			return nil, nil, fmt.Errorf("output %s needs %d MiB; %d MiB are free", p.Name, size>>20, limit>>20)
+		size := int64(dtype.StreamBytes(p.Type.Elem.Bits(), n))
+		// Memory that is made is not yet taken: what the outputs before this one need is still counted as free.
+		if size > free-need {
+			return nil, nil, fmt.Errorf("output %s of shape %v needs %s, and %s are free", p.Name, shape, bytesText(size), bytesText(free-need))
 		}
+		need += size
 		out := &array.Array{Elem: p.Type.Elem, Shape: shape, Data: make([]byte, size)}
 		if given != nil {
-			if given, err = given.Tensor(p.Type.Elem); err != nil {
+			if err := fill(out, given); err != nil {
 				return nil, nil, fmt.Errorf("inout %s: %w", p.Name, err)
 			}
-			copy(out.Data, given.Data)
 		}
 		list[i].Tensor = view(out)
 		outs = append(outs, out)
@@ -117,9 +119,46 @@ func (k *Kernel) Prepare(sizes []int64, args []Arg) (run func(context.Context, O
 	if next != len(args) {
 		return nil, nil, fmt.Errorf("kernel %s: %d arguments for %d inputs", k.fn.Name, len(args), next)
 	}
+	limit := max(free-need, leastMemory)
 	return func(ctx context.Context, o Options) error {
-		return k.program.Run(list, interp.Options{Workers: o.Workers, Context: ctx, Progress: o.Progress, Print: o.Print, Multiplies: o.Multiplies})
+		return k.program.Run(list, interp.Options{
+			Workers: o.Workers, Context: ctx, Progress: o.Progress, Print: o.Print, Multiplies: o.Multiplies, MaxMemory: limit,
+		})
 	}, outs, nil
+}
+
+// leastMemory is what a run may always take, in bytes, for temps, tiles and the records of who wrote what.
+const leastMemory = 64 << 20
+
+// fill gives an inout its values: those of the argument in the parameter's own type, or, where a function computes in
+// f64 what the text computes in another float, in f64.
+func fill(out, given *array.Array) error {
+	if out.Elem == dtype.F64 && given.Elem.IsFloat() && given.Elem != dtype.F64 {
+		var values [512]float64
+		for i, n := 0, given.Len(); i < n; i += len(values) {
+			part := values[:min(len(values), n-i)]
+			given.Elem.DecodeF64(part, given.Data, i*given.Elem.Bits())
+			out.Elem.EncodeF64(out.Data, i*out.Elem.Bits(), part)
+		}
+		return nil
+	}
+	given, err := given.Tensor(out.Elem)
+	if err != nil {
+		return err
+	}
+	copy(out.Data, given.Data)
+	return nil
+}
+
+// bytesText is a number of bytes for people.
+func bytesText(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d bytes", max(n, 0))
 }
 
 // view is an array as the interpreter takes it; they share memory.
