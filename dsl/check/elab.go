@@ -130,7 +130,6 @@ type tensor struct {
 	bare   []int64  // in a test: the extents
 	input  bool
 	out    bool
-	phase  int // the first phase that stores to it, -1 for none
 	local  bool
 	define []*typed.Axis // in a test, the axes under which it is read whole; nil before it is
 	memory bool          // in a test, generated or a kernel's result, not a tile held in a tensor
@@ -325,8 +324,6 @@ func axisNames(axes []*typed.Axis) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-func quoteNames(names []string) string { return strings.Join(names, ", ") }
 
 // plural is n and the noun.
 func plural(n int, noun string) string {
