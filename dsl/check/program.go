@@ -170,7 +170,7 @@ func (l *loader) read(name string) ([]byte, error) {
 	if l.cfg.FS != nil {
 		return fs.ReadFile(l.cfg.FS, path.Clean(name))
 	}
-	return os.ReadFile(name)
+	return dsl.ReadSource(name)
 }
 
 // list gives the names of the .tile files of a folder, sorted.
