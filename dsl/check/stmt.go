@@ -5,7 +5,6 @@ import (
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
 	"github.com/tilec/tilec/ir/affine"
-	"github.com/tilec/tilec/ir/dtype"
 )
 
 // stmts elaborates the statements of a block in the scope that is open.
