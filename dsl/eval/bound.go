@@ -50,6 +50,7 @@ type Failure struct {
 	Span   diag.Span
 	Text   string   // the expectation as written
 	Axes   []string // the names of the dimensions
+	Shape  []int64  // their extents
 	Points []Point  // the first few that fail, in row-major order
 	Failed int      // how many fail
 	Total  int      // of how many
@@ -59,15 +60,20 @@ type Failure struct {
 
 func (f *Failure) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: expectation fails at %d of %d elements: %s", f.Span, f.Failed, f.Total, f.Text)
+	fmt.Fprintf(&b, "%s: expectation fails at %d of %d elements", f.Span, f.Failed, f.Total)
+	for i, name := range f.Axes {
+		fmt.Fprintf(&b, "%s%s %d", [...]string{", ", " × "}[min(i, 1)], name, f.Shape[i])
+	}
+	fmt.Fprintf(&b, ": %s", f.Text)
 	for _, p := range f.Points {
 		b.WriteString("\n    ")
 		if len(p.Index) > 0 {
+			b.WriteString("at ")
 			for i, k := range p.Index {
 				if i > 0 {
 					b.WriteString(", ")
 				}
-				fmt.Fprintf(&b, "%s = %d", f.Axes[i], k)
+				fmt.Fprintf(&b, "%s %d", f.Axes[i], k)
 			}
 			b.WriteString(": ")
 		}
@@ -145,6 +151,7 @@ func (r *Runner) expect(s *typed.Expect) error {
 	for _, a := range axes {
 		f.Axes = append(f.Axes, a.Name)
 	}
+	f.Shape = shape
 	var mu sync.Mutex
 	r.each(b, func(w *worker, k int, part *box) {
 		w.track = rule.tracksX()
