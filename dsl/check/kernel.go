@@ -19,7 +19,12 @@ type Bindings struct {
 	Target string
 	// Tiles override tile sizes of the schedule.
 	Tiles map[string]int64
+	// Words refine the schedule further; [Kernel.ParseWord] makes them.
+	Words []Word
 }
+
+// Word is a word of a schedule with its value.
+type Word = typed.Word
 
 // kernelState is what elaborating a kernel's variant keeps.
 type kernelState struct {

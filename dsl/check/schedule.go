@@ -355,6 +355,16 @@ type tiles struct {
 	words []typed.Word
 }
 
+// refine adds words; each replaces the same one of a section before.
+func (t *tiles) refine(list []typed.Word) {
+	for _, w := range list {
+		t.words = slices.DeleteFunc(t.words, func(o typed.Word) bool {
+			return o.Phase == w.Phase && o.Name == w.Name && words[w.Name].form <= unitWord
+		})
+		t.words = append(t.words, w)
+	}
+}
+
 func (t *tiles) has(name string) bool { return t != nil && t.vals[name] > 0 }
 
 // binds lists the tile sizes that the text reads.
@@ -406,14 +416,9 @@ func (e *elab) tilesOf(k *Kernel, b Bindings) *tiles {
 			}
 			t.vals[te.name] = te.n
 		}
-		for _, w := range sec.words {
-			// A word of the target replaces the same one of default.
-			t.words = slices.DeleteFunc(t.words, func(o typed.Word) bool {
-				return o.Phase == w.Phase && o.Name == w.Name && words[w.Name].form <= unitWord
-			})
-			t.words = append(t.words, w)
-		}
+		t.refine(sec.words)
 	}
+	t.refine(b.Words)
 	for _, name := range sortedKeys(b.Tiles) {
 		if _, have := t.vals[name]; !have {
 			e.errorf(codeNoTile, k.Span(), "kernel %s has no tile size %s", k.Name, name)
