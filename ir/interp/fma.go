@@ -61,8 +61,8 @@ func mulAdd(t dtype.Type, x, y, z float64) float64 {
 	p := float64(x * y)
 	e := math.FMA(x, y, -p)
 	s, f := twoSum(p, z)
-	if s-s != 0 || e-e != 0 {
-		return t.Round64(s)
+	if s-s != 0 || e-e != 0 || e == 0 && f == 0 {
+		return t.Round64(s) // not finite, or exact: a zero keeps its sign
 	}
 	// x·y + z = s + e + f, and s is far above e + f unless it cancels against it.
 	g, rest := twoSum(e, f)
