@@ -187,7 +187,10 @@ func failure(r *suite.Result) diag.List {
 	var other *eval.Error
 	switch {
 	case errors.As(r.Err, &wrong):
-		list.Add("E0610", wrong.Span, "%s", strings.TrimPrefix(wrong.Error(), wrong.Span.String()+": "))
+		d := list.Add("E0610", wrong.Span, "%s", wrong.Message())
+		for _, line := range wrong.Lines() {
+			d.Note(diag.Span{}, "%s", line)
+		}
 	case errors.As(r.Err, &fault) && fault.Kind != interp.Internal:
 		list = append(list, faultList(fault)...)
 	case errors.As(r.Err, &other):

@@ -80,6 +80,10 @@ func (r *Renderer) diagnostic(b *strings.Builder, d *Diagnostic) {
 	r.head(b, d.Span, r.style(severity, fmt.Sprintf("%s %s:", d.Severity, d.Code)), d.Message)
 	r.excerpt(b, d.Span, severity)
 	for _, n := range d.Notes {
+		if n.Span.String() == "" { // a further line about the same place
+			fmt.Fprintf(b, "    %s\n", printable(n.Message))
+			continue
+		}
 		r.head(b, n.Span, r.style(styleNote, "note:"), n.Message)
 		r.excerpt(b, n.Span, styleNote)
 	}
@@ -298,6 +302,10 @@ func RenderJSON(w io.Writer, list List) error {
 			jsonSpan: spanJSON(d.Span), Severity: d.Severity.String(), Code: d.Code, Message: d.Message,
 		}
 		for _, n := range d.Notes {
+		if n.Span.String() == "" { // a further line about the same place
+			fmt.Fprintf(b, "    %s\n", printable(n.Message))
+			continue
+		}
 			j.Notes = append(j.Notes, jsonNote{spanJSON(n.Span), n.Message})
 		}
 		if d.Fix != nil {

@@ -58,23 +58,30 @@ type Failure struct {
 	Exact  bool     // the values are integers or bits
 }
 
+// Error is the place, the sentence and the points, a line each.
 func (f *Failure) Error() string {
+	return fmt.Sprintf("%s: %s: %s\n    %s", f.Span, f.Message(), f.Text, strings.Join(f.Lines(), "\n    "))
+}
+
+// Message says how many elements of which extents fail.
+func (f *Failure) Message() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: expectation fails at %d of %d elements", f.Span, f.Failed, f.Total)
+	fmt.Fprintf(&b, "the expectation fails at %d of %d elements", f.Failed, f.Total)
 	for i, name := range f.Axes {
 		fmt.Fprintf(&b, "%s%s %d", [...]string{", ", " × "}[min(i, 1)], name, f.Shape[i])
 	}
-	fmt.Fprintf(&b, ": %s", f.Text)
+	return b.String()
+}
+
+// Lines tell of the first points, each in a line.
+func (f *Failure) Lines() []string {
+	var lines []string
 	for _, p := range f.Points {
-		b.WriteString("\n    ")
+		var b strings.Builder
+		for i, k := range p.Index {
+			fmt.Fprintf(&b, "%s%s %d", [...]string{"at ", ", "}[min(i, 1)], f.Axes[i], k)
+		}
 		if len(p.Index) > 0 {
-			b.WriteString("at ")
-			for i, k := range p.Index {
-				if i > 0 {
-					b.WriteString(", ")
-				}
-				fmt.Fprintf(&b, "%s %d", f.Axes[i], k)
-			}
 			b.WriteString(": ")
 		}
 		switch {
@@ -85,11 +92,12 @@ func (f *Failure) Error() string {
 		default:
 			fmt.Fprintf(&b, "got %v, want %v, off by %.3g, bound %.3g", number(p.Got), number(p.Want), math.Abs(p.Got-p.Want), p.Bound)
 		}
+		lines = append(lines, b.String())
 	}
 	if f.Failed > len(f.Points) {
-		fmt.Fprintf(&b, "\n    and %d more", f.Failed-len(f.Points))
+		lines = append(lines, fmt.Sprintf("and %d more", f.Failed-len(f.Points)))
 	}
-	return b.String()
+	return lines
 }
 
 // number is a value for people: integers without an exponent.
