@@ -302,10 +302,6 @@ func RenderJSON(w io.Writer, list List) error {
 			jsonSpan: spanJSON(d.Span), Severity: d.Severity.String(), Code: d.Code, Message: d.Message,
 		}
 		for _, n := range d.Notes {
-		if n.Span.String() == "" { // a further line about the same place
-			fmt.Fprintf(b, "    %s\n", printable(n.Message))
-			continue
-		}
 			j.Notes = append(j.Notes, jsonNote{spanJSON(n.Span), n.Message})
 		}
 		if d.Fix != nil {
