@@ -110,14 +110,27 @@ func (k *Kernel) BindArgs(args []ArgInfo, b Bindings) (Bindings, error) {
 		}
 	}
 	if len(missing) > 0 {
-		g := named(k.generics, missing[0])
 		kind := ""
-		if g.ast.Kind != nil {
-			kind = " (" + snippet(k.Package.prog, g.ast.Kind.Span()) + ")"
+		if g := named(k.generics, missing[0]); g.ast.Kind != nil {
+			kind = snippet(k.Package.prog, g.ast.Kind.Span())
 		}
-		return b, fmt.Errorf("nothing binds generic %s%s of kernel %s: give it, as %s=…", strings.Join(missing, ", "), kind, k.Name, missing[0])
+		return b, &Unbound{Kernel: k.Name, Generic: missing[0], Kind: kind}
 	}
 	return out, nil
+}
+
+// Unbound is the error of a generic that neither arguments nor a default bind.
+type Unbound struct {
+	Kernel, Generic string
+	Kind            string // as written, empty if it is not
+}
+
+func (u *Unbound) Error() string {
+	kind := ""
+	if u.Kind != "" {
+		kind = " (" + u.Kind + ")"
+	}
+	return fmt.Sprintf("nothing binds generic %s%s of kernel %s: give it, as %s=…", u.Generic, kind, u.Kernel, u.Generic)
 }
 
 func (k *Kernel) binder(args []ArgInfo, b Bindings) *binder {
@@ -127,7 +140,7 @@ func (k *Kernel) binder(args []ArgInfo, b Bindings) *binder {
 	for name, v := range b.Generics {
 		bd.gens[name] = v
 		if v.kind == intGeneric {
-			bd.know(name, v.n, "given as "+name+" = "+v.String())
+			bd.know(name, v.n, "the value given")
 		}
 	}
 	return bd

@@ -65,7 +65,7 @@ kernel pair(x f32[2*P, N-1]) (inout z f32[N], y f32[Q]) {
 		{"groups", []ArgInfo{tensorArg(u4, 6, 64), tensorArg(f16, 6, 2), tensorArg(dtype.I32, 8), tensorArg(f32, 5), tensorArg(f32, 16)}, nil,
 			"D=5 G=32 W=4 | N=6 K=64 X+1=8 X=7 | y [6 7 10]"},
 		{"groups", []ArgInfo{tensorArg(u4, 6, 64), tensorArg(f16, 6, 3), tensorArg(dtype.I32, 8), tensorArg(f32, 5), tensorArg(f32, 16)}, map[string]Value{"G": IntValue(32)},
-			"dimension 2 of s is 3, and K/G is 2, by K = 64 by dimension 2 of w, G = 32 by given as G = 32"},
+			"dimension 2 of s is 3, and K/G is 2, by K = 64 by dimension 2 of w, G = 32 by the value given"},
 		{"groups", []ArgInfo{tensorArg(u4, 6, 63), tensorArg(f16, 6, 2), tensorArg(dtype.I32, 8), tensorArg(f32, 5), tensorArg(f32, 16)}, map[string]Value{"G": IntValue(32)},
 			"dimension 2 of s is K/G, and 63 is not a multiple of 32"},
 		{"groups", []ArgInfo{tensorArg(u4, 6, 64), tensorArg(f16, 6, 2), tensorArg(dtype.I32, 0), tensorArg(f32, 5), tensorArg(f32, 16)}, nil,
