@@ -101,9 +101,9 @@ func (g *generator) leaf(kind string, axes []axis) string {
 		return fmt.Sprintf("(%s as %s)", choose(g, axes...).name, kind)
 	case 1:
 		if kind == "f32" {
-			return choose(g, "1.5", "-2.0", "0.25", "3.0")
+			return choose(g, "f32(1.5)", "f32(-2)", "0.25", "3.0")
 		}
-		return choose(g, "1", "-2", "3", "5")
+		return choose(g, "i32(1)", "i32(-2)", "i32(3)", "i32(5)")
 	case 2, 3:
 		return g.neighbour(kind, axes)
 	case 4:
@@ -341,7 +341,7 @@ func (g *generator) file() string {
 		reduction := choose(g, "sum", "sum", "max", "min")
 		body := g.expr(kind, all, 2) + g.anchor(kind, loopC)
 		clean, axes := declare(body)
-		start := map[string]string{"sum": "0", "max": "-100000", "min": "100000"}[reduction]
+		start := map[string]string{"sum": "0", "max": "-1024", "min": "1024"}[reduction]
 		combine := fmt.Sprintf("acc += sum[c](%s)", clean)
 		whole := fmt.Sprintf("acc := sum[c](%s)", clean)
 		if reduction != "sum" {
