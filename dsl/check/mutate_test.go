@@ -60,11 +60,13 @@ func seeds(t testing.TB) []string {
 // TestMutants checks texts that are almost right: none may panic, and none may take long.
 func TestMutants(t *testing.T) {
 	list := seeds(t)
-	n := 200
-	if os.Getenv("TILEC_MUTANTS") != "" {
-		fmt.Sscan(os.Getenv("TILEC_MUTANTS"), &n)
+	n, seed := 200, int64(1)
+	if more := os.Getenv("TILEC_MUTANTS"); more != "" { // "5000 7": how many, and the seed
+		if _, err := fmt.Sscan(more, &n, &seed); err != nil {
+			t.Fatal(err)
+		}
 	}
-	r := rand.New(rand.NewSource(1))
+	r := rand.New(rand.NewSource(seed))
 	for i := range n {
 		text := mutant(r, list[i%len(list)])
 		start := time.Now()

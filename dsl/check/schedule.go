@@ -473,6 +473,9 @@ func (e *elab) tileSize(id *dsl.Ident) (value, bool) {
 	switch {
 	case e.kernel != nil && e.kernel.tiles != nil:
 		n = e.kernel.tiles.vals[id.Name]
+		if n == 0 && e.kernel.k.ast == nil {
+			return bad(at), true // its caller's schedule would give it
+		}
 		if n == 0 {
 			ks := e.kernel
 			if near := nearest(id.Name, e.names()); near != "" && e.local(near) != nil {
