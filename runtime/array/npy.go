@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -207,25 +206,6 @@ func fromFortran(data []byte, width int, shape []int64) []byte {
 	}
 }
 
-// WriteNpy writes a, converted by Numpy, as a .npy file of version 1, in C order and little-endian. It
-// writes beside path and renames, so that path is the whole array or what it was before; to what is not
-// a regular file, as /dev/null, it writes straight. Errors name the file.
-func WriteNpy(path string, a *Array) error {
-	a = a.Numpy()
-	if err := writeWhole(path, npyHeaderText(a), a.Data); err != nil {
-		var pe *fs.PathError
-		var le *os.LinkError
-		switch {
-		case errors.As(err, &pe):
-			err = pe.Err
-		case errors.As(err, &le):
-			err = le.Err
-		}
-		return fmt.Errorf("%s: cannot write: %w", path, err)
-	}
-	return nil
-}
-
 // npyHeaderText is everything before the elements, padded so that they begin at a multiple of 64.
 func npyHeaderText(a *Array) []byte {
 	descr := ""
@@ -253,60 +233,4 @@ func npyHeaderText(a *Array) []byte {
 	head := append([]byte(npyMagic), 1, 0)
 	head = binary.LittleEndian.AppendUint16(head, uint16(len(text)))
 	return append(head, text...)
-}
-
-// writeWhole makes parts the contents of the file at path, or leaves it as it was.
-func writeWhole(path string, parts ...[]byte) (err error) {
-	if info, err := os.Stat(path); err == nil {
-		switch {
-		case info.IsDir():
-			return errors.New("it is a directory")
-		case !info.Mode().IsRegular():
-			f, err := os.OpenFile(path, os.O_WRONLY, 0)
-			if err != nil {
-				return err
-			}
-			return writeParts(f, parts)
-		}
-		// The file that a symbolic link names is replaced, not the link.
-		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return err
-		}
-	}
-	f, err := createBeside(path)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err := writeParts(f, parts); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-// createBeside makes a new file in path's folder, with the permissions of any new file (which
-// os.CreateTemp does not give).
-func createBeside(path string) (*os.File, error) {
-	for i := 0; ; i++ {
-		name := fmt.Sprintf("%s.%d-%d.tmp", path, os.Getpid(), i)
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) || i == 1000 {
-			return f, err
-		}
-	}
-}
-
-// writeParts writes and closes f.
-func writeParts(f *os.File, parts [][]byte) error {
-	for _, p := range parts {
-		if _, err := f.Write(p); err != nil {
-			f.Close()
-			return err
-		}
-	}
-	return f.Close()
 }
