@@ -287,7 +287,13 @@ func (c *rule) holds(x, y *values, i int) (Point, bool) {
 		return Point{}, x.i[i] != 0
 	}
 	if x.i != nil && y.i != nil {
-		return Point{Got: float64(x.i[i]), Want: float64(y.i[i])}, x.i[i] == y.i[i]
+		p := Point{Got: float64(x.i[i]), Want: float64(y.i[i])}
+		if c.s.Within != nil {
+			p.Bound = c.within * (1 + math.Abs(p.Want))
+			// The difference as unsigned is exact, so within 0 is too.
+			return p, float64(uint64(max(x.i[i], y.i[i]))-uint64(min(x.i[i], y.i[i]))) <= p.Bound
+		}
+		return p, x.i[i] == y.i[i]
 	}
 	got, want := at(x, i), at(y, i)
 	if c.s.Op == "same" {

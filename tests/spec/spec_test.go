@@ -9,6 +9,7 @@ package spec
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,9 @@ import (
 	"github.com/tilec/tilec/ir/interp"
 	"github.com/tilec/tilec/kernels"
 )
+
+// rounds is how often each test runs with drawn tile sizes, extents and generics.
+var rounds = flag.Int("rounds", 4, "rounds of drawn sizes")
 
 // folders lists the packages whose tests pass.
 func folders(t *testing.T) []string {
@@ -101,7 +105,7 @@ func TestPackages(t *testing.T) {
 			prog := load(t, dir)
 			runAll(t, prog, suite.Options{})
 			if !t.Failed() {
-				runAll(t, prog, suite.Options{Fuzz: 4, Seed: 1})
+				runAll(t, prog, suite.Options{Fuzz: *rounds, Seed: 1})
 			}
 		})
 	}
