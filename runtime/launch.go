@@ -39,11 +39,12 @@ type Options struct {
 	Multiplies *atomic.Int64
 }
 
-// New prepares a function for the interpreter.
+// New prepares a function for the interpreter. It fails only where the function is not valid: the error is a
+// [*interp.Fault] of kind Internal.
 func New(fn *ir.Func) (*Kernel, error) {
 	program, err := interp.Compile(fn)
 	if err != nil {
-		return nil, err
+		return nil, &interp.Fault{Kind: interp.Internal, Message: err.Error(), Err: err}
 	}
 	return &Kernel{fn: fn, program: program}, nil
 }

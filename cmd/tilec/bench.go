@@ -70,8 +70,11 @@ read by benchstat. The interpreter checks every access, so its times say nothing
 				}
 				n := 0
 				list, err := suite.Bench(env.ctx, prog, o, func(t *suite.Timing) { n++; show(t) })
+				if isFault(err) || env.ctx.Err() != nil {
+					return err
+				}
 				if err != nil {
-					return report.all(failure(&suite.Result{Diags: list, Err: err}))
+					return report.all(report.failure(&suite.Result{Diags: list, Err: err}))
 				}
 				if err := report.all(list); err != nil {
 					return err
@@ -113,7 +116,7 @@ func benchCall(env *environment, report *reporter, args []string, defs *defines,
 		return launch(env.ctx, options)
 	}}, o)
 	if err != nil {
-		return l.fault(err)
+		return report.fault(err)
 	}
 	t.Bench = strings.Join(args[1:], " ")
 	show(t)

@@ -33,7 +33,7 @@ a covering set of their generics. Prints every error it finds; exit 1 if there i
 						kernels += len(pkg.Kernels)
 						tests += len(pkg.Tests)
 					}
-					fmt.Fprintf(env.stdout, "%d packages, %d kernels, %d tests and benches: no errors\n", prog.Asked, kernels, tests)
+					fmt.Fprintf(env.stdout, "%s, %s, %s: no errors\n", counted(prog.Asked, "package"), counted(kernels, "kernel"), counted(tests, "test or bench", "tests and benches"))
 				}
 				return nil
 			}

@@ -1,34 +1,59 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/tilec/tilec/dsl"
+	"github.com/tilec/tilec/dsl/compile"
+	"github.com/tilec/tilec/ir/interp"
 )
 
-// reportFault tells of a panic inside tilec: the command line that shows it, with the source files it read, is
-// written beside the temporary files as a reproducer.
+// reportFault tells of a panic inside tilec, or of an error that can only be tilec's own: the command line that shows
+// it, with the source files it names, is written to a file among the temporary ones.
 func reportFault(env *environment, args []string, cause any) int {
 	fmt.Fprintf(env.stderr, "tilec: a fault inside tilec: %v\n", cause)
+	stack := ""
+	if _, is := cause.(error); !is {
+		stack = string(debug.Stack())
+	} else if _, is := cause.(runtime.Error); is {
+		stack = string(debug.Stack())
+	}
 	file, err := os.CreateTemp("", "tilec-fault-*.txt")
 	if err != nil {
-		fmt.Fprintf(env.stderr, "no reproducer could be written: %v\n%s", err, debug.Stack())
+		fmt.Fprintf(env.stderr, "no reproducer could be written: %v\n%s", err, stack)
 		return exitFault
 	}
 	defer file.Close()
-	fmt.Fprintf(file, "tilec %s\n%s\n\nfault: %v\n\n%s\n", versionText(), strings.Join(quoteAll(args), " "), cause, debug.Stack())
+	fmt.Fprintf(file, "tilec %s\ntilec %s\n\nfault: %v\n\n%s\n", versionText(), strings.Join(quoteAll(args), " "), cause, stack)
 	for _, arg := range args {
 		path, _ := splitKernel(arg)
-		if !strings.HasSuffix(path, ".tile") {
-			continue
+		if !strings.HasSuffix(path, ".tile") && !strings.HasSuffix(path, "...") {
+			if info, err := os.Stat(path); err != nil || !info.IsDir() {
+				continue
+			}
 		}
-		if text, err := os.ReadFile(path); err == nil {
-			fmt.Fprintf(file, "-- %s --\n%s\n", path, text)
+		sources, _ := expand([]string{path}) // what is no source has no text to show
+		for _, source := range sources {
+			if text, err := dsl.ReadSource(source); err == nil {
+				fmt.Fprintf(file, "-- %s --\n%s\n", source, text)
+			}
 		}
 	}
 	fmt.Fprintf(env.stderr, "This is a defect of tilec, not of your program. What shows it was written to %s; please report it with that file.\n", file.Name())
 	return exitFault
+}
+
+// isFault reports whether an error can only be tilec's own: a program that was checked cannot be compiled, or the
+// interpreter finds its own rules broken.
+func isFault(err error) bool {
+	var compiling *compile.Fault
+	var running *interp.Fault
+	return errors.As(err, &compiling) || errors.As(err, &running) && running.Kind == interp.Internal
 }
 
 func quoteAll(args []string) []string {
@@ -50,9 +75,9 @@ func splitKernel(arg string) (file, kernel string) {
 	return arg, ""
 }
 
-// nearest gives `; did you mean "x"?` for the candidate that differs from name by at most two edits.
+// nearest gives ` (did you mean "x"?)` for the candidate that differs from name least, by less than half of it.
 func nearest(name string, candidates []string) string {
-	best, distance := "", 3
+	best, distance := "", (len(name)+1)/2
 	for _, c := range candidates {
 		if d := edits(name, c); d < distance {
 			best, distance = c, d
@@ -61,7 +86,7 @@ func nearest(name string, candidates []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return fmt.Sprintf(" (did you mean %q?)", best)
 }
 
 // edits is the Levenshtein distance of two short words.

@@ -5,9 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/format"
 )
 
@@ -27,7 +27,7 @@ with -d shows how. A file with a syntax error is left as it is. Without an argum
 			return func(env *environment, args []string) error {
 				report := newReporter(env, *asJSON)
 				if len(args) == 1 && args[0] == "-" {
-					source, err := io.ReadAll(env.stdin)
+					source, err := io.ReadAll(io.LimitReader(env.stdin, dsl.MaxSource+1))
 					if err != nil {
 						return err
 					}
@@ -45,9 +45,11 @@ with -d shows how. A file with a syntax error is left as it is. Without an argum
 				}
 				differs, failed := false, false
 				for _, file := range files {
-					source, err := os.ReadFile(file)
+					source, err := dsl.ReadSource(file)
 					if err != nil {
-						return err
+						fmt.Fprintf(env.stderr, "tilec fmt: %s: cannot read: %v\n", file, cause(err))
+						failed = true
+						continue
 					}
 					report.sources[file] = source
 					formatted, problems := format.Source(file, source)
@@ -65,7 +67,7 @@ with -d shows how. A file with a syntax error is left as it is. Without an argum
 						fmt.Fprintf(env.stdout, "%s:\n%s\n", file, cmp.Diff(lines(source), lines(formatted)))
 					}
 					if *write && !same {
-						if err := writeBeside(file, formatted); err != nil {
+						if err := writeBeside(env, file, formatted); err != nil {
 							return err
 						}
 					}

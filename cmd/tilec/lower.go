@@ -3,7 +3,9 @@ package main
 import (
 	"flag"
 	"fmt"
+	"slices"
 
+	"github.com/tilec/tilec/dsl/check"
 	"github.com/tilec/tilec/dsl/compile"
 	"github.com/tilec/tilec/ir"
 )
@@ -33,22 +35,24 @@ bound with -D.`,
 					return misusef("-explicit needs the placed stage, which is not there yet")
 				case *stage == "placed" || *stage == "target":
 					return misusef("there is no %s stage yet; the stage there is: value", *stage)
+				case !slices.Contains(check.Targets, *target):
+					return misusef("no target %q%s: there are %s", *target, nearest(*target, check.Targets), listed(check.Targets))
 				case *stage != "value":
 					return misusef("no stage %q; the stages are value, placed and target", *stage)
 				}
 				report := newReporter(env, *asJSON)
-				file, name := splitKernel(args[0])
-				prog, err := load(report, file)
-				if err != nil {
-					return err
-				}
-				k, err := pickKernel(prog, file, name)
+				k, err := loadKernel(report, args[0])
 				if err != nil {
 					return err
 				}
 				b, err := defs.bindings(k, *target)
 				if err != nil {
 					return err
+				}
+				for _, g := range k.Generics() {
+					if _, bound := b.Generics[g.Name]; !bound && !g.Default {
+						return unbound(&check.Unbound{Kernel: k.Name, Generic: g.Name, Kind: g.Kind})
+					}
 				}
 				variant, diags := k.Instantiate(b)
 				if diags.HasErrors() {

@@ -14,7 +14,9 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 )
 
 // Exit codes of every command.
@@ -40,8 +42,27 @@ type environment struct {
 	ctx            context.Context
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	colour         bool // stderr is a terminal that wants colour
-	progress       bool // stderr is a terminal
+	colour         bool       // stderr is a terminal that wants colour
+	colourOut      bool       // stdout is
+	progress       bool       // stderr is a terminal
+	files          sync.Mutex // held while files are written
+}
+
+// writer passes text on and keeps the first error, so that a full disk or a closed pipe is not taken for success.
+type writer struct {
+	mu  sync.Mutex // tests print from several goroutines
+	to  io.Writer
+	err error
+}
+
+func (w *writer) Write(text []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, err := w.to.Write(text)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 // commands are the subcommands, in the order `tilec -h` shows them.
@@ -62,14 +83,35 @@ func misusef(format string, args ...any) error { return &misuse{fmt.Sprintf(form
 // errSilent ends a command with exit 1 where everything to say has been said.
 var errSilent = errors.New("said already")
 
+// errInterrupted ends a command that a signal ended.
+var errInterrupted = errors.New("interrupted")
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	env := &environment{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	env.progress = isTerminal(os.Stderr)
-	env.colour = env.progress && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
+	env.colour = env.progress && !plain
+	env.colourOut = isTerminal(os.Stdout) && !plain
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+		time.Sleep(grace)
+		for range 600 { // a minute, for files to be finished; none is begun then
+			if env.files.TryLock() {
+				break
+			}
+			time.Sleep(grace / 10)
+		}
+		fmt.Fprintln(env.stderr, "tilec: interrupted")
+		os.Exit(exitWrong)
+	}()
 	os.Exit(Main(env, os.Args[1:]))
 }
+
+// grace is how long a command may take to end by itself once it is interrupted. Kernels and tests stop within it, and
+// can say where they were; not everything else looks at the context.
+const grace = time.Second
 
 // Main runs one command line and returns its exit code.
 func Main(env *environment, args []string) (code int) {
@@ -113,9 +155,20 @@ func Main(env *environment, args []string) (code int) {
 		fmt.Fprintf(env.stderr, "tilec %s: %v; 'tilec %s -h' lists the flags\n", c.name, err, c.name)
 		return exitMisuse
 	}
-	switch err := run(env, rest); {
+	out := &writer{to: env.stdout}
+	env.stdout = out
+	err = run(env, rest)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("cannot write the output: %w", out.err)
+	}
+	switch {
 	case err == nil:
 		return exitFine
+	case isFault(err):
+		return reportFault(env, args, err)
+	case errors.Is(err, errInterrupted), env.ctx.Err() != nil && !errors.Is(err, errSilent):
+		fmt.Fprintf(env.stderr, "tilec %s: interrupted\n", c.name)
+		return exitWrong
 	case errors.Is(err, errSilent):
 		return exitWrong
 	default:

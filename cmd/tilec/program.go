@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tilec/tilec/dsl/check"
@@ -15,41 +18,56 @@ import (
 // load reads the packages of files and prints what is wrong with their text.
 func load(report *reporter, files ...string) (*check.Program, error) {
 	prog, list := check.Load(check.Config{Bundled: kernels.FS}, files...)
-	for _, f := range files {
-		report.sources[f] = prog.Source(f)
-	}
+	report.program = prog
 	if list.HasErrors() {
 		return nil, report.all(list)
 	}
 	return prog, nil
 }
 
-// pickKernel finds the kernel of FILE or FILE:KERNEL: without a name, the only one of the file, or the one named like it.
-func pickKernel(prog *check.Program, file, name string) (*check.Kernel, error) {
+// loadKernel reads the package of FILE or FILE:KERNEL and finds the kernel: without a name, the only one of the file,
+// or the one named like it. A kernel that is named may stand in another file of the package.
+func loadKernel(report *reporter, arg string) (*check.Kernel, error) {
+	file, name := splitKernel(arg)
+	if err := checkSource(file); err != nil {
+		return nil, err
+	}
+	prog, err := load(report, file)
+	if err != nil {
+		return nil, err
+	}
 	var here []*check.Kernel
-	var names []string
+	var names, all []string
 	for _, k := range prog.Packages[0].Kernels {
 		if k.Name == name {
 			return k, nil
 		}
+		all = append(all, k.Name)
 		if filepath.Clean(k.Span().File) == filepath.Clean(file) {
-			here = append(here, k)
-			names = append(names, k.Name)
+			here, names = append(here, k), append(names, k.Name)
 		}
-	}
-	if name != "" {
-		return nil, misusef("%s has no kernel %s%s; it has %s", file, name, nearest(name, names), strings.Join(names, ", "))
 	}
 	base := strings.TrimSuffix(filepath.Base(file), ".tile")
-	for _, k := range here {
-		if len(here) == 1 || k.Name == base {
-			return k, nil
-		}
-	}
-	if len(here) == 0 {
+	switch {
+	case name != "" && len(all) > 0:
+		return nil, misusef("%s has no kernel %s%s: it has %s", file, name, nearest(name, all), listed(all))
+	case len(here) == 0:
 		return nil, misusef("%s has no kernel", file)
+	case len(here) == 1:
+		return here[0], nil
+	case slices.Contains(names, base):
+		return here[slices.Index(names, base)], nil
 	}
-	return nil, misusef("%s has several kernels, name one as %s:%s (of %s)", file, file, here[0].Name, strings.Join(names, ", "))
+	return nil, misusef("%s has several kernels: name one as %s:%s (of %s)", file, file, names[0], listed(names))
+}
+
+// listed joins names; of very many it gives the first.
+func listed(names []string) string {
+	const most = 12
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // defines are the values of repeated -D name=value flags, in order.
@@ -71,39 +89,73 @@ func (d *defines) Set(text string) error {
 	return nil
 }
 
-// bindings reads the flags as generics and tile sizes of a kernel.
+// maxTile is the largest tile size.
+const maxTile = 1 << 24
+
+// bindings reads the flags as generics, tile sizes and schedule words of a kernel.
 func (d *defines) bindings(k *check.Kernel, target string) (check.Bindings, error) {
 	b := check.Bindings{Generics: map[string]check.Value{}, Tiles: map[string]int64{}, Target: target}
+	var names []string
+	generics, tiles := map[string]bool{}, map[string]bool{}
+	for _, g := range k.Generics() {
+		generics[g.Name] = true
+		names = append(names, g.Name)
+	}
+	for _, t := range k.Tiles() {
+		tiles[t.Name] = true
+		names = append(names, t.Name)
+	}
 	for i, name := range d.names {
-		isTile := false
-		for _, t := range k.Tiles() {
-			isTile = isTile || t.Name == name
-		}
-		if !isTile {
-			v, err := k.ParseGeneric(name, d.values[i])
+		text := d.values[i]
+		switch {
+		case generics[name]:
+			v, err := k.ParseGeneric(name, text)
 			if err != nil {
-				return b, misusef("-D %s=%s: %v", name, d.values[i], err)
+				return b, misusef("-D %s=%s: %s", name, text, strings.TrimPrefix(err.Error(), name+"="+text+": "))
 			}
 			b.Generics[name] = v
-			continue
+		case tiles[name]:
+			n, err := parseCount(text)
+			if err != nil || n < 1 || n > maxTile {
+				return b, misusef("-D %s=%s: a tile size is an integer from 1 to %d", name, text, maxTile)
+			}
+			b.Tiles[name] = n
+		case check.IsWord(name):
+			w, err := k.ParseWord(name, text, target)
+			if err != nil {
+				return b, misusef("-D %s=%s: %v", name, text, err)
+			}
+			b.Words = append(b.Words, w)
+		case len(names) == 0:
+			return b, misusef("-D %s: kernel %s has no generics and no tile sizes", name, k.Name)
+		default:
+			return b, misusef("-D %s: kernel %s has no generic or tile size %s%s: it has %s", name, k.Name, name, nearest(name, names), listed(names))
 		}
-		n, err := parseCount(d.values[i])
-		if err != nil || n < 1 {
-			return b, misusef("-D %s=%s: a tile size is a positive integer", name, d.values[i])
-		}
-		b.Tiles[name] = n
 	}
 	return b, nil
 }
 
+// unbound turns the error of a generic without a value into one that says how to give it.
+func unbound(err error) error {
+	var u *check.Unbound
+	if !errors.As(err, &u) {
+		return err
+	}
+	kind := ""
+	if u.Kind != "" {
+		kind = " (" + u.Kind + ")"
+	}
+	return misusef("nothing binds generic %s%s of kernel %s: give it with -D %s=VALUE", u.Generic, kind, u.Kernel, u.Generic)
+}
+
 // checkTarget refuses what cannot run here yet.
 func checkTarget(target, on string) error {
-	switch target {
-	case "", "interp":
-	case "cpu", "sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120", "gfx942", "gfx950":
-		return misusef("target %s does not run yet; the target there is: interp", target)
+	switch {
+	case slices.Contains(targets(), target):
+	case slices.Contains(check.Targets, target):
+		return misusef("target %s does not run yet: the target there is now is interp", target)
 	default:
-		return misusef("no target %q%s; the target there is: interp", target, nearest(target, targets()))
+		return misusef("no target %q%s: the target there is now is interp", target, nearest(target, check.Targets))
 	}
 	if on != "" {
 		return misusef("-on %s: the interpreter runs on this machine's CPU only", on)

@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/tilec/tilec/dsl/diag"
-	"github.com/tilec/tilec/ir"
-	"github.com/tilec/tilec/ir/interp"
 )
 
 // progress shows on a terminal how far a long run is; elsewhere it shows nothing.
@@ -58,25 +54,4 @@ func (p *progress) clear() {
 		fmt.Fprintf(p.env.stderr, "\r%-*s\r", p.width, "")
 		p.width = 0
 	}
-}
-
-// faultCodes are the codes of what goes wrong while a kernel runs.
-var faultCodes = map[interp.Kind]diag.Code{
-	interp.BadArgs: "E0600", interp.Required: "E0601", interp.Bounds: "E0602", interp.Uninitialised: "E0603", interp.Race: "E0604",
-	interp.DivideByZero: "E0605", interp.Asserted: "E0606", interp.Limit: "E0607", interp.Cancelled: "E0608",
-}
-
-// faultList is a fault as a diagnostic.
-func faultList(f *interp.Fault) diag.List {
-	var list diag.List
-	d := list.Add(faultCodes[f.Kind], spanOf(f.Pos), "%s", f.Message)
-	if f.Other != (ir.Pos{}) {
-		d.Note(spanOf(f.Other), "the other place")
-	}
-	return list
-}
-
-func spanOf(p ir.Pos) diag.Span {
-	at := diag.Pos{Line: p.Line, Col: p.Col}
-	return diag.Span{File: p.File, Start: at, End: at}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
-	"os"
+	"io"
 
+	"github.com/tilec/tilec/dsl"
+	"github.com/tilec/tilec/dsl/check"
 	"github.com/tilec/tilec/dsl/diag"
 )
 
@@ -11,24 +13,35 @@ const shown = 50
 
 // reporter prints diagnostics with the source lines they are about.
 type reporter struct {
-	env     *environment
+	out     io.Writer // where text goes
+	colour  bool
+	stdout  io.Writer // where JSON goes
 	asJSON  bool
-	sources map[string][]byte
+	sources map[string][]byte // texts that are in no file of the program
+	program *check.Program    // nil before it is loaded
+	parsed  map[string]*dsl.File
 }
 
 func newReporter(env *environment, asJSON bool) *reporter {
-	return &reporter{env: env, asJSON: asJSON, sources: map[string][]byte{}}
+	return &reporter{out: env.stderr, colour: env.colour, stdout: env.stdout, asJSON: asJSON, sources: map[string][]byte{}, parsed: map[string]*dsl.File{}}
+}
+
+// to is r with another place for text.
+func (r *reporter) to(out io.Writer, colour bool) *reporter {
+	other := *r
+	other.out, other.colour = out, colour
+	return &other
 }
 
 // all prints a list; it returns errSilent if there was an error in it.
 func (r *reporter) all(list diag.List) error {
 	list = list.Sorted()
 	if r.asJSON {
-		if err := diag.RenderJSON(r.env.stdout, list); err != nil {
+		if err := diag.RenderJSON(r.stdout, list); err != nil {
 			return err
 		}
 	} else {
-		(&diag.Renderer{Source: r.source, Color: r.env.colour, Max: shown}).Render(r.env.stderr, list)
+		(&diag.Renderer{Source: r.source, Color: r.colour, Max: shown}).Render(r.out, list)
 	}
 	if list.HasErrors() {
 		return errSilent
@@ -36,11 +49,17 @@ func (r *reporter) all(list diag.List) error {
 	return nil
 }
 
+// source is the text of a file, nil if it cannot be had: then no source line is shown.
 func (r *reporter) source(file string) []byte {
-	text, ok := r.sources[file]
-	if !ok {
-		text, _ = os.ReadFile(file) // a file that cannot be read shows no source line
-		r.sources[file] = text
+	if text, ok := r.sources[file]; ok {
+		return text
 	}
+	if r.program != nil {
+		if text := r.program.Source(file); text != nil {
+			return text
+		}
+	}
+	text, _ := dsl.ReadSource(file)
+	r.sources[file] = text
 	return text
 }

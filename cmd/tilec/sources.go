@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -38,20 +39,26 @@ func expand(args []string) ([]string, error) {
 				return nil
 			})
 			if err != nil {
-				return nil, misusef("%v", err)
+				return nil, misusef("%s: %v", arg, cause(err))
 			}
 		default:
 			info, err := os.Stat(arg)
 			if err != nil {
-				return nil, misusef("%v", err)
+				if file, kernel := splitKernel(arg); kernel != "" && strings.HasSuffix(file, ".tile") {
+					return nil, misusef("%s: name the file alone, %s", arg, file)
+				}
+				return nil, misusef("%s: %v", arg, cause(err))
 			}
 			if !info.IsDir() {
+				if err := checkSource(arg); err != nil {
+					return nil, err
+				}
 				files = append(files, arg)
 				break
 			}
 			entries, err := os.ReadDir(arg)
 			if err != nil {
-				return nil, misusef("%v", err)
+				return nil, misusef("%s: %v", arg, cause(err))
 			}
 			for _, e := range entries {
 				if !e.IsDir() && strings.HasSuffix(e.Name(), ".tile") {
@@ -74,11 +81,50 @@ func expand(args []string) ([]string, error) {
 	}), nil
 }
 
-// writeBeside replaces a file whole or not at all.
-func writeBeside(path string, data []byte) error {
-	mode := os.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
+// checkSource refuses a path that names no source file, before anything is read.
+func checkSource(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return misusef("%s: %v", path, cause(err))
+	case info.IsDir():
+		return misusef("%s is a folder; name one .tile file", path)
+	case !strings.HasSuffix(path, ".tile"):
+		return misusef("%s is not a .tile file", path)
+	case !info.Mode().IsRegular():
+		return misusef("%s is not a regular file", path)
+	}
+	return nil
+}
+
+// cause is what went wrong with a file, without the operation and the path that the system's error repeats.
+func cause(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
+
+// writeBeside replaces a file whole or not at all; of a symbolic link, the file it names.
+func writeBeside(env *environment, path string, data []byte) (err error) {
+	env.files.Lock()
+	defer env.files.Unlock()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: cannot write: %w", path, cause(err))
+		}
+	}()
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
@@ -89,14 +135,13 @@ func writeBeside(path string, data []byte) error {
 		err = e
 	}
 	if err == nil {
-		err = os.Chmod(temporary.Name(), mode)
+		err = os.Chmod(temporary.Name(), info.Mode().Perm())
 	}
 	if err == nil {
 		err = os.Rename(temporary.Name(), path)
 	}
 	if err != nil {
 		os.Remove(temporary.Name())
-		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return nil
+	return err
 }

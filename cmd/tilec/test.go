@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -14,7 +15,6 @@ import (
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/eval"
 	"github.com/tilec/tilec/dsl/suite"
-	"github.com/tilec/tilec/ir/interp"
 )
 
 func testCommand() *command {
@@ -103,10 +103,13 @@ func runTests(env *environment, report *reporter, prog *check.Program, o suite.O
 			word = "none"
 		}
 		if verbose || of.failed > 0 || of.passed == 0 {
-			fmt.Fprintf(env.stdout, "%s %s (%d cases, %.2f s)\n", word, current, of.passed+of.failed, spent.Seconds())
+			fmt.Fprintf(env.stdout, "%s %s (%s, %.2f s)\n", word, current, counted(of.passed+of.failed, "case"), spent.Seconds())
 		}
 	}
 	encoder := json.NewEncoder(env.stdout)
+	encoder.SetEscapeHTML(false)
+	results := report.to(env.stdout, env.colourOut)
+	var fault error
 	err := suite.Run(env.ctx, prog, o, func(r *suite.Result) {
 		if r.Name != current {
 			flush()
@@ -125,16 +128,15 @@ func runTests(env *environment, report *reporter, prog *check.Program, o suite.O
 			all.passed++
 		}
 		all.expects += r.Expects
+		if fault == nil && isFault(r.Err) {
+			fault = fmt.Errorf("%s: %w", r.Name, r.Err)
+		}
+		var list diag.List
+		if r.Failed() {
+			list = report.failure(r)
+		}
 		if asJSON {
-			message := ""
-			if r.Err != nil {
-				message = r.Err.Error()
-			} else if e := r.Diags.Err(); e != nil {
-				message = e.Error()
-			}
-			encoder.Encode(map[string]any{
-				"test": r.Name, "case": r.Case, "ok": !r.Failed(), "skipped": r.Skipped, "expects": r.Expects, "ns": r.Elapsed.Nanoseconds(), "error": message,
-			})
+			encoder.Encode(testJSON(r, list))
 			return
 		}
 		bar.show(fmt.Sprintf("test: %d passed, %d failed: %s", all.passed, all.failed, r.Name))
@@ -152,23 +154,31 @@ func runTests(env *environment, report *reporter, prog *check.Program, o suite.O
 				where = " with " + r.Case
 			}
 			fmt.Fprintf(env.stdout, "---- %s%s\n", r.Name, where)
-			report.all(failure(r))
+			results.all(list)
 		}
 	})
 	flush()
 	bar.clear()
-	if err != nil {
-		return fmt.Errorf("interrupted: %w", err)
-	}
-	if all.failed+all.passed+all.skipped == 0 {
-		return misusef("no test matches")
+	switch {
+	case err != nil:
+		return errInterrupted
+	case fault != nil:
+		return fault
+	case all.failed+all.passed+all.skipped == 0 && o.Match != nil:
+		return misusef("no test matches -run %s", o.Match)
 	}
 	if !asJSON {
+		if all.failed > failuresShown {
+			fmt.Fprintf(env.stdout, "%d more failed\n", all.failed-failuresShown)
+		}
 		skipped := ""
 		if all.skipped > 0 {
 			skipped = fmt.Sprintf(", %d skipped (no such variant)", all.skipped)
 		}
-		fmt.Fprintf(env.stdout, "%d passed, %d failed%s; %d expectations held, %.1f s\n", all.passed, all.failed, skipped, all.expects, time.Since(began).Seconds())
+		fmt.Fprintf(env.stdout, "%d passed, %d failed%s; %s held, %.1f s\n", all.passed, all.failed, skipped, counted(all.expects, "expectation"), time.Since(began).Seconds())
+		if all.failed > 0 && o.Fuzz > 0 {
+			fmt.Fprintf(env.stdout, "-fuzz %d -seed %d repeats these rounds\n", o.Fuzz, o.Seed)
+		}
 	}
 	if all.failed > 0 {
 		return errSilent
@@ -176,27 +186,62 @@ func runTests(env *environment, report *reporter, prog *check.Program, o suite.O
 	return nil
 }
 
+// testJSON is a result as -json prints it: error is the first sentence of what is wrong, errors are the diagnostics in
+// the form in which every command prints them.
+func testJSON(r *suite.Result, list diag.List) map[string]any {
+	message, errors := "", []json.RawMessage{}
+	if list.HasErrors() {
+		message = list.Sorted()[0].Error()
+		var lines bytes.Buffer
+		if err := diag.RenderJSON(&lines, list); err == nil { // a buffer takes all
+			for line := range bytes.Lines(lines.Bytes()) {
+				errors = append(errors, bytes.TrimSpace(line))
+			}
+		}
+	}
+	return map[string]any{
+		"test": r.Name, "case": r.Case, "ok": !r.Failed(), "skipped": r.Skipped, "expects": r.Expects, "ns": r.Elapsed.Nanoseconds(),
+		"error": message, "errors": errors,
+	}
+}
+
+// counted is "1 test", "2 tests"; a plural that does not end in s is given.
+func counted(n int, what string, plural ...string) string {
+	switch {
+	case n == 1:
+	case len(plural) > 0:
+		what = plural[0]
+	default:
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 // failure is a failed result as diagnostics.
-func failure(r *suite.Result) diag.List {
-	list := r.Diags
-	if r.Err == nil {
+func (r *reporter) failure(result *suite.Result) diag.List {
+	list := result.Diags
+	if result.Err == nil {
 		return list
 	}
-	var fault *interp.Fault
 	var wrong *eval.Failure
 	var other *eval.Error
+	fault := faultOf(result.Err)
 	switch {
-	case errors.As(r.Err, &wrong):
+	case errors.As(result.Err, &wrong):
 		d := list.Add("E0610", wrong.Span, "%s", wrong.Message())
 		for _, line := range wrong.Lines() {
 			d.Note(diag.Span{}, "%s", line)
 		}
-	case errors.As(r.Err, &fault) && fault.Kind != interp.Internal:
-		list = append(list, faultList(fault)...)
-	case errors.As(r.Err, &other):
+	case fault != nil:
+		faults := r.faultList(fault)
+		if errors.As(result.Err, &other) && other.Span.IsValid() {
+			faults[0].Note(other.Span, "in this call")
+		}
+		list = append(list, faults...)
+	case errors.As(result.Err, &other):
 		list.Add("E0611", other.Span, "%s", strings.TrimPrefix(other.Error(), other.Span.String()+": "))
 	default:
-		list.Add("E0611", r.Test.Span(), "%v", r.Err)
+		list.Add("E0611", result.Test.Span(), "%v", result.Err)
 	}
 	return list
 }

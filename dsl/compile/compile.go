@@ -30,8 +30,29 @@ type Step struct {
 	Time time.Duration
 }
 
-// Func lowers a kernel and runs the passes.
+// Fault is a failure of tilec to compile a kernel that was checked.
+type Fault struct {
+	Kernel string
+	Err    error
+}
+
+func (f *Fault) Error() string {
+	return fmt.Sprintf("kernel %s cannot be compiled: %v", f.Kernel, f.Err)
+}
+
+// Unwrap is the cause.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Func lowers a kernel and runs the passes. The error is a [*Fault].
 func Func(k *typed.Kernel, o Options) (*ir.Func, []Step, error) {
+	fn, steps, err := run(k, o)
+	if err != nil {
+		return nil, nil, &Fault{k.Name, err}
+	}
+	return fn, steps, nil
+}
+
+func run(k *typed.Kernel, o Options) (*ir.Func, []Step, error) {
 	var steps []Step
 	began := time.Now()
 	done := func(name string) {
@@ -55,7 +76,7 @@ func Func(k *typed.Kernel, o Options) (*ir.Func, []Step, error) {
 		done("passes")
 	}
 	if err := ir.Verify(fn); err != nil {
-		return nil, nil, fmt.Errorf("the compiled form of kernel %s is not valid: %w", k.Name, err)
+		return nil, nil, fmt.Errorf("what it became is not valid: %w", err)
 	}
 	done("verify")
 	return fn, steps, nil
