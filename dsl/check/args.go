@@ -187,7 +187,8 @@ func (b *binder) bind() (err error) {
 			}
 		})
 	}
-	for range len(b.k.generics) + 1 {
+	for before := -1; len(b.vals) > before; {
+		before = len(b.vals)
 		for i := range b.params {
 			b.eachDim(i, func(d dsl.Expr, n int64, where string) { b.solve(d, n, where) })
 		}
@@ -333,7 +334,7 @@ func (b *binder) solve(d dsl.Expr, n int64, where string) {
 			b.solve(d.Y, n/x, where)
 		case d.Op == "*" && yok && y != 0 && n%y == 0:
 			b.solve(d.X, n/y, where)
-		case d.Op == "/" && xok && n != 0 && x%n == 0:
+		case d.Op == "/" && xok && n != 0 && x != 0 && x%n == 0:
 			b.solve(d.Y, x/n, where)
 		case d.Op == "/" && yok:
 			b.solve(d.X, n*y, where)
@@ -364,12 +365,15 @@ func (b *binder) agree() error {
 				x, ok1 := b.eval(bin.X)
 				y, ok2 := b.eval(bin.Y)
 				if ok1 && ok2 && (y == 0 || x%y != 0) {
-					err = fmt.Errorf("%s is %s, and %d is not a multiple of %d", where, text, x, y)
+					err = fmt.Errorf("%s is %s, and %d is not a multiple of %d%s", where, text, x, y, b.because(d))
 					return
 				}
 			}
 			if name := b.unsolved(d); name != "" {
-				err = fmt.Errorf("%s is %d, and no %s makes that of %s", where, n, name, text)
+				err = fmt.Errorf("%s is %d, and no %s makes that of %s%s", where, n, name, text, b.because(d))
+				if bin, is := d.(*dsl.Binary); is && bin.Op == "/" && n == 0 {
+					err = fmt.Errorf("%s is %d, which says nothing about %s in %s: make %s a generic, `[%s: int]`, and give it", where, n, name, text, name, name)
+				}
 				return
 			}
 			if want, ok := b.eval(d); ok && want != n {
@@ -458,7 +462,10 @@ func Sizes(k *typed.Kernel, dims [][]int64) ([]int64, error) {
 	for i, s := range k.Sizes {
 		if s.Def != nil {
 			v, ok := s.Def.Eval(sizes)
-			if !ok || v < 0 {
+			if !ok {
+				return nil, fmt.Errorf("dimension %s cannot be computed: it divides by zero or overflows", s.Name)
+			}
+			if v < 0 {
 				return nil, fmt.Errorf("dimension %s would be %d", s.Name, v)
 			}
 			sizes[i] = v

@@ -44,6 +44,11 @@ kernel pair(x f32[2*P, N-1]) (inout z f32[N], y f32[Q]) {
     parallel i in P { y[i] = x[2*i, 0] else 0 }
     parallel n in N by 16 { z[n] += 1 }
 }
+
+kernel solved(s f32[K/G], x f32[K+1], h f32[cdiv(K, 4)]) (y f32[K], z f32[(K+1)/2+1]) {
+    parallel k in K by 16 { y[k] = s[k/G] }
+    parallel k in (K+1)/2+1 by 16 { z[k] = 0 }
+}
 `})
 	report(t, list)
 	f16, f32, u4 := dtype.F16, dtype.F32, dtype.U4
@@ -67,7 +72,7 @@ kernel pair(x f32[2*P, N-1]) (inout z f32[N], y f32[Q]) {
 		{"groups", []ArgInfo{tensorArg(u4, 6, 64), tensorArg(f16, 6, 3), tensorArg(dtype.I32, 8), tensorArg(f32, 5), tensorArg(f32, 16)}, map[string]Value{"G": IntValue(32)},
 			"dimension 2 of s is 3, and K/G is 2, by K = 64 by dimension 2 of w, G = 32 by the value given"},
 		{"groups", []ArgInfo{tensorArg(u4, 6, 63), tensorArg(f16, 6, 2), tensorArg(dtype.I32, 8), tensorArg(f32, 5), tensorArg(f32, 16)}, map[string]Value{"G": IntValue(32)},
-			"dimension 2 of s is K/G, and 63 is not a multiple of 32"},
+			"dimension 2 of s is K/G, and 63 is not a multiple of 32, by K = 63 by dimension 2 of w, G = 32 by the value given"},
 		{"groups", []ArgInfo{tensorArg(u4, 6, 64), tensorArg(f16, 6, 2), tensorArg(dtype.I32, 0), tensorArg(f32, 5), tensorArg(f32, 16)}, nil,
 			"dimension X would be -1, by dimension 1 of off"},
 		{"groups", []ArgInfo{tensorArg(u4, 6, 64), tensorArg(f16, 6, 2), tensorArg(dtype.I32, 8), tensorArg(f32, 5), tensorArg(f32, 8)}, nil,
@@ -75,6 +80,11 @@ kernel pair(x f32[2*P, N-1]) (inout z f32[N], y f32[Q]) {
 		{"pair", []ArgInfo{tensorArg(f32, 6, 3), tensorArg(f32, 4)}, nil, " | N=4 2*P=6 P=3 Q=7 | z [4] y [7]"},
 		{"pair", []ArgInfo{tensorArg(f32, 6, 3), tensorArg(f32, 5)}, nil, "dimension 2 of x is 3, and N-1 is 4, by N = 5 by dimension 1 of z"},
 		{"pair", []ArgInfo{tensorArg(f32, 7, 3), tensorArg(f32, 4)}, nil, "dimension 1 of x is 7, and no P makes that of 2*P"},
+		{"solved", []ArgInfo{tensorArg(f32, 3), tensorArg(f32, 16), tensorArg(f32, 4)}, nil, " | K+1=16 K=15 K/G=3 G=5 | y [15] z [9]"},
+		{"solved", []ArgInfo{tensorArg(f32, 4), tensorArg(f32, 16), tensorArg(f32, 4)}, nil, "dimension 1 of s is 4, and no G makes that of K/G, by K = 15 by dimension 1 of x"},
+		{"solved", []ArgInfo{tensorArg(f32, 0), tensorArg(f32, 1), tensorArg(f32, 0)}, nil,
+			"dimension 1 of s is 0, which says nothing about G in K/G: make G a generic, `[G: int]`, and give it"},
+		{"solved", []ArgInfo{tensorArg(f32, 3), tensorArg(f32, 16), tensorArg(f32, 3)}, nil, "dimension 1 of h is 3, and cdiv(K, 4) is 4, by K = 15 by dimension 1 of x"},
 	}
 	for i, test := range tests {
 		t.Run(fmt.Sprint(i, test.kernel), func(t *testing.T) {

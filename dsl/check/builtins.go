@@ -566,6 +566,10 @@ func (e *elab) cdivCall(c *call) value {
 				r.ix = ix
 			}
 		}
+		if e.cdivs == nil {
+			e.cdivs = map[typed.Expr][2]value{}
+		}
+		e.cdivs[r.e] = [2]value{vs[0], vs[1]}
 	}
 	return r
 }

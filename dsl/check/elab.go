@@ -38,8 +38,9 @@ type elab struct {
 	used  map[*Func]bool // the functions inlined so far; nil if nobody asks
 
 	axes   map[*typed.Axis]*axis
-	kernel *kernelState // nil in tests
-	test   *testState   // nil in kernels
+	cdivs  map[typed.Expr][2]value // calls of cdiv, which shapes keep as one operation
+	kernel *kernelState            // nil in tests
+	test   *testState              // nil in kernels
 	loops  []*loopState
 	wheres []*whereState
 	guards int // run-time conditions around the text

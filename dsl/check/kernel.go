@@ -213,17 +213,7 @@ func (e *elab) params(k *Kernel) bool {
 			}
 		}
 	}
-	hidden := map[dsl.Expr]*entity{}
-	for _, info := range infos {
-		if info.role == ir.Out || info.typ.Type.Dims == nil {
-			continue
-		}
-		for _, d := range info.typ.Type.Dims.List {
-			if h := e.solveSize(d); h != nil {
-				hidden[d] = h
-			}
-		}
-	}
+	hidden := e.solveSizes(infos)
 	e.requiredSizes(k)
 	for _, info := range infos {
 		if !e.declareParam(info, hidden) {
@@ -334,36 +324,70 @@ func upperFirst(s string) string {
 // sizeIndex is the position of a size among the kernel's.
 func (e *elab) sizeIndex(s *typed.Size) int { return slices.Index(e.kernel.out.Sizes, s) }
 
-// solveSize handles a dimension of an input that names one size which no input has bare: an extent without a name is
-// bound, and the size is computed from it.
-func (e *elab) solveSize(d dsl.Expr) *entity {
-	if _, bare := d.(*dsl.Ident); bare {
-		return nil
+// solveSizes handles the dimensions of inputs with a size in them that no input has bare, in the order in which they can
+// be solved: one may need what another gives.
+func (e *elab) solveSizes(infos []*paramInfo) map[dsl.Expr]*entity {
+	var open []dsl.Expr
+	for _, info := range infos {
+		if info.role != ir.Out && info.typ.Type.Dims != nil {
+			open = append(open, info.typ.Type.Dims.List...)
+		}
 	}
-	var unknown *dsl.Ident
+	hidden := map[dsl.Expr]*entity{}
+	for last := false; len(open) > 0; {
+		var left []dsl.Expr
+		for _, d := range open {
+			unknown := e.unknownSizes(d)
+			if len(unknown) == 0 {
+				continue
+			}
+			if h := e.solveSize(d, unknown[0]); h != nil {
+				hidden[d] = h
+				continue
+			}
+			left = append(left, d)
+			if last {
+				name := unknown[0].Name
+				e.errorf(codeUnsolvable, d.Span(), "cannot solve %s for %s: let %s stand alone as a dimension of some input, or make it a generic, `[%s: int]`", e.text(d.Span()), name, name, name)
+				for _, id := range unknown {
+					if e.unbound(id) {
+						e.declare(id, &entity{kind: entValue, val: bad(id.Span())})
+					}
+				}
+			}
+		}
+		last = len(left) == len(open)
+		open = left
+	}
+	return hidden
+}
+
+// unknownSizes are the sizes in a dimension that nothing binds yet.
+func (e *elab) unknownSizes(d dsl.Expr) []*dsl.Ident {
+	var list []*dsl.Ident
 	dsl.Walk(d, func(n dsl.Node) bool {
 		if id, is := n.(*dsl.Ident); is && e.unbound(id) && upper(id.Name) && !e.kernel.tiles.has(id.Name) {
-			unknown = id
+			list = append(list, id)
 		}
 		return true
 	})
-	if unknown == nil {
-		return nil
-	}
+	return list
+}
+
+// solveSize solves a dimension of an input for the one size in it that no input has bare: an extent without a name is
+// bound, and the size is computed from it. It gives nil where that cannot be, or not yet.
+func (e *elab) solveSize(d dsl.Expr, unknown *dsl.Ident) *entity {
 	ks := e.kernel
 	s := &typed.Size{Name: e.text(d.Span()), Span: d.Span()}
-	at := len(ks.out.Sizes)
-	def, ok := e.invert(d, ir.SizeDim(at))
+	def, ok := e.invert(d, ir.SizeDim(len(ks.out.Sizes)))
 	if !ok {
-		e.errorf(codeUnsolvable, d.Span(), "cannot solve %s for %s; let %s stand alone as a dimension of some input", e.text(d.Span()), unknown.Name, unknown.Name)
-		e.declare(unknown, &entity{kind: entValue, val: bad(unknown.Span())})
 		return nil
 	}
 	ks.out.Sizes = append(ks.out.Sizes, s)
 	e.addSize(unknown, def)
 	v := intVal(&typed.SizeRef{X: x(dtype.I64, nil, d.Span()), Size: s}, affine.Unknown())
 	v.loose = true
-	return &entity{kind: entValue, val: v}
+	return &entity{name: unknown.Name, kind: entValue, val: v}
 }
 
 // invert solves d == from for the one name in d that nothing binds yet.
@@ -397,6 +421,8 @@ func (e *elab) invert(d dsl.Expr, from *ir.Dim) (*ir.Dim, bool) {
 			return e.invert(inner, ir.DimOf(ir.DimDiv, from, k))
 		case d.Op == "/" && left:
 			return e.invert(inner, ir.DimOf(ir.DimMul, from, k))
+		case d.Op == "/":
+			return e.invert(inner, ir.DimOf(ir.DimDiv, k, from))
 		}
 	}
 	return nil, false
@@ -491,6 +517,14 @@ func (e *elab) dimExpr(n typed.Expr) (*ir.Dim, bool) {
 		i := e.sizeIndex(n.Size)
 		return ir.SizeDim(i), i >= 0
 	case *typed.Map:
+		if xy, is := e.cdivs[n]; is {
+			x, ok1 := e.dim(xy[0])
+			y, ok2 := e.dim(xy[1])
+			if !ok1 || !ok2 {
+				return nil, false
+			}
+			return ir.DimOf(ir.DimCdiv, x, y), true
+		}
 		op, ok := dimOps[n.Op]
 		if n.Op == ir.Neg {
 			d, ok := e.dimExpr(n.Args[0])
@@ -560,6 +594,8 @@ func (e *elab) declareParam(info *paramInfo, hidden map[dsl.Expr]*entity) bool {
 			ten.keys = append(ten.keys, "")
 			if !v.bad() {
 				e.assume(affine.GE0(v.index()))
+				e.requireExact(d, h.name)
+				e.exactDivisions(d)
 				cond := e.binary("==", h.val, v, d.Span())
 				if !cond.bad() {
 					ks.dims = append(ks.dims, &typed.Require{S: typed.S{At: d.Span()}, Cond: cond.e, Text: "dimension " + itoa(int64(len(t.Dims))) + " of " + t.Name + " == " + e.text(d.Span())})
@@ -598,7 +634,7 @@ func (e *elab) shapeDim(d dsl.Expr, t *typed.Tensor, ten *tensor, output bool) b
 	}
 	x, ok := e.dim(v)
 	if !ok {
-		e.errorf(codeShape, d.Span(), "a dimension is made of names of dimensions, constants, and + - * / %% min max of them")
+		e.errorf(codeShape, d.Span(), "a dimension is made of names of dimensions, constants, and + - * / %% min max cdiv of them")
 		return false
 	}
 	ix := v.index()
@@ -610,6 +646,35 @@ func (e *elab) shapeDim(d dsl.Expr, t *typed.Tensor, ten *tensor, output bool) b
 		e.facts.Require(affine.GE0(ix))
 	}
 	return true
+}
+
+// requireExact makes the launch check the divisions in a dimension that was solved for a size: the extent is bound as it
+// is, so no shape has the divisions. One with the size in its numerator is exact where the extent agrees.
+func (e *elab) requireExact(d dsl.Expr, solved string) {
+	dsl.Walk(d, func(n dsl.Node) bool {
+		b, is := n.(*dsl.Binary)
+		if !is || b.Op != "/" {
+			return true
+		}
+		inside := false
+		dsl.Walk(b.X, func(n dsl.Node) bool {
+			id, is := n.(*dsl.Ident)
+			inside = inside || is && id.Name == solved
+			return true
+		})
+		if inside {
+			return true
+		}
+		rest := e.binary("%", e.expr(b.X), e.expr(b.Y), b.Span())
+		if rest.bad() || rest.kind == vConst {
+			return true
+		}
+		cond := e.binary("==", rest, constVal(intConst(0), b.Span()), b.Span())
+		if !cond.bad() {
+			e.kernel.dims = append(e.kernel.dims, &typed.Require{S: typed.S{At: b.Span()}, Cond: cond.e, Text: e.text(b.X.Span()) + " % " + e.text(b.Y.Span()) + " == 0"})
+		}
+		return true
+	})
 }
 
 // exactDivisions assumes that divisions in a shape leave no remainder: the launch checks it.
@@ -626,7 +691,9 @@ func (e *elab) exactDivisions(d dsl.Expr) {
 		num, ok1 := x.constInt()
 		den, ok2 := y.constInt()
 		if ok1 && ok2 && den != 0 && num%den != 0 {
-			e.errorf(codeRequire, b.Span(), "a division in a shape is exact, and %s is %d/%d%s", e.text(b.Span()), num, den, e.bindsText())
+			name := e.freshSize()
+			e.errorf(codeRequire, b.Span(), "a division in a shape is exact, and %s is %d/%d%s; for a rounded quotient name the dimension %s and `require %s == %s`",
+				e.text(b.Span()), num, den, e.bindsText(), name, name, e.text(d.Span()))
 			return false
 		}
 		if x.index().Known() && y.index().Known() {
@@ -634,6 +701,17 @@ func (e *elab) exactDivisions(d dsl.Expr) {
 		}
 		return true
 	})
+}
+
+// freshSize is a name for a dimension that the kernel does not use.
+func (e *elab) freshSize() string {
+	for name := 'P'; name <= 'Z'; name++ {
+		id := string(name)
+		if e.local(id) == nil && e.scope.root.names[id] == nil && !e.kernel.tiles.has(id) {
+			return id
+		}
+	}
+	return "P"
 }
 
 // dimValue is the extent of a dimension of a tensor as a value.
@@ -672,6 +750,11 @@ func (e *elab) dimTree(d *ir.Dim, at diag.Span) (typed.Expr, bool) {
 	}
 	a, ok1 := e.dimTree(d.X, at)
 	b, ok2 := e.dimTree(d.Y, at)
+	if d.Op == ir.DimCdiv && ok1 && ok2 {
+		zero := intExpr(0, dtype.I64, at)
+		q := e.mapOp(ir.Div, dtype.I64, at, e.mapOp(ir.Sub, dtype.I64, at, zero, a), b)
+		return e.mapOp(ir.Sub, dtype.I64, at, zero, q), true
+	}
 	for code, op := range dimOps {
 		if op == d.Op && ok1 && ok2 {
 			return e.mapOp(code, dtype.I64, at, a, b), true

@@ -457,13 +457,15 @@ func checkEntries() []Entry {
 		},
 		{
 			Code: "E0401", Title: "a dimension that cannot be solved for",
-			Explanation: "A dimension that no input has alone is solved from an expression in which it stands once, under + - * /.",
-			Wrong:       "kernel k(x f32[N*N]) (y f32[N]) {\n    parallel n in N by 64 { y[n] = x[n] else 0 }\n}",
-			Right:       "kernel k(x f32[2*N]) (y f32[N]) {\n    parallel n in N by 64 { y[n] = x[n] else 0 }\n}",
+			Explanation: "A dimension that no input has alone is solved from an expression in which it stands once, under + - * /, and in which " +
+				"all else is known: K from K/4 or 2*K, G from K/G where another dimension is K. Anything else does not say what it is: " +
+				"let it stand alone somewhere, or make it a generic.",
+			Wrong: "kernel k(x f32[N*N]) (y f32[N]) {\n    parallel n in N by 64 { y[n] = x[n] else 0 }\n}",
+			Right: "kernel k(x f32[2*N]) (y f32[N]) {\n    parallel n in N by 64 { y[n] = x[n] else 0 }\n}",
 		},
 		{
 			Code: "E0402", Title: "a shape that is no shape",
-			Explanation: "Dimensions are names of dimensions, integers, and + - * / % min max of them. temps, channels and shared tiles have " +
+			Explanation: "Dimensions are names of dimensions, integers, and + - * / % min max cdiv of them. temps, channels and shared tiles have " +
 				"shapes.",
 			Wrong: "kernel k(x f32[N], i int) (y f32[N, i]) {\n    parallel n in N by 64 { y[n, 0] = x[n] }\n}",
 			Right: "kernel k(x f32[N]) (y f32[N, 1]) {\n    parallel n in N by 64 { y[n, 0] = x[n] }\n}",

@@ -3,6 +3,7 @@ package interp
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -142,7 +143,7 @@ func (b *binder) size(i int, s *ir.Size) error {
 // check compares a tensor's shape with the parameter's.
 func (b *binder) check(p *ir.Param, t *Tensor) error {
 	for j, d := range p.Type.Dims {
-		if err := b.exact(p, d); err != nil {
+		if err := b.exact(p, d, d); err != nil {
 			return err
 		}
 		k, ok := d.Eval(b.sizes)
@@ -166,15 +167,15 @@ func (b *binder) check(p *ir.Param, t *Tensor) error {
 	return nil
 }
 
-// exact checks that divisions in an extent leave no rest.
-func (b *binder) exact(p *ir.Param, d *ir.Dim) error {
+// exact checks that divisions in d, a part of an extent, leave no rest.
+func (b *binder) exact(p *ir.Param, extent, d *ir.Dim) error {
 	if d == nil || d.X == nil {
 		return nil
 	}
-	if err := b.exact(p, d.X); err != nil {
+	if err := b.exact(p, extent, d.X); err != nil {
 		return err
 	}
-	if err := b.exact(p, d.Y); err != nil {
+	if err := b.exact(p, extent, d.Y); err != nil {
 		return err
 	}
 	if d.Op != ir.DimDiv {
@@ -186,9 +187,20 @@ func (b *binder) exact(p *ir.Param, d *ir.Dim) error {
 	case okX && okY && y != 0 && x%y == 0:
 		return nil
 	case okX && okY && y != 0:
-		return faultf(BadArgs, p.Pos, "%s in the shape of %s must divide exactly, and %d is not a multiple of %d", dimText(b.fn, d), p.Name, x, y)
+		name := b.fresh()
+		return faultf(BadArgs, p.Pos, "%s in the shape of %s must divide exactly, and %d is not a multiple of %d; for a rounded quotient name the dimension %s and `require %s == %s`",
+			dimText(b.fn, d), p.Name, x, y, name, name, dimText(b.fn, extent))
 	}
 	return faultf(BadArgs, p.Pos, "%s in the shape of %s cannot be computed for %s", dimText(b.fn, d), p.Name, b.known(d))
+}
+
+// fresh is a name that no size has.
+func (b *binder) fresh() string {
+	for name := 'P'; ; name++ {
+		if name > 'Z' || !slices.ContainsFunc(b.fn.Sizes, func(s *ir.Size) bool { return s.Name == string(name) }) {
+			return string(name)
+		}
+	}
 }
 
 // known writes the sizes in an extent with their values.
@@ -269,19 +281,22 @@ func dimText(fn *ir.Func, d *ir.Dim) string {
 		return fn.Sizes[d.Size].Name
 	}
 	x, y := dimText(fn, d.X), dimText(fn, d.Y)
-	if d.X.X != nil {
+	// Operators bind to the left, and * / % closer than + and -.
+	sum := func(d *ir.Dim) bool { return d.Op == ir.DimAdd || d.Op == ir.DimSub }
+	product := func(d *ir.Dim) bool { return d.Op == ir.DimMul || d.Op == ir.DimDiv || d.Op == ir.DimMod }
+	if product(d) && sum(d.X) {
 		x = "(" + x + ")"
 	}
-	if d.Y.X != nil {
+	if sum(d) && sum(d.Y) || product(d) && (sum(d.Y) || product(d.Y)) {
 		y = "(" + y + ")"
 	}
 	switch d.Op {
 	case ir.DimMin:
-		return fmt.Sprintf("min(%s, %s)", dimText(fn, d.X), dimText(fn, d.Y))
+		return fmt.Sprintf("min(%s, %s)", x, y)
 	case ir.DimMax:
-		return fmt.Sprintf("max(%s, %s)", dimText(fn, d.X), dimText(fn, d.Y))
+		return fmt.Sprintf("max(%s, %s)", x, y)
 	case ir.DimCdiv:
-		return fmt.Sprintf("cdiv(%s, %s)", dimText(fn, d.X), dimText(fn, d.Y))
+		return fmt.Sprintf("cdiv(%s, %s)", x, y)
 	}
 	sign := map[ir.DimOp]string{ir.DimAdd: "+", ir.DimSub: "-", ir.DimMul: "*", ir.DimDiv: "/", ir.DimMod: "%"}[d.Op]
 	return x + sign + y
