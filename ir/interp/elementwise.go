@@ -198,7 +198,7 @@ func floatOf[T float](code ir.Code, t, r dtype.Type) mapper {
 	case ir.Relu:
 		return unary(relu[T])
 	case ir.Pow:
-		return binary(each2[T](math.Pow))
+		return binary(each2[T](powOf[T]()))
 	case ir.Copysign:
 		return binary(copysign[T])
 	case ir.Ldexp:
@@ -210,7 +210,7 @@ func floatOf[T float](code ir.Code, t, r dtype.Type) mapper {
 	case ir.Finite:
 		return unary(finite[T])
 	}
-	if f := floats1[code]; f != nil {
+	if f := functionOf[T](code); f != nil {
 		return unary(each1[T](f))
 	}
 	return nil

@@ -5,10 +5,11 @@ import (
 
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/maths"
 )
 
 // The functions of this file are the mathematics of the elementwise operations. Those of float32 compute in float64 and
-// round once, so their error is a hair above half an ulp of f32; those of f64 are those of package math or made of them.
+// round once, so their error is a hair above half an ulp of f32; those of f64 are package maths.
 
 // exp2Poly are the coefficients of 2^r for |r| ≤ 1/2: the Taylor series, whose rest after r^10 is below 2^-42.
 var exp2Poly = [...]float64{
@@ -138,24 +139,54 @@ func each2[T float](f func(x, y float64) float64) func(d, a, b []T) {
 	}
 }
 
-// floats1 are the functions of one float with a float64 form that serves both classes.
+// functionOf is the function of one float that a class of floats has: of float32 by way of float64, where what package
+// math loses does not matter.
+func functionOf[T float](code ir.Code) func(float64) float64 {
+	var z T
+	if _, wide := any(z).(float64); wide && wide1[code] != nil {
+		return wide1[code]
+	}
+	return floats1[code]
+}
+
+// powOf is x^y for a class of floats.
+func powOf[T float]() func(x, y float64) float64 {
+	var z T
+	if _, wide := any(z).(float64); wide {
+		return maths.Pow
+	}
+	return math.Pow
+}
+
+// floats1 are the functions of one float32 by way of float64, and those that are exact.
 var floats1 = map[ir.Code]func(float64) float64{
-	ir.Exp:      math.Exp,
-	ir.Exp2:     math.Exp2,
 	ir.Log:      math.Log,
 	ir.Log2:     math.Log2,
 	ir.Sin:      math.Sin,
 	ir.Cos:      math.Cos,
-	ir.Tanh:     math.Tanh,
 	ir.Erf:      math.Erf,
-	ir.Sigmoid:  func(x float64) float64 { return 1 / (1 + math.Exp(-x)) },
 	ir.Gelu:     gelu,
-	ir.Silu:     func(x float64) float64 { return gated(x, 1/(1+math.Exp(-x))) },
 	ir.Softplus: softplus,
 	ir.Floor:    math.Floor,
 	ir.Ceil:     math.Ceil,
 	ir.Rint:     math.RoundToEven,
 	ir.Trunc:    math.Trunc,
+}
+
+// wide1 are the functions of one float64 that are not exact.
+var wide1 = map[ir.Code]func(float64) float64{
+	ir.Exp:      maths.Exp,
+	ir.Exp2:     maths.Exp2,
+	ir.Log:      maths.Log,
+	ir.Log2:     maths.Log2,
+	ir.Sin:      maths.Sin,
+	ir.Cos:      maths.Cos,
+	ir.Tanh:     maths.Tanh,
+	ir.Erf:      maths.Erf,
+	ir.Sigmoid:  maths.Sigmoid,
+	ir.Gelu:     maths.Gelu,
+	ir.Silu:     maths.Silu,
+	ir.Softplus: maths.Softplus,
 }
 
 // fast1 are the functions of one float32 that have a form of their own.
@@ -167,18 +198,8 @@ var fast1 = map[ir.Code]func(d, a []float32){
 	ir.Silu:    siluF32,
 }
 
-// gelu is x·Φ(x) = x/2·erfc(t), t = -x/√2: erfc, as 1 + erf would cancel. Where erfc is small it is steep, so that what
-// t loses by rounding is put back.
-func gelu(x float64) float64 {
-	const c, rest = math.Sqrt2 / 2, 0x1.bdd3413b26456p-55 // 1/√2 is their difference from each other
-	t := -x * c
-	y := math.Erfc(t)
-	if y > 0 && y < 1 {
-		lost := math.FMA(-x, c, -t) + x*rest
-		y -= lost * math.Exp(-t*t) * (2 / math.SqrtPi)
-	}
-	return gated(x, 0.5*y)
-}
+// gelu is x·Φ(x) = x/2·erfc(-x/√2): erfc, as 1 + erf would cancel.
+func gelu(x float64) float64 { return gated(x, 0.5*math.Erfc(-x/math.Sqrt2)) }
 
 // gated is x·g, where g falls to 0 faster than x grows: -0 at -inf.
 func gated(x, g float64) float64 {

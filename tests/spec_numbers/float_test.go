@@ -214,6 +214,8 @@ func code(t dtype.Type, x float64) uint64 {
 	frac, exp := math.Frexp(math.Abs(x))
 	sign := math.Float64bits(x) >> 63 << 15
 	switch {
+	case x == 0:
+		return sign
 	case math.IsInf(x, 0):
 		return sign | 0x7c00
 	case exp < -13: // subnormal
