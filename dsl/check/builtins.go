@@ -9,6 +9,7 @@ import (
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/affine"
 	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/maths"
 )
 
 // builtin is a function of the language.
@@ -71,18 +72,18 @@ var floatMaps = map[string]struct {
 	"sqrt":     {ir.Sqrt, math.Sqrt},
 	"rsqrt":    {ir.Rsqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }},
 	"recip":    {ir.Recip, func(x float64) float64 { return 1 / x }},
-	"exp":      {ir.Exp, math.Exp},
-	"exp2":     {ir.Exp2, math.Exp2},
-	"log":      {ir.Log, math.Log},
-	"log2":     {ir.Log2, math.Log2},
-	"sin":      {ir.Sin, math.Sin},
-	"cos":      {ir.Cos, math.Cos},
-	"tanh":     {ir.Tanh, math.Tanh},
-	"erf":      {ir.Erf, math.Erf},
-	"sigmoid":  {ir.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
-	"gelu":     {ir.Gelu, func(x float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }},
-	"silu":     {ir.Silu, func(x float64) float64 { return x / (1 + math.Exp(-x)) }},
-	"softplus": {ir.Softplus, func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }},
+	"exp":      {ir.Exp, maths.Exp},
+	"exp2":     {ir.Exp2, maths.Exp2},
+	"log":      {ir.Log, maths.Log},
+	"log2":     {ir.Log2, maths.Log2},
+	"sin":      {ir.Sin, maths.Sin},
+	"cos":      {ir.Cos, maths.Cos},
+	"tanh":     {ir.Tanh, maths.Tanh},
+	"erf":      {ir.Erf, maths.Erf},
+	"sigmoid":  {ir.Sigmoid, maths.Sigmoid},
+	"gelu":     {ir.Gelu, maths.Gelu},
+	"silu":     {ir.Silu, maths.Silu},
+	"softplus": {ir.Softplus, maths.Softplus},
 	"floor":    {ir.Floor, math.Floor},
 	"ceil":     {ir.Ceil, math.Ceil},
 	"rint":     {ir.Rint, math.RoundToEven},
@@ -471,7 +472,7 @@ func (e *elab) powCall(c *call) value {
 		x, ok1 := vs[0].k.float64()
 		y, ok2 := vs[1].k.float64()
 		if ok1 && ok2 {
-			return constVal(floatConst(math.Pow(x, y)), c.at)
+			return constVal(floatConst(maths.Pow(x, y)), c.at)
 		}
 	}
 	xs, t, ok := e.floats(c, vs)
