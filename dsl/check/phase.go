@@ -297,6 +297,17 @@ func (e *elab) readable(t *tensor, at diag.Span) {
 	}
 }
 
+// addable reports a tensor that nothing has given a value to add to.
+func (e *elab) addable(t *tensor, at diag.Span) {
+	if e.kernel == nil || t.local || t.t.Role == ir.InOut && !t.t.Temp {
+		return
+	}
+	if first, ok := e.kernel.plain[t.t.Name]; !ok || first > e.kernel.phase {
+		e.errorf(codeUnwritten, at, "%s starts undefined, so nothing can be added to it: clear it in an earlier phase, or take it as inout", t.t.Name).
+			Note(t.t.Span, "%s is declared here", t.t.Name)
+	}
+}
+
 // writable reports a store to a tensor that may not be written.
 func (e *elab) writable(t *tensor, at diag.Span) bool {
 	if t.local {
@@ -341,11 +352,7 @@ func (e *elab) store(t *tensor, n *dsl.Index, g edge, v value, op string, at dia
 			e.errorf(codeNoArithmetic, at, "%s has no arithmetic, so nothing is added to %s", elem, t.t.Name)
 			return
 		}
-		first, ok := e.kernel.plain[t.t.Name]
-		if (!ok || first > e.kernel.phase) && !t.local && (t.t.Role != ir.InOut || t.t.Temp) {
-			e.errorf(codeUnwritten, at, "%s starts undefined, so nothing can be added to it: clear it in an earlier phase, or take it as inout", t.t.Name).
-				Note(t.t.Span, "%s is declared here", t.t.Name)
-		}
+		e.addable(t, at)
 		if op == "-=" {
 			if v = e.negateTyped(v, elem, at); v.bad() {
 				return

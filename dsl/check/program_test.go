@@ -128,7 +128,7 @@ func TestSameTree(t *testing.T) {
 func TestWords(t *testing.T) {
 	prog, list := LoadText(map[string]string{"k.tile": `package p
 
-kernel k(x f32[N]) (y f32[N]) { parallel n in N by BN { y[n] = x[n] } }
+kernel k(x f32[N]) (y f32[N]) { parallel merge: n in N by BN { y[n] = x[n] } }
 
 schedule k {
     default { BN = 1, warps = 1 }

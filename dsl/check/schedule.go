@@ -57,14 +57,16 @@ var words = map[string]struct {
 type schedule struct {
 	ast      *dsl.Schedule
 	sections []*section
+	phases   []string // named ones of its kernels
 }
 
 // section is one section: default or a target's.
 type section struct {
-	name  string
-	at    diag.Span
-	tiles []tileEntry
-	words []typed.Word
+	name   string
+	at     diag.Span
+	tiles  []tileEntry
+	words  []typed.Word
+	phases []string // named ones of the schedule's kernels
 }
 
 type tileEntry struct {
@@ -105,9 +107,22 @@ func (l *loader) schedule(pkg *Package, s *dsl.Schedule) {
 				Note(k.sched.ast.Span(), "it stands here")
 		default:
 			k.sched = sched
+			sched.phases = append(sched.phases, namedPhases(k.ast.Body)...)
 		}
 	}
 	l.scheds = append(l.scheds, schedOf{sched, pkg})
+}
+
+// namedPhases lists the names of phases, in whatever arm of a condition they stand.
+func namedPhases(body *dsl.Block) []string {
+	var names []string
+	dsl.Walk(body, func(n dsl.Node) bool {
+		if p, is := n.(*dsl.Parallel); is && p.Name != nil {
+			names = append(names, p.Name.Name)
+		}
+		return true
+	})
+	return names
 }
 
 type schedOf struct {
@@ -152,7 +167,7 @@ func (e *elab) sections(s *schedule) {
 			continue
 		}
 		seen[name] = sec.Name.Span()
-		out := &section{name: name, at: sec.Name.Span()}
+		out := &section{name: name, at: sec.Name.Span(), phases: s.phases}
 		e.entries(out, sec.Entries, "")
 		s.sections = append(s.sections, out)
 	}
@@ -182,6 +197,13 @@ func (e *elab) entries(out *section, list []*dsl.Entry, phase string) {
 		case en.Phase:
 			if phase != "" {
 				e.errorf(codeWord, at, "a phase inside a phase")
+				continue
+			}
+			if !slices.Contains(out.phases, word.Name) {
+				d := e.errorf(codeWord, word.Span(), "no phase is named %s", word.Name)
+				if near := nearest(word.Name, out.phases); near != "" {
+					d.Suggest(word.Span(), near, "did you mean %s", near)
+				}
 				continue
 			}
 			e.entries(out, en.Entries, word.Name)

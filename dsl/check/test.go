@@ -163,7 +163,11 @@ func (e *elab) defaultsOf(t *Test, c Case) {
 				if e.scope.names == nil {
 					e.scope.names = map[string]*entity{}
 				}
-				e.scope.names[g.name] = &entity{name: g.name, kind: entValue, val: v, at: g.at, tile: false, soft: true}
+				ent := &entity{name: g.name, kind: entValue, val: v, at: g.at, soft: true}
+				if v.kind == vConst && v.k.isInt() {
+					ent.dim = g.name
+				}
+				e.scope.names[g.name] = ent
 			}
 		}
 	}
@@ -293,7 +297,10 @@ func (e *elab) testRows(s *dsl.For) ([][]int64, bool) {
 		}
 		n, ok := v.constInt()
 		if !ok {
-			e.errorf(codeNotConst, l.n.Span(), "the range of a loop in a test is known when the test is read")
+			d := e.errorf(codeNotConst, l.n.Span(), "the range of a loop in a test must be known without reading data: loop over all of it with a mask, as sum[%s](select(%s, …, 0))", s.Names[0].Name, e.rangeMask(s))
+			if at := s.Names[0].Span(); v.kind == vExpr && len(v.axes()) == 0 {
+				d.Note(at, "an axis over all of it is made by `axis %s = …`", s.Names[0].Name)
+			}
 			return nil, false
 		}
 		*l.to = n
@@ -310,6 +317,16 @@ func (e *elab) testRows(s *dsl.For) ([][]int64, bool) {
 		rows = append(rows, []int64{i})
 	}
 	return rows, true
+}
+
+// rangeMask is the condition that the name of a loop is in its range.
+func (e *elab) rangeMask(s *dsl.For) string {
+	name := s.Names[0].Name
+	mask := name + " < " + e.text(s.Hi.Span())
+	if s.Lo != nil {
+		mask = e.text(s.Lo.Span()) + " <= " + name + " && " + mask
+	}
+	return mask
 }
 
 // edgeRows elaborates edges(t, …) for as many names.
@@ -444,7 +461,7 @@ func (e *elab) expectStmt(s *dsl.Expect) {
 	case *dsl.Call:
 		if id, is := n.Fun.(*dsl.Ident); is && id.Name == "same" && e.local("same") == nil {
 			if len(n.Args) != 2 {
-				e.errorf(codeArgs, at, "same takes 2 arguments, and there are %d", len(n.Args))
+				e.errorf(codeArgs, at, "same takes 2 arguments, and %s", thereAre(len(n.Args), ""))
 				return
 			}
 			out.Op, left, right = "same", n.Args[0].X, n.Args[1].X
@@ -492,7 +509,12 @@ func (e *elab) expectStmt(s *dsl.Expect) {
 		return
 	}
 	ax, bx := a.Type().Axes, b.Type().Axes
-	if len(minus(ax, bx)) > 0 && len(minus(bx, ax)) > 0 {
+	switch extra := minus(bx, ax); {
+	case len(extra) == 0:
+	case len(minus(ax, bx)) == 0:
+		e.errorf(codeExpectAxes, at, "the right side is over %s and the left is not: only the right repeats along axes that it lacks", axisNames(extra))
+		return
+	default:
 		if len(ax) != len(bx) {
 			e.errorf(codeExpectAxes, at, "the left side is over %s and the right over %s: neither repeats along the other, nor do they have as many dimensions", axisNames(ax), axisNames(bx))
 			return

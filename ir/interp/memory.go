@@ -64,7 +64,7 @@ const (
 	actRead     = readOnce
 	actStore    = stored
 	actAtomic   = atomicOnce
-	actExchange = atomicMany // atomically, without a look at the old value
+	actExchange = atomicMany // atomically, without a look at the old value: an xchg whose result is dropped
 )
 
 // maxSites is how many memory operations shadows tell apart; of more, a fault names the one place it knows.

@@ -510,13 +510,13 @@ func (c *compiler) store(o *ir.Op) func(w *worker) error {
 func (c *compiler) atomic(o *ir.Op) func(w *worker) error {
 	p, s, kind := c.plan(o), c.stored(o), o.Str("kind")
 	t := o.Stored()[0].Type.Elem
-	act := actAtomic
-	if kind == "xchg" {
-		act = actExchange
-	}
 	old := -1
 	if len(o.Results) > 0 {
 		old = c.cell(o.Result())
+	}
+	act := actAtomic
+	if kind == "xchg" && old < 0 {
+		act = actExchange
 	}
 	at2 := s.at[len(s.at)-1]
 	var run func(w *worker, v, v2, mask, r *cell) error
