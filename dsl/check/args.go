@@ -157,7 +157,7 @@ func (b *binder) know(name string, n int64, where string) {
 
 func (b *binder) bind() (err error) {
 	if len(b.args) != len(b.params) {
-		return fmt.Errorf("kernel %s takes %s, and there are %d", b.k.Name, plural(len(b.params), "argument"), len(b.args))
+		return fmt.Errorf("kernel %s takes %s, and %s", b.k.Name, plural(len(b.params), "argument"), thereAre(len(b.args), ""))
 	}
 	for i, p := range b.params {
 		t := b.types[i]

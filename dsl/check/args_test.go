@@ -64,7 +64,7 @@ kernel solved(s f32[K/G], x f32[K+1], h f32[cdiv(K, 4)]) (y f32[K], z f32[(K+1)/
 		{"gemm", []ArgInfo{tensorArg(f16, 3), tensorArg(f16, 5, 6), scalarArg()}, nil, "parameter a of gemm has 2 dimensions ([M, K]), and a has 1 [3]"},
 		{"gemm", []ArgInfo{scalarArg(), tensorArg(f16, 5, 6), scalarArg()}, nil, "parameter a of gemm is a tensor of 2 dimensions, and a is a scalar"},
 		{"gemm", []ArgInfo{tensorArg(f16, 3, 4), tensorArg(f16, 5, 4), tensorArg(f16, 1)}, nil, "parameter s of gemm is a scalar, and s has 1 dimension"},
-		{"gemm", []ArgInfo{tensorArg(f16, 3, 4)}, nil, "kernel gemm takes 3 arguments, and there are 1"},
+		{"gemm", []ArgInfo{tensorArg(f16, 3, 4)}, nil, "kernel gemm takes 3 arguments, and there is 1"},
 		{"gemm", []ArgInfo{tensorArg(dtype.Type{}, 3, 4), tensorArg(dtype.Type{}, 5, 4), scalarArg()}, nil, "nothing binds generic T (f16 | f32) of kernel gemm: give it, as T=…"},
 		{"gemm", []ArgInfo{tensorArg(dtype.F64, 3, 4), tensorArg(dtype.F64, 5, 4), scalarArg()}, nil, "k.tile:3:13: error E0227: generic T of gemm is one of f16 | f32, not f64"},
 		{"groups", []ArgInfo{tensorArg(u4, 6, 64), tensorArg(f16, 6, 2), tensorArg(dtype.I32, 8), tensorArg(f32, 5), tensorArg(f32, 16)}, nil,

@@ -1,6 +1,9 @@
 package check
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
@@ -190,11 +193,13 @@ func (e *elab) defineStmt(s *dsl.Assign) {
 			e.declare(id, &entity{kind: entTensor, ten: v.ten})
 			continue
 		}
-		e.wantLower(id, "variable")
+		e.wantVariable(id, s, v)
 		if old := e.local(id.Name); old != nil && old.kind == entVar && old.depth == e.scope.depth {
-			e.errorf(codeRedeclared, id.Span(), "%s is already a name here", id.Name).
-				Note(old.at, "%s was declared here", id.Name).
-				Suggest(diag.Span{File: s.Span().File, Start: s.OpPos, End: diag.Pos{Offset: s.OpPos.Offset + 2, Line: s.OpPos.Line, Col: s.OpPos.Col + 2}}, "=", "assign with =")
+			d := e.errorf(codeRedeclared, id.Span(), "%s is already a name here: assign to it with =, or define another name", id.Name).
+				Note(old.at, "%s was declared here", id.Name)
+			if e.allVariables(s.Lhs) {
+				d.Suggest(opSpan(s), "=", "assign with =")
+			}
 			continue
 		}
 		if e.test != nil {
@@ -214,6 +219,38 @@ func (e *elab) defineStmt(s *dsl.Assign) {
 		}
 		e.define(id, v, s.Span())
 	}
+}
+
+// opSpan is the place of an assignment's operator.
+func opSpan(s *dsl.Assign) diag.Span {
+	end := s.OpPos
+	end.Offset += len(s.Op)
+	end.Col += len(s.Op)
+	return diag.Span{File: s.Span().File, Start: s.OpPos, End: end}
+}
+
+// allVariables reports that = in place of := would do.
+func (e *elab) allVariables(left []dsl.Expr) bool {
+	for _, l := range left {
+		id, is := l.(*dsl.Ident)
+		if !is {
+			return false
+		}
+		if ent := e.local(id.Name); id.Name != "_" && (ent == nil || ent.kind != entVar || ent.input || ent.loop) {
+			return false
+		}
+	}
+	return true
+}
+
+// wantVariable holds a variable to lower case; what is known when compiling may have been meant as a constant.
+func (e *elab) wantVariable(id *dsl.Ident, s *dsl.Assign, v value) {
+	if !upper(id.Name) || len(s.Lhs) != 1 || v.kind != vConst && v.kind != vType && v.kind != vFunc {
+		e.wantLower(id, "variable")
+		return
+	}
+	e.errorf(codeCase, id.Span(), "variable %s must begin with a lower-case letter; a constant may be upper-case, as const %s = %s", id.Name, id.Name, e.text(s.Rhs[0].Span())).
+		Suggest(s.Lhs[0].Span().To(opSpan(s)), "const "+id.Name+" =", "make it a constant")
 }
 
 // declaredAxes checks the axes written on a definition and puts the value's in their order.
@@ -267,6 +304,10 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 		if v.bad() {
 			return fail()
 		}
+		if e.scope.root.names[id.Name] != nil {
+			e.errorf(codeAssign, id.Span(), "%s is a name of the package, not a variable", id.Name)
+			return fail()
+		}
 		d := e.errorf(codeUndefined, id.Span(), "%s is not declared; a variable is declared with :=", id.Name)
 		if near := nearest(id.Name, e.names()); near != "" && e.local(near) != nil {
 			d.Suggest(id.Span(), near, "did you mean %s", near)
@@ -289,6 +330,10 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 	case entTensor:
 		if e.test != nil && !ent.ten.memory && !ent.ten.local {
 			break
+		}
+		if e.test != nil {
+			e.notAssigned(id, ent)
+			return fail()
 		}
 		e.errorf(codeAssign, id.Span(), "%s is a tensor: say which elements, as %s = …", id.Name, subscriptHint(ent.ten))
 		return fail()
@@ -324,8 +369,10 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 		return fail()
 	}
 	if extra := minus(x.Type().Axes, ent.v.Type.Axes); len(extra) > 0 {
-		d := e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s: a value over %s cannot leave it, so reduce it first", axisNames(x.Type().Axes), id.Name, orNothing(ent.v.Type.Axes), axisNames(extra))
-		d.Note(ent.at, "%s is declared here", id.Name)
+		all := axisNames(x.Type().Axes)
+		e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s: reduce it, as sum[%s](…) or dot[%s](…), or define %s over %s before, as %s := %s[%s](0)",
+			all, id.Name, orNothing(ent.v.Type.Axes), axisNames(extra), axisNames(extra), id.Name, all, id.Name, typeName(ent.v.Type.Elem), all).
+			Note(ent.at, "%s is declared here", id.Name)
 		return fail()
 	}
 	if !e.masked(ent, id.Span()) {
@@ -333,6 +380,29 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 	}
 	v.ix = indexOf(v, x)
 	return ent, x, v, true
+}
+
+// notAssigned reports an assignment in a test to a tensor that was generated or that a kernel gave: those stay what they
+// are, and values made of them are assigned.
+func (e *elab) notAssigned(id *dsl.Ident, ent *entity) {
+	of, at := id.Name, ent.at
+	for s := e.scope; s != nil; s = s.parent {
+		for _, other := range s.names {
+			if other.kind == entTensor && other.ten == ent.ten && other.at.Start.Offset < at.Start.Offset {
+				of, at = other.name, other.at
+			}
+		}
+	}
+	whole := of + "[…]"
+	if keys := ent.ten.keys; len(keys) > 0 && !slices.Contains(keys, "") {
+		whole = of + "[" + strings.Join(keys, ", ") + "]"
+	}
+	name := id.Name
+	if of == name {
+		name = "v"
+	}
+	e.errorf(codeAssign, id.Span(), "%s is a tensor as it was made, and not assigned: start from a value, as %s := %s", id.Name, name, whole).
+		Note(ent.at, "%s is declared here", id.Name)
 }
 
 // indexOf is the known integer of a value converted to a variable's type.
@@ -399,8 +469,10 @@ func (e *elab) opAssign(s *dsl.Assign) {
 		// An untyped value takes the variable's type before the operator sees it.
 		old.loose, old.lit = false, false
 	}
+	before := len(*e.diags)
 	r := e.binary(op, old, v, at)
 	if r.bad() {
+		e.keepLeft(before, id.Span(), v, old.elem())
 		return
 	}
 	r.at = v.at
@@ -421,9 +493,9 @@ func (e *elab) opAssign(s *dsl.Assign) {
 
 // storeTo assigns to something that is not a name: elements of a tensor or of a tile.
 func (e *elab) storeTo(l dsl.Expr, v value, op string, at diag.Span) {
-	g := edge{}
+	g := edge{store: true}
 	if ed, ok := l.(*dsl.Edge); ok {
-		g = edge{out: ed.Else, unchecked: ed.Unchecked, at: ed.Span()}
+		g.out, g.unchecked, g.at = ed.Else, ed.Unchecked, ed.Span()
 		l = ed.X
 		if ed.Else != nil && !g.skip() {
 			e.errorf(codeEdge, ed.Span(), "what is outside is not stored: write `else skip` here")
@@ -468,7 +540,7 @@ func (e *elab) scatter(n *dsl.Index, g edge, v value, op string, at diag.Span) {
 	if e.masks != nil {
 		facts = e.masks
 	}
-	entry, ok := e.lookupEntry(base, n.Entries[0], g, facts)
+	entry, ok := e.lookupEntry(base, n.Entries[0], n.Span().End, g, facts)
 	if !ok {
 		return
 	}
@@ -482,9 +554,13 @@ func (e *elab) scatter(n *dsl.Index, g edge, v value, op string, at diag.Span) {
 		if base.elem().IsInt() {
 			o.ix = e.opaque("", base.elem())
 		}
-		if v = e.binary(op[:len(op)-1], o, v, at); v.bad() {
+		before := len(*e.diags)
+		r := e.binary(op[:len(op)-1], o, v, at)
+		if r.bad() {
+			e.keepLeft(before, n.Span(), v, base.elem())
 			return
 		}
+		v = r
 	}
 	x, ok := e.to(v, ent.v.Type.Elem, id.Name)
 	if !ok {
@@ -499,6 +575,21 @@ func (e *elab) scatter(n *dsl.Index, g edge, v value, op string, at diag.Span) {
 	}
 	e.emit(&typed.Scatter{S: typed.S{At: at}, Var: ent.v, Axis: entry.axis.t, Index: entry.index, Value: x, Mode: entry.mode})
 	e.havoc(ent)
+}
+
+// keepLeft turns a suggestion to convert what stands left of an assignment into one to convert the value.
+func (e *elab) keepLeft(before int, left diag.Span, v value, t dtype.Type) {
+	if len(*e.diags) == before {
+		return
+	}
+	d := (*e.diags)[len(*e.diags)-1]
+	if d.Fix == nil || d.Fix.Span.Start.Offset > left.End.Offset {
+		return
+	}
+	d.Fix = nil
+	if v.kind == vExpr && v.elem() != dtype.Bool && t.Arithmetic() {
+		e.suggestCast(d, v.at, t)
+	}
 }
 
 func zeroOf(t dtype.Type, at diag.Span) typed.Expr { return &typed.Const{X: x(t, nil, at)} }
@@ -517,10 +608,10 @@ func (e *elab) atomicCall(c *call) value {
 		e.errorf(codeTestStmt, c.at, "tests have no atomics")
 		return bad(c.at)
 	}
-	g := edge{}
+	g := edge{store: true}
 	l := c.args[0].X
 	if ed, ok := l.(*dsl.Edge); ok {
-		g = edge{out: ed.Else, unchecked: ed.Unchecked, at: ed.Span()}
+		g.out, g.unchecked, g.at = ed.Else, ed.Unchecked, ed.Span()
 		l = ed.X
 		if ed.Else != nil && !g.skip() {
 			e.errorf(codeEdge, ed.Span(), "an atomic outside is not done: write `else skip` here")
@@ -561,6 +652,9 @@ func (e *elab) atomicCall(c *call) value {
 	subs, ok := e.subscripts(t, ix, g, facts)
 	if !ok {
 		return bad(c.at)
+	}
+	if kind != "xchg" { // which needs no value to be there
+		e.addable(t, c.at)
 	}
 	a := &typed.Atomic{X: x(elem, subs.axes, c.at), Tensor: t.t, Index: subs.exprs, Kind: kind, Mode: subs.mode}
 	for _, arg := range c.args[1:] {

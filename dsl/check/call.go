@@ -100,7 +100,7 @@ func (e *elab) countArgs(c *call, least, most int) bool {
 	case most > least:
 		want = itoa(int64(least)) + " to " + plural(most, "argument")
 	}
-	e.errorf(codeArgs, c.at, "%s takes %s, and there are %d", c.name, want, n)
+	e.errorf(codeArgs, c.at, "%s takes %s, and %s", c.name, want, thereAre(n, ""))
 	return false
 }
 

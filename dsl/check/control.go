@@ -50,7 +50,7 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 	e.wantLower(id, "span")
 	b = &typed.Bind{}
 	ok = true
-	tile := false
+	tile, data := false, false
 	limit := func(n dsl.Expr) (typed.Expr, affine.Expr) {
 		if n == nil {
 			return intExpr(0, dtype.I64, id.Span()), affine.Const(0)
@@ -73,7 +73,7 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 			ok = false
 			return nil, affine.Unknown()
 		}
-		tile = tile || v.tile
+		tile, data = tile || v.tile, data || v.kind != vConst && !v.loose
 		x, good := e.toInt(v, "the end of a range")
 		if !good {
 			ok = false
@@ -113,6 +113,13 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 	if !to.Known() {
 		to = e.opaque("", dtype.I64)
 	}
+	ends := [2]loopEnd{{ix: from}, {ix: to}}
+	if lo != nil {
+		ends[0].at = lo.Span()
+	}
+	if hi != nil {
+		ends[1].at = hi.Span()
+	}
 	if b.By > 0 {
 		a := e.newAxis(id.Name, typed.SpanAxis, 0, b.By, id.Span())
 		a.tile = tile
@@ -122,14 +129,14 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 			// A span never has more indices than its range; the extent stays what the schedule says.
 			e.assume(affine.LE(a.ix, from.AddConst(n-1)))
 		}
-		e.declare(id, &entity{kind: entAxis, ax: a})
+		e.declare(id, &entity{kind: entAxis, ax: a, from: ends[0], to: ends[1], data: data})
 		return b, from, to, true
 	}
 	b.Var = &typed.Var{Name: id.Name, Type: typed.Type{Elem: dtype.I64}, Span: id.Span()}
 	s := e.space.Sym(id.Name).Expr()
 	e.assume(affine.And(affine.GE(s, from), affine.LT(s, to)))
 	val := intVal(&typed.Ref{X: x(dtype.I64, nil, id.Span()), Var: b.Var}, s)
-	e.declare(id, &entity{kind: entVar, v: b.Var, val: val, loop: true})
+	e.declare(id, &entity{kind: entVar, v: b.Var, val: val, loop: true, from: ends[0], to: ends[1], data: data})
 	return b, from, to, true
 }
 

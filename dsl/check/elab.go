@@ -121,6 +121,15 @@ type entity struct {
 	soft  bool   // in a test, the default of a generic
 	input bool   // a parameter, not to be assigned
 	loop  bool   // bound by a loop, not to be assigned
+
+	from, to loopEnd // of a span or loop variable: the ends of its range
+	data     bool    // and one of them is not made of dimensions and constants alone
+}
+
+// loopEnd is an end of a range: where it is written, if it is, and what it is.
+type loopEnd struct {
+	at diag.Span
+	ix affine.Expr
 }
 
 // tensor is what the checker knows about memory beside its type.
@@ -214,11 +223,15 @@ func (e *elab) declare(id *dsl.Ident, ent *entity) {
 	if id.Name == "_" {
 		return
 	}
-	if old := e.local(id.Name); old != nil {
-		e.errorf(codeRedeclared, id.Span(), "%s is already a name here; a local name hides no live local", id.Name).
+	if old := e.local(id.Name); old != nil && !old.soft {
+		e.errorf(codeRedeclared, id.Span(), "%s is already a name here, and a local name hides no live local: choose another name", id.Name).
 			Note(old.at, "%s was declared here", id.Name)
 		if old.depth == e.scope.depth {
 			return
+		}
+		if old.kind == entTensor {
+			// Uses of the name may mean either: neither gives a second error.
+			*ent = entity{kind: entValue, val: bad(id.Span())}
 		}
 	}
 	ent.name, ent.at, ent.depth = id.Name, id.Span(), e.scope.depth
@@ -324,6 +337,18 @@ func axisNames(axes []*typed.Axis) string {
 		names[i] = a.Name
 	}
 	return strings.Join(names, ", ")
+}
+
+// thereAre says how many of a noun there are, for the end of a message; the noun may be empty.
+func thereAre(n int, noun string) string {
+	verb := "are"
+	if n == 1 {
+		verb = "is"
+	}
+	if noun == "" {
+		return fmt.Sprintf("there %s %d", verb, n)
+	}
+	return "there " + verb + " " + plural(n, noun)
 }
 
 // plural is n and the noun.

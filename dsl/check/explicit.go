@@ -267,6 +267,6 @@ func (e *elab) send(s *dsl.Send) {
 	}
 	v := e.expr(s.Value)
 	if !v.bad() {
-		e.store(base.ten, ix, edge{}, v, "=", s.Span())
+		e.store(base.ten, ix, edge{store: true}, v, "=", s.Span())
 	}
 }

@@ -15,6 +15,7 @@ import (
 type edge struct {
 	out       dsl.Expr // else out
 	unchecked bool
+	store     bool // the subscript stands where something is stored
 	at        diag.Span
 }
 
@@ -99,7 +100,8 @@ func (e *elab) outside(g edge, elem dtype.Type) typed.Expr {
 		return nil
 	}
 	if len(out.Type().Axes) > 0 {
-		e.errorf(codeEdge, g.out.Span(), "the value after `else` is a scalar, not a tile over %s", axisNames(out.Type().Axes))
+		e.errorf(codeEdge, g.out.Span(), "the value after `else` is a scalar, not a tile over %s: read with a scalar there, and choose with select(inside, …, %s)",
+			axisNames(out.Type().Axes), e.text(dsl.Unparen(g.out).Span()))
 		return nil
 	}
 	return out
@@ -127,7 +129,7 @@ func (e *elab) subscripts(t *tensor, n *dsl.Index, g edge, facts *affine.Facts) 
 	at := n.Span()
 	var r indices
 	if len(n.Entries) != len(t.dims) {
-		e.errorf(codeRank, at, "%s has %s, and there are %s", t.t.Name, plural(len(t.dims), "dimension"), plural(len(n.Entries), "subscript")).
+		e.errorf(codeRank, at, "%s has %s, and %s", t.t.Name, plural(len(t.dims), "dimension"), thereAre(len(n.Entries), "subscript")).
 			Note(t.t.Span, "%s is declared here", t.t.Name)
 		return r, false
 	}
@@ -148,10 +150,14 @@ func (e *elab) subscripts(t *tensor, n *dsl.Index, g edge, facts *affine.Facts) 
 		r.ixs = append(r.ixs, ix)
 		r.axes = union(r.axes, x.axes()...)
 		r.tile = r.tile || x.tile
+		if e.test != nil && !g.given() && e.outOfRange(t, i, n, ix) {
+			ok = false
+			continue
+		}
 		if e.test == nil && !t.local && !e.inside(ix, t.dims[i], facts) {
 			proven = false
 			if !g.given() {
-				e.outsideError(t, i, entry.X, ix, facts, n)
+				e.outsideError(t, i, entry.X, ix, facts, n, g)
 				ok = false
 			}
 		}
@@ -170,13 +176,27 @@ func (e *elab) subscripts(t *tensor, n *dsl.Index, g edge, facts *affine.Facts) 
 	return r, true
 }
 
+// outOfRange reports a subscript of a test that is known, and outside, when the test is read.
+func (e *elab) outOfRange(t *tensor, i int, x *dsl.Index, ix affine.Expr) bool {
+	c, known := ix.IsConst()
+	n, fixed := t.dims[i].IsConst()
+	if !known || !fixed || c >= 0 && c < n {
+		return false
+	}
+	sub := x.Entries[i].X.Span()
+	name := e.text(x.X.Span())
+	e.errorf(codeBounds, sub, "%s is outside dimension %d of %s, which is %d long: say what is outside with `else`", e.text(sub), i+1, name, n).
+		Note(t.t.Span, "%s is made here", name)
+	return true
+}
+
 // inside proves 0 ≤ ix < dim.
 func (e *elab) inside(ix, dim affine.Expr, facts *affine.Facts) bool {
 	return ix.Known() && dim.Known() && facts.ProveGE0(ix) && facts.ProveLT(ix, dim)
 }
 
 // outsideError says which bound is not shown, and how far outside the subscript may be as far as is known.
-func (e *elab) outsideError(t *tensor, i int, sub dsl.Expr, ix affine.Expr, facts *affine.Facts, n *dsl.Index) {
+func (e *elab) outsideError(t *tensor, i int, sub dsl.Expr, ix affine.Expr, facts *affine.Facts, n *dsl.Index, g edge) {
 	text := e.text(sub.Span())
 	dim := "dimension " + itoa(int64(i)+1)
 	if t.dims[i].Known() {
@@ -204,13 +224,75 @@ func (e *elab) outsideError(t *tensor, i int, sub dsl.Expr, ix affine.Expr, fact
 			}
 		}
 	}
-	d := e.errorf(codeBounds, sub.Span(), "cannot show 0 <= %s < %s: %s; say what is outside with `else`, or promise with `unchecked`", text, dim, why)
-	if i < len(t.t.Dims) && t.t.Span.IsValid() {
-		d.Note(t.t.Span, "%s is declared here", t.t.Name)
+	note := func(d *diag.Diagnostic) {
+		if i < len(t.t.Dims) && t.t.Span.IsValid() {
+			d.Note(t.t.Span, "%s is declared here", t.t.Name)
+		}
 	}
-	end := n.Span()
-	end.Start = end.End
-	d.Suggest(end, " else 0", "give the value outside")
+	if r, from, to := e.rangeAround(sub); r.IsValid() {
+		d := e.errorf(codeBounds, sub.Span(), "cannot show 0 <= %s < %s, since %s runs over %s: bound that range, or say what is outside with %s", text, dim, text, e.text(r), g.words())
+		note(d)
+		if t.dims[i].Known() {
+			d.Suggest(r, e.bounded(from, to, t.dims[i], facts), "bound the range")
+		}
+		return
+	}
+	d := e.errorf(codeBounds, sub.Span(), "cannot show 0 <= %s < %s: %s; say what is outside with %s", text, dim, why, g.words())
+	note(d)
+	g.suggest(d, n.Span().End, t.t.Elem)
+}
+
+// words are the words that say what is outside.
+func (g edge) words() string {
+	if g.store {
+		return "`else skip`, or promise with `unchecked`"
+	}
+	return "`else`, or promise with `unchecked`"
+}
+
+// suggest proposes the word behind a subscript that ends at a place.
+func (g edge) suggest(d *diag.Diagnostic, end diag.Pos, elem dtype.Type) {
+	at := diag.Span{File: d.Span.File, Start: end, End: end}
+	switch {
+	case g.store:
+		d.Suggest(at, " else skip", "store nothing outside")
+	case elem == dtype.Bool:
+		d.Suggest(at, " else false", "give the value outside")
+	case elem.Kind == dtype.BipolarKind || elem.IsFloat() && elem.Lowest() > 0:
+		d.Suggest(at, " else 1", "give the value outside")
+	default:
+		d.Suggest(at, " else 0", "give the value outside")
+	}
+}
+
+// rangeAround is the range of the loop or parallel that binds a subscript which is nothing but its name, if data bounds
+// it: the whole range, and its ends.
+func (e *elab) rangeAround(sub dsl.Expr) (at diag.Span, from, to loopEnd) {
+	id, is := dsl.Unparen(sub).(*dsl.Ident)
+	if !is {
+		return at, from, to
+	}
+	ent := e.local(id.Name)
+	if ent == nil || !ent.data {
+		return at, from, to
+	}
+	return ent.from.at.To(ent.to.at), ent.from, ent.to
+}
+
+// bounded is a range cut to 0..dim where it is not shown to lie there.
+func (e *elab) bounded(from, to loopEnd, dim affine.Expr, facts *affine.Facts) string {
+	lo, hi := "", snippet(e.prog, to.at)
+	if from.at.IsValid() {
+		lo = snippet(e.prog, from.at)
+		if !from.ix.Known() || !facts.ProveGE0(from.ix) {
+			lo = "max(0, " + lo + ")"
+		}
+		lo += ".."
+	}
+	if !to.ix.Known() || !facts.ProveLE(to.ix, dim) {
+		hi = "min(" + hi + ", " + dim.String() + ")"
+	}
+	return lo + hi
 }
 
 // text is a piece of the source, on one line.
@@ -343,7 +425,7 @@ func (e *elab) lookup(base value, n *dsl.Index, g edge) value {
 		return bad(at)
 	}
 	for k, entry := range n.Entries {
-		l, ok := e.lookupEntry(v, entry, g, e.facts)
+		l, ok := e.lookupEntry(v, entry, at.End, g, e.facts)
 		if !ok {
 			return bad(at)
 		}
@@ -380,8 +462,8 @@ type lookupIndex struct {
 	tile  bool
 }
 
-// lookupEntry elaborates `e: i` on a tile and proves i among the indices of e.
-func (e *elab) lookupEntry(v value, entry *dsl.IndexEntry, g edge, facts *affine.Facts) (lookupIndex, bool) {
+// lookupEntry elaborates `e: i` on a tile and proves i among the indices of e; the subscript ends at end.
+func (e *elab) lookupEntry(v value, entry *dsl.IndexEntry, end diag.Pos, g edge, facts *affine.Facts) (lookupIndex, bool) {
 	var r lookupIndex
 	if entry.Colon == nil {
 		e.errorf(codeSubscript, entry.Span(), "a tile is subscripted by axis, as t[e: i]; %s", have(v))
@@ -421,13 +503,9 @@ func (e *elab) lookupEntry(v value, entry *dsl.IndexEntry, g edge, facts *affine
 	case g.out != nil:
 		r.mode = typed.Else
 	default:
-		d := e.errorf(codeBounds, entry.Colon.Span(), "cannot show that %s is an index of axis %s (%s to %s): say what is outside with `else`, or promise with `unchecked`",
-			e.text(entry.Colon.Span()), a.t.Name, a.start, a.end.AddConst(-1))
-		end := entry.Span()
-		end.End.Offset++
-		end.End.Col++
-		end.Start = end.End
-		d.Suggest(end, " else 0", "give the value outside")
+		d := e.errorf(codeBounds, entry.Colon.Span(), "cannot show that %s is an index of axis %s (%s to %s): say what is outside with %s",
+			e.text(entry.Colon.Span()), a.t.Name, a.start, a.end.AddConst(-1), g.words())
+		g.suggest(d, end, v.elem())
 		return r, false
 	}
 	return r, true
