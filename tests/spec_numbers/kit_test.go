@@ -184,3 +184,18 @@ func elementwise(inputs []string, outputs []string) string {
 	b.WriteString("\t}\n}\n")
 	return b.String()
 }
+
+// operandOf is a tensor of two dimensions to be made.
+type operandOf struct {
+	elem  dtype.Type
+	codes []uint64
+	n, m  int
+}
+
+func tensors(list []operandOf) []*array.Array {
+	var out []*array.Array
+	for _, o := range list {
+		out = append(out, tensor(o.elem, o.codes, int64(o.n), int64(o.m)))
+	}
+	return out
+}
