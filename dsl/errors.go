@@ -146,6 +146,12 @@ func behind(lex *lexer.PeekingLexer) diag.Span {
 	return s
 }
 
+// bareElse returns the error that the value after an `else`, which begins at first, goes on with t.
+func bareElse(first, t *lexer.Token) *syntaxError {
+	end := map[string]string{"[": "…]", "(": "…)", ".": "…"}[t.Value]
+	return fail("E0010", t, "the value after `else` is a literal or a name: put what needs more in parentheses, as `else (%s%s%s)`", first.Value, t.Value, end)
+}
+
 // unclosed returns the error that the next token stands where the bracket text
 // must close open.
 func unclosed(lex *lexer.PeekingLexer, text string, open *lexer.Token) *syntaxError {
@@ -175,6 +181,9 @@ func chained(first, second *lexer.Token) *syntaxError {
 // operatorMistake returns the error of an operator of another language, or of
 // this one at the wrong place, nil if t is none.
 func operatorMistake(t *lexer.Token) *syntaxError {
+	if t.Type == tokKeyword && (t.Value == "else" || t.Value == "unchecked") {
+		return fail("E0010", t, "`%s` stands right behind the bracket of a subscript, and `as` behind it", t.Value)
+	}
 	if t.Type != tokOp {
 		return nil
 	}

@@ -322,9 +322,16 @@ suffixes:
 func parseElse(lex *lexer.PeekingLexer) (Expr, error) {
 	first := lex.Peek()
 	minus := accept(lex, "-")
+	name := lex.Peek()
 	x, err := parseOperand(lex)
-	if err != nil || !minus {
-		return x, err
+	if err != nil {
+		return nil, err
+	}
+	if t := lex.Peek(); name.Type == tokIdent && t.Type == tokOp && (t.Value == "[" || t.Value == "(" || t.Value == ".") {
+		return nil, bareElse(name, t)
+	}
+	if !minus {
+		return x, nil
 	}
 	return &Unary{node: node{since(lex, first)}, Op: "-", X: x}, nil
 }

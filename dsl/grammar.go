@@ -523,6 +523,9 @@ func (n *ParamList) Parse(lex *lexer.PeekingLexer) error {
 				return err
 			}
 			n.List = append(n.List, p)
+			if t := lex.Peek(); is(lex, "=") && p.Name != nil {
+				return fail("E0010", t, "a parameter has no default, every call gives %s; generics, in brackets before the parameters, may have one", p.Name.Name)
+			}
 			if !more(lex, ")") {
 				break
 			}
