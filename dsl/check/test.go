@@ -694,6 +694,31 @@ func (e *elab) defineTensor(name string, v value, at diag.Span) *tensor {
 	return ten
 }
 
+// testHold computes a value of a simultaneous assignment, in the type of what it is for, before anything is assigned.
+func (e *elab) testHold(ent *entity, v value, name string) (value, bool) {
+	if v.kind == vConst {
+		return v, true
+	}
+	var t dtype.Type
+	switch ent.kind {
+	case entVar:
+		t = ent.v.Type.Elem
+	case entResult:
+		t = ent.val.typ
+	case entTensor:
+		t = ent.ten.t.Elem
+	default:
+		t = e.defaultType(ent.val.k)
+	}
+	x, ok := e.to(v, t, name)
+	if !ok {
+		return v, false
+	}
+	held := exprVal(x)
+	held.at = v.at
+	return e.hold(held), true
+}
+
 // testAssign is x = e in a test.
 func (e *elab) testAssign(id *dsl.Ident, ent *entity, v value) {
 	at := id.Span()
