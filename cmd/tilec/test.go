@@ -147,7 +147,10 @@ func runTests(env *environment, report *reporter, prog *check.Program, o suite.O
 			}
 			fmt.Fprintf(env.stdout, "     %s [%s] %.2f s%s\n", r.Name, r.Case, r.Elapsed.Seconds(), note)
 		}
-		if r.Failed() && all.failed <= failuresShown {
+		if r.Failed() && r.Err == nil {
+			list = r.New // what is wrong with the text is said once, not for every case
+		}
+		if r.Failed() && len(list) > 0 && all.failed <= failuresShown {
 			bar.clear()
 			where := ""
 			if r.Case != "" {

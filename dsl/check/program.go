@@ -119,21 +119,23 @@ type loader struct {
 	scheds []schedOf
 }
 
-// Load reads packages: each path is a folder, or a file, which stands for its folder. The list has every error of the
+// Load reads packages: each path is a folder, or a file, which stands for its folder. Where files of a folder name
+// different packages, those of the first path into it that is a file count, else those of the first file; the others are
+// one error, and not read further. The list has every error of the
 // text that does not need a variant of a kernel: [Program.Check] finds the others. A path that cannot be read is an
 // error without a position.
 func Load(cfg Config, paths ...string) (*Program, diag.List) {
 	l := &loader{cfg: cfg, prog: &Program{sources: map[string][]byte{}}, dirs: map[string]*Package{}}
 	for _, p := range paths {
-		dir := p
+		dir, first := p, ""
 		if strings.HasSuffix(p, ".tile") {
-			dir = l.join(p, "..")
+			dir, first = l.join(p, ".."), path.Base(filepath.ToSlash(p))
 			if _, err := l.read(p); err != nil {
 				l.diags.Add(codeFile, diag.Span{File: p}, "cannot read the file: %v", reason(err))
 				continue
 			}
 		}
-		l.load(source{dir: dir}, diag.Span{File: p})
+		l.load(source{dir: dir, first: first}, diag.Span{File: p})
 	}
 	l.prog.Asked = len(l.prog.Packages)
 	l.imports()
@@ -157,6 +159,7 @@ func LoadText(files map[string]string) (*Program, diag.List) {
 type source struct {
 	dir     string
 	bundled bool
+	first   string // the file whose package counts; "" if no file was asked for
 }
 
 func (l *loader) join(elem ...string) string {
@@ -246,6 +249,7 @@ func (l *loader) load(s source, from diag.Span) *Package {
 	}
 	l.dirs[key] = pkg
 	l.prog.Packages = append(l.prog.Packages, pkg)
+	l.onePackage(pkg, l.join(s.dir, s.first))
 	l.declare(pkg)
 	return pkg
 }
@@ -261,19 +265,32 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// declare enters the declarations of a package.
-func (l *loader) declare(pkg *Package) {
-	var clause *dsl.Ident
+// onePackage names a package and leaves out the files that name another one: first, if it is among the files, is right.
+func (l *loader) onePackage(pkg *Package, first string) {
+	var clause, other *dsl.Ident
 	for _, f := range pkg.files {
-		switch id := f.ast.Package; {
-		case id == nil:
-		case clause == nil:
+		if id := f.ast.Package; id != nil && (clause == nil || f.ast.Name == first) {
 			clause, pkg.Name = id, id.Name
-		case id.Name != clause.Name:
-			l.diags.Add(codePackage, id.Span(), "package %s stands in one folder with package %s", id.Name, clause.Name).
-				Note(clause.Span(), "the folder's package is named here")
 		}
 	}
+	pkg.files = slices.DeleteFunc(pkg.files, func(f *file) bool {
+		id := f.ast.Package
+		if id == nil || id.Name == clause.Name {
+			return false
+		}
+		if other == nil {
+			other = id
+		}
+		return true
+	})
+	if other != nil {
+		l.diags.Add(codePackage, other.Span(), "package %s stands in one folder with package %s: a folder is one package", other.Name, clause.Name).
+			Note(clause.Span(), "package %s is named here", clause.Name)
+	}
+}
+
+// declare enters the declarations of a package.
+func (l *loader) declare(pkg *Package) {
 	for _, f := range pkg.files {
 		for _, d := range f.ast.Decls {
 			l.declareOne(f, d)

@@ -52,7 +52,9 @@ type Result struct {
 	Expects int // expectations held
 	// Diags are errors of the test's text or of a kernel's variant; Err is anything else that failed it.
 	Diags diag.List
-	Err   error
+	// New are those of Diags that no result before had: what is wrong with a text is wrong in every case of it.
+	New diag.List
+	Err error
 	// Skipped says why there was nothing to run; empty if it ran.
 	Skipped string
 }
@@ -84,7 +86,9 @@ type job struct {
 // context's error, if that is done.
 func Run(ctx context.Context, prog *check.Program, o Options, report func(*Result)) error {
 	jobs, early := plan(prog, o)
+	told := told{}
 	for _, r := range early {
+		told.mark(r)
 		report(r)
 	}
 	results := make([]*Result, len(jobs))
@@ -112,11 +116,31 @@ func Run(ctx context.Context, prog *check.Program, o Options, report func(*Resul
 	for i := range jobs {
 		<-done[i]
 		if results[i] != nil && ctx.Err() == nil {
+			told.mark(results[i])
 			report(results[i])
 		}
 	}
 	wait.Wait()
 	return ctx.Err()
+}
+
+// told are the diagnostics that have been reported: as in a list, one code at one place is one finding.
+type told map[finding]bool
+
+type finding struct {
+	code  diag.Code
+	file  string
+	start diag.Pos
+}
+
+// mark sets what is new in a result.
+func (t told) mark(r *Result) {
+	for _, d := range r.Diags {
+		if f := (finding{d.Code, d.Span.File, d.Span.Start}); !t[f] {
+			t[f] = true
+			r.New = append(r.New, d)
+		}
+	}
 }
 
 // plan lists what is to be run; what cannot even be planned is a result already.

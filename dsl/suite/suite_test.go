@@ -185,3 +185,36 @@ bench mul "5 6 7" { mul(randn(f32, 5, 7), randn(f32, 6, 7)) }
 		t.Fatal(err)
 	}
 }
+
+// TestOnce holds that an error of the text is new in one result only, and fails all.
+func TestOnce(t *testing.T) {
+	_, results := outcomes(t, load(t, `package p
+
+kernel scale[T: f16 | f32 | bf16](x T[N]) (y T[N]) {
+    parallel n in N by 4 { y[n] = 2 * x[n] }
+}
+
+test scale "wrong in every case" {
+    const N = 5
+    x := randn(T, N)
+    expect scale(x) == 2 * z[N]
+    expect scale(x) == 2 * x[9]
+}
+
+test scale "wrong too" {
+    x := randn(T, 5)
+    expect scale(x) == z
+}
+`), suite.Options{})
+	var got []string
+	for _, r := range results {
+		got = append(got, fmt.Sprintf("%s %v %d of %d", r.Name, r.Failed(), len(r.New), len(r.Diags)))
+	}
+	want := []string{
+		"p.scale/wrong in every case true 2 of 2", "p.scale/wrong in every case true 0 of 2", "p.scale/wrong in every case true 0 of 2",
+		"p.scale/wrong too true 1 of 1", "p.scale/wrong too true 0 of 1", "p.scale/wrong too true 0 of 1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
