@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 
 	"github.com/tilec/tilec/ir"
@@ -105,7 +106,7 @@ func (k *Kernel) Prepare(sizes []int64, args []Arg) (run func(context.Context, O
 		size := int64(dtype.StreamBytes(p.Type.Elem.Bits(), n))
 		// Memory that is made is not yet taken: what the outputs before this one need is still counted as free.
 		if size > free-need {
-			return nil, nil, fmt.Errorf("output %s of shape %v needs %s, and %s are free", p.Name, shape, bytesText(size), bytesText(free-need))
+			return nil, nil, fmt.Errorf("output %s needs %s for %s, and %s are free", p.Name, bytesText(size), sizesText(k.fn, sizes), bytesText(free-need))
 		}
 		need += size
 		out := &array.Array{Elem: p.Type.Elem, Shape: shape, Data: make([]byte, size)}
@@ -162,6 +163,15 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", max(n, 0))
 }
 
+// sizesText lists the sizes of a launch.
+func sizesText(fn *ir.Func, sizes []int64) string {
+	list := make([]string, len(sizes))
+	for i, n := range sizes {
+		list[i] = fmt.Sprintf("%s = %d", fn.Sizes[i].Name, n)
+	}
+	return strings.Join(list, ", ")
+}
+
 // view is an array as the interpreter takes it; they share memory.
 func view(a *array.Array) *interp.Tensor {
 	return &interp.Tensor{Elem: a.Elem, Shape: a.Shape, Data: a.Data}
@@ -172,7 +182,7 @@ func extents(fn *ir.Func, p *ir.Param, sizes []int64) ([]int64, error) {
 	for i, d := range p.Type.Dims {
 		n, ok := d.Eval(sizes)
 		if !ok || n < 0 {
-			return nil, fmt.Errorf("kernel %s: dimension %d of %s has no extent for these sizes", fn.Name, i, p.Name)
+			return nil, fmt.Errorf("output %s: its dimension %d is negative, overflows or divides by zero for %s", p.Name, i+1, sizesText(fn, sizes))
 		}
 		shape[i] = n
 	}

@@ -75,11 +75,15 @@ func splitKernel(arg string) (file, kernel string) {
 	return arg, ""
 }
 
-// nearest gives ` (did you mean "x"?)` for the candidate that differs from name least, by less than half of it.
+// nearest gives ` (did you mean "x"?)` for the candidate that differs from name least, by no more than half of it.
 func nearest(name string, candidates []string) string {
-	best, distance := "", (len(name)+1)/2
+	best, distance := "", len(name)/2+1
 	for _, c := range candidates {
-		if d := edits(name, c); d < distance {
+		d := edits(name, c)
+		if strings.EqualFold(name, c) {
+			d = 0
+		}
+		if d < distance {
 			best, distance = c, d
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/google/go-cmp/cmp"
+	unified "github.com/rogpeppe/go-internal/diff"
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/format"
 )
@@ -64,7 +64,7 @@ with -d shows how. A file with a syntax error is left as it is. Without an argum
 						fmt.Fprintln(env.stdout, file)
 					}
 					if *diff && !same {
-						fmt.Fprintf(env.stdout, "%s:\n%s\n", file, cmp.Diff(lines(source), lines(formatted)))
+						env.stdout.Write(unified.Diff(file, source, file+" (formatted)", formatted))
 					}
 					if *write && !same {
 						if err := writeBeside(env, file, formatted); err != nil {
@@ -82,12 +82,4 @@ with -d shows how. A file with a syntax error is left as it is. Without an argum
 			}
 		},
 	}
-}
-
-func lines(text []byte) []string {
-	var out []string
-	for line := range bytes.Lines(text) {
-		out = append(out, string(line))
-	}
-	return out
 }

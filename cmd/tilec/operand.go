@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -44,7 +45,7 @@ func parseOperands(args []string) ([]*operand, error) {
 func parseOperand(arg string) (*operand, error) {
 	name, value, ok := strings.Cut(arg, "=")
 	if !ok || name == "" {
-		return nil, misusef("operand %q is not of the form name=value; flags stand before the file", arg)
+		return nil, misusef("operand %q is not of the form name=value", arg)
 	}
 	o := &operand{name: name, text: value}
 	if value == "" {
@@ -60,6 +61,8 @@ func parseOperand(arg string) (*operand, error) {
 		switch {
 		case file == "":
 			return nil, misusef("operand %s names no file", name)
+		case !strings.HasSuffix(file, ".npy") && !strings.HasSuffix(file, ".safetensors"):
+			return nil, misusef("operand %s: %s is no .npy or .safetensors file", name, file)
 		case strings.HasSuffix(file, ".npy") && tensor != "":
 			return nil, misusef("operand %s: a .npy file holds one array, so %q cannot name one in it", name, "#"+tensor)
 		case strings.HasSuffix(file, ".safetensors") && tensor == "":
@@ -79,14 +82,14 @@ func parseOperand(arg string) (*operand, error) {
 		for _, extent := range strings.Split(parts[1], "x") {
 			n, err := strconv.ParseInt(extent, 10, 64)
 			if err != nil || n < 0 {
-				return nil, misusef("operand %s: %q in the shape %s is not an extent", name, extent, parts[1])
+				return nil, misusef("operand %s: %q in the shape %q is not an extent", name, extent, parts[1])
 			}
 			o.shape = append(o.shape, n)
 		}
 		if len(parts) == 3 {
 			seed, err := strconv.ParseUint(parts[2], 10, 64)
 			if err != nil {
-				return nil, misusef("operand %s: %q is not a seed", name, parts[2])
+				return nil, misusef("operand %s: %q is not a seed: an integer from 0 to %d", name, parts[2], uint64(math.MaxUint64))
 			}
 			o.seed = seed
 		}
@@ -95,13 +98,19 @@ func parseOperand(arg string) (*operand, error) {
 	if len(parts) > 1 {
 		return nil, misusef("operand %s: no generator %q%s; there are %s", name, parts[0], nearest(parts[0], generators), strings.Join(generators, ", "))
 	}
-	if _, err := strconv.ParseFloat(value, 64); err != nil {
-		if _, err := strconv.ParseInt(value, 0, 64); err != nil && value != "true" && value != "false" && !isRange(err) {
-			return nil, misusef("operand %s: %q is neither a number, a .npy or .safetensors file, nor a generated tensor such as randn:8x64", name, value)
-		}
+	if !isScalar(value) {
+		return nil, misusef("operand %s: %q is neither a number, a .npy or .safetensors file, nor a generated tensor such as randn:8x64", name, value)
 	}
 	o.scalar = true
 	return o, nil
+}
+
+// isScalar reports whether text is a number, however large, or true or false.
+func isScalar(text string) bool {
+	text = strings.ReplaceAll(text, "_", "")
+	_, asFloat := strconv.ParseFloat(text, 64)
+	_, asInt := strconv.ParseInt(text, 0, 64)
+	return text == "true" || text == "false" || asFloat == nil || asInt == nil || isRange(asFloat) || isRange(asInt)
 }
 
 func isRange(err error) bool {

@@ -193,7 +193,7 @@ func matchOperands(k *check.Kernel, params []check.ParamInfo, given []*operand) 
 		case p.Rank < 0 && !o.scalar:
 			return nil, misusef("input %s of kernel %s is a scalar (%s), and %s is a tensor", p.Name, k.Name, p.Type, o.text)
 		case p.Rank >= 0 && o.scalar:
-			return nil, misusef("input %s of kernel %s is a tensor of %d dimensions, and %s is a number", p.Name, k.Name, p.Rank, o.text)
+			return nil, misusef("input %s of kernel %s is a tensor of %s, and %s is a number", p.Name, k.Name, counted(p.Rank, "dimension"), o.text)
 		}
 	}
 	if len(missing) > 0 {
