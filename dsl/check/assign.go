@@ -49,6 +49,11 @@ func (e *elab) assign(s *dsl.Assign) {
 				continue
 			}
 			if e.test != nil {
+				if len(s.Lhs) > 1 {
+					if w, good = e.testHold(ent, w, l.Name); !good {
+						continue
+					}
+				}
 				later = append(later, func() { e.testAssign(l, ent, w) })
 				continue
 			}
@@ -124,7 +129,7 @@ func (e *elab) rhs(s *dsl.Assign) ([]value, bool) {
 	for _, x := range s.Rhs {
 		v := e.expr(x)
 		if v.kind == vNone {
-			e.errorf(codeNotValue, x.Span(), "this gives no result")
+			e.errorf(codeNotValue, x.Span(), "this gives no result: call it as a statement of its own")
 			v = bad(x.Span())
 		}
 		out = append(out, v)
@@ -175,7 +180,7 @@ func (e *elab) defineStmt(s *dsl.Assign) {
 	for i, l := range s.Lhs {
 		id := definedName(l)
 		if id == nil {
-			e.errorf(codeDefine, l.Span(), "only names, with axes or without, stand left of :=")
+			e.errorf(codeDefine, l.Span(), "only names, with axes or without, stand left of :=; elements are assigned with =")
 			continue
 		}
 		v := rhs[i]
@@ -258,7 +263,7 @@ func (e *elab) declaredAxes(ix *dsl.Index, v value) (value, bool) {
 	var want []*typed.Axis
 	for _, entry := range ix.Entries {
 		if entry.Colon != nil || entry.Eq != nil {
-			e.errorf(codeDefine, entry.Span(), "axes stand here")
+			e.errorf(codeDefine, entry.Span(), "in the brackets of a definition stand the axes of the value, as v[m, n] := …")
 			return v, false
 		}
 		a, ok := e.axisOf(entry.X)
@@ -268,7 +273,7 @@ func (e *elab) declaredAxes(ix *dsl.Index, v value) (value, bool) {
 		want = append(want, a.t)
 	}
 	if !subset(v.axes(), want) || !subset(want, v.axes()) {
-		e.errorf(codeDeclaredAxes, ix.Span(), "the value is over %s, and %s is written here", orNothing(v.axes()), orNothing(want))
+		e.errorf(codeDeclaredAxes, ix.Span(), "the value is over %s, and %s is written here: write what it is over, or leave the brackets out", orNothing(v.axes()), orNothing(want))
 		return v, false
 	}
 	if len(want) == len(v.axes()) {
@@ -322,10 +327,10 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 		if ent.val.bad() {
 			return fail()
 		}
-		e.errorf(codeAssign, id.Span(), "%s is not a variable", id.Name).Note(ent.at, "%s is declared here", id.Name)
+		e.errorf(codeAssign, id.Span(), "%s is no variable and keeps its value: define one, as v := %s", id.Name, id.Name).Note(ent.at, "%s is declared here", id.Name)
 		return fail()
 	case entAxis:
-		e.errorf(codeAssign, id.Span(), "%s is an axis, not a variable", id.Name).Note(ent.at, "%s is declared here", id.Name)
+		e.errorf(codeAssign, id.Span(), "%s is an axis, not a variable: define one of another name", id.Name).Note(ent.at, "%s is declared here", id.Name)
 		return fail()
 	case entTensor:
 		if e.test != nil && !ent.ten.memory && !ent.ten.local {
@@ -442,7 +447,7 @@ func (e *elab) masked(ent *entity, at diag.Span) bool {
 			continue
 		}
 		if missing := minus(w.axes, ent.v.Type.Axes); len(missing) > 0 {
-			e.errorf(codeWhereAxes, at, "%s is over %s, and this where masks by %s", ent.name, orNothing(ent.v.Type.Axes), axisNames(w.axes)).
+			e.errorf(codeWhereAxes, at, "%s is over %s, and this where masks by %s: define %s over those axes too, or reduce the condition", ent.name, orNothing(ent.v.Type.Axes), axisNames(w.axes), ent.name).
 				Note(w.at, "the condition stands here")
 			return false
 		}
@@ -504,7 +509,7 @@ func (e *elab) storeTo(l dsl.Expr, v value, op string, at diag.Span) {
 	}
 	ix, ok := l.(*dsl.Index)
 	if !ok {
-		e.errorf(codeAssign, l.Span(), "this is not something to assign to")
+		e.errorf(codeAssign, l.Span(), "this is not something to assign to: names are, and elements, as y[m, n]")
 		return
 	}
 	base := e.expr(ix.X)
@@ -515,7 +520,7 @@ func (e *elab) storeTo(l dsl.Expr, v value, op string, at diag.Span) {
 	case base.kind == vExpr:
 		e.scatter(ix, g, v, op, at)
 	default:
-		e.errorf(codeAssign, l.Span(), "this is not something to assign to")
+		e.errorf(codeAssign, l.Span(), "this is not something to assign to: names are, and elements, as y[m, n]")
 	}
 }
 
@@ -567,7 +572,7 @@ func (e *elab) scatter(n *dsl.Index, g edge, v value, op string, at diag.Span) {
 		return
 	}
 	if !subset(x.Type().Axes, axes) {
-		e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s", axisNames(x.Type().Axes), e.text(n.Span()), orNothing(axes))
+		e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s: reduce it first", axisNames(x.Type().Axes), e.text(n.Span()), orNothing(axes))
 		return
 	}
 	if !e.masked(ent, id.Span()) {
@@ -642,7 +647,7 @@ func (e *elab) atomicCall(c *call) value {
 		ok = elem == dtype.Bool || elem.IsInt() && elem.Arithmetic()
 	}
 	if !ok || elem.Bits() < 8 {
-		e.errorf(codeAtomic, c.at, "%s does not work on %s", c.name, elem)
+		e.errorf(codeAtomic, c.at, "%s does not work on %s: it takes %s of 8 bits or more", c.name, elem, atomicOperands(kind))
 		return bad(c.at)
 	}
 	facts := e.facts
@@ -667,7 +672,7 @@ func (e *elab) atomicCall(c *call) value {
 			return bad(c.at)
 		}
 		if !subset(x.Type().Axes, subs.axes) {
-			e.errorf(codeExtraAxes, arg.Span(), "the value is over %s, and the elements over %s", axisNames(x.Type().Axes), orNothing(subs.axes))
+			e.errorf(codeExtraAxes, arg.Span(), "the value is over %s, and the elements over %s: reduce it first", axisNames(x.Type().Axes), orNothing(subs.axes))
 			return bad(c.at)
 		}
 		a.Args = append(a.Args, x)
@@ -681,11 +686,22 @@ func (e *elab) atomicCall(c *call) value {
 	return v
 }
 
+// atomicOperands says what an atomic works on.
+func atomicOperands(kind string) string {
+	switch kind {
+	case "add", "max", "min":
+		return "numbers"
+	case "and", "or", "xor":
+		return "integers and bools"
+	}
+	return "elements"
+}
+
 // effectAxes checks that a masked effect varies over the axes of every where around it.
 func (e *elab) effectAxes(axes []*typed.Axis, at diag.Span) bool {
 	for _, w := range e.wheres {
 		if missing := minus(w.axes, axes); len(missing) > 0 {
-			e.errorf(codeWhereAxes, at, "this is over %s, and the where around it masks by %s", orNothing(axes), axisNames(w.axes)).
+			e.errorf(codeWhereAxes, at, "this is over %s, and the where around it masks by %s: subscript with those axes too, or reduce the condition", orNothing(axes), axisNames(w.axes)).
 				Note(w.at, "the condition stands here")
 			return false
 		}

@@ -45,7 +45,7 @@ func (e *elab) call(n *dsl.Call, in *dsl.Type) value {
 		}
 		b, ok := builtins[f.fn.builtin]
 		if !ok {
-			e.errorf(codeUndefined, fun.Span(), "there is no %s", f.fn.builtin)
+			e.errorf(codeUndefined, fun.Span(), "there is no %s; the atomics are add, max, min, and, or, xor, xchg and cas", f.fn.builtin)
 			return bad(at)
 		}
 		c.name = f.fn.builtin
@@ -60,7 +60,7 @@ func (e *elab) call(n *dsl.Call, in *dsl.Type) value {
 		return b.run(e, c)
 	case vKernel:
 		if e.test == nil {
-			e.errorf(codeTestOnly, at, "kernels are called in tests and benches only")
+			e.errorf(codeTestOnly, at, "kernels are called in tests and benches only; what kernels share is a func")
 			return bad(at)
 		}
 		return e.callKernel(f.kern, c)
@@ -168,7 +168,7 @@ func (e *elab) makeTile(t dtype.Type, c *call) value {
 	}
 	list := axesOf(axes)
 	if !subset(v.Type().Axes, list) {
-		e.errorf(codeExtraAxes, vs[0].at, "the value is over %s, the tile over %s", axisNames(v.Type().Axes), orNothing(list))
+		e.errorf(codeExtraAxes, vs[0].at, "the value is over %s, the tile over %s: name those axes too, or reduce it", axisNames(v.Type().Axes), orNothing(list))
 		return bad(c.at)
 	}
 	if !e.tileOf(list, c.at) {
@@ -257,7 +257,7 @@ func (e *elab) inline(fn *Func, c *call, params []*dsl.Param, args []value, give
 		for i, p := range params {
 			typ := fn.ast.Params.Typed(i)
 			if typ == nil || typ.Type == nil {
-				e.errorf(codeParam, p.Span(), "parameter %s has no type", p.Name.Name)
+				e.errorf(codeParam, p.Span(), "parameter %s has no type: write it behind the name, as %s f32", p.Name.Name, p.Name.Name)
 				return bad(at)
 			}
 			if (args[i].kind == vConst) == untyped {
@@ -277,7 +277,7 @@ func (e *elab) inline(fn *Func, c *call, params []*dsl.Param, args []value, give
 		for i, p := range fn.ast.Results.List {
 			typ := fn.ast.Results.Typed(i)
 			if typ == nil || typ.Type == nil {
-				e.errorf(codeParam, p.Span(), "result %s has no type", p.Name.Name)
+				e.errorf(codeParam, p.Span(), "result %s has no type: write it behind the name, as %s f32", p.Name.Name, p.Name.Name)
 				return bad(at)
 			}
 			t, ok := e.typeOf(typ.Type)
@@ -316,7 +316,7 @@ func (e *elab) results(fn *Func, at diag.Span) value {
 			vs = append(vs, v)
 		}
 	case fn.ast.Result != nil:
-		e.errorf(codeReturn, fn.ast.Name.Span(), "%s gives a %s and does not return", fn.Name, e.text(fn.ast.Result.Span()))
+		e.errorf(codeReturn, fn.ast.Name.Span(), "%s gives a %s and does not return: end it with return and a value", fn.Name, e.text(fn.ast.Result.Span()))
 		return bad(at)
 	}
 	for _, v := range vs {
@@ -405,7 +405,7 @@ func (e *elab) bindParam(p, typ *dsl.Param, arg value) bool {
 // bindTensorParam declares a tensor parameter of a function: another name for the argument.
 func (e *elab) bindTensorParam(p, typ *dsl.Param, t dtype.Type, arg value) bool {
 	if arg.kind != vTensor {
-		e.errorf(codeArgType, arg.at, "parameter %s takes a tensor", p.Name.Name).Note(p.Span(), "the parameter stands here")
+		e.errorf(codeArgType, arg.at, "parameter %s takes a tensor, by its name and without subscripts", p.Name.Name).Note(p.Span(), "the parameter stands here")
 		return false
 	}
 	ten := arg.ten

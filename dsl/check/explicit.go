@@ -104,7 +104,7 @@ func (e *elab) recv(n *dsl.Recv) value {
 	base := e.expr(ix.X)
 	if base.kind != vTensor || !base.ten.local {
 		if !base.bad() {
-			e.errorf(codeChannel, ix.Span(), "this is not a channel")
+			e.errorf(codeChannel, ix.Span(), "this is not a channel: make one, as ks := chan f16[BN, D] depth 2")
 		}
 		return bad(at)
 	}
@@ -261,7 +261,7 @@ func (e *elab) send(s *dsl.Send) {
 	base := e.expr(ix.X)
 	if base.kind != vTensor || !base.ten.local {
 		if !base.bad() {
-			e.errorf(codeChannel, ix.Span(), "this is not a channel")
+			e.errorf(codeChannel, ix.Span(), "this is not a channel: make one, as ks := chan f16[BN, D] depth 2")
 		}
 		return
 	}

@@ -129,7 +129,8 @@ func (e *elab) entityValue(ent *entity, at diag.Span) value {
 		v.e = &typed.Ref{X: typed.X{T: ent.v.Type, At: at}, Var: ent.v}
 		for _, a := range ent.v.Type.Axes {
 			if info := e.axes[a]; info != nil && info.dead {
-				e.errorf(codeDeadAxis, at, "%s is over axis %s, which has ceased to exist", ent.name, a.Name)
+				e.errorf(codeDeadAxis, at, "%s is over axis %s, which has ceased to exist: reduce it where the axis lives", ent.name, a.Name).
+					Note(a.Span, "%s is made here, and lives to the end of that block", a.Name)
 				return bad(at)
 			}
 		}
@@ -238,7 +239,7 @@ func (e *elab) selector(n *dsl.Selector) value {
 // bound is the first index of an axis, or one past its last.
 func (e *elab) bound(a *axis, hi bool, at diag.Span) value {
 	if a.dead {
-		e.errorf(codeDeadAxis, at, "axis %s has ceased to exist", a.t.Name)
+		e.deadAxis(a, at)
 		return bad(at)
 	}
 	if a.t.Kind == typed.ConstAxis {
@@ -256,6 +257,11 @@ func (e *elab) bound(a *axis, hi bool, at diag.Span) value {
 	v := intVal(&typed.Bound{X: x(dtype.I64, nil, at), Axis: a.t, Hi: hi}, ix)
 	v.tile = a.tile
 	return v
+}
+
+// deadAxis reports an axis that is used outside of the block where it was made.
+func (e *elab) deadAxis(a *axis, at diag.Span) {
+	e.errorf(codeDeadAxis, at, "axis %s has ceased to exist: use it in the block that makes it", a.t.Name).Note(a.t.Span, "%s is made here", a.t.Name)
 }
 
 // edges makes the symbols of an axis's bounds. Every span that exists has an index.
@@ -450,7 +456,7 @@ func (e *elab) unify(v, w value, op string, at diag.Span) (a, b typed.Expr, t dt
 				return widen(v.e, t), widen(w.e, t), t, true
 			}
 		}
-		d := e.errorf(codeMixed, at, "%s %s %s: neither type holds every value of the other", v.elem(), op, w.elem())
+		d := e.errorf(codeMixed, at, "%s %s %s: neither type holds every value of the other, so convert one with `as`", v.elem(), op, w.elem())
 		if v.elem().IsFloat() && !w.elem().IsFloat() && w.elem() != dtype.Bool {
 			e.suggestCast(d, w.at, v.elem())
 		} else if w.elem().IsFloat() && !v.elem().IsFloat() && v.elem() != dtype.Bool {
@@ -504,7 +510,7 @@ func describeValue(v value) string {
 func (e *elab) compare(op string, v, w value, a, b typed.Expr, at diag.Span) value {
 	t := a.Type().Elem
 	if t == dtype.Bool && op != "==" && op != "!=" {
-		e.errorf(codeOperand, at, "bools have no order")
+		e.errorf(codeOperand, at, "bools have no order: compare them with == or !=")
 		return bad(at)
 	}
 	r := exprVal(e.mapOp(binaryCodes[op], dtype.Bool, at, a, b))

@@ -79,7 +79,7 @@ func (e *elab) generate(c *call) value {
 		f, isNumber := v.k.float64()
 		if v.kind != vConst || !isNumber {
 			if !v.bad() {
-				e.errorf(codeNotConst, n.Span(), "this is a number known when the test is read")
+				e.errorf(codeNotConst, n.Span(), "the numbers that %s takes are known when the test is read, and this is not", c.name)
 			}
 			ok = false
 		}
@@ -149,7 +149,7 @@ func (e *elab) castDims(n *dsl.Cast) value {
 		return bad(at)
 	}
 	if n.Mode != nil {
-		e.errorf(codeCastMode, n.Mode.Span(), "the values of a list are converted exactly")
+		e.errorf(codeCastMode, n.Mode.Span(), "the values of a list are converted exactly: leave %s out", n.Mode.Name)
 		return bad(at)
 	}
 	t, ok := e.typeOf(n.Type)
@@ -165,7 +165,7 @@ func (e *elab) castDims(n *dsl.Cast) value {
 		total *= d
 	}
 	if total != int64(len(list.Elems)) {
-		e.errorf(codeCount, at, "%s for a tensor of %d", plural(len(list.Elems), "value"), total).Note(n.Type.Dims.Span(), "its dimensions")
+		e.errorf(codeCount, at, "%s for a tensor of %s", plural(len(list.Elems), "value"), plural(int(total), "element")).Note(n.Type.Dims.Span(), "its dimensions")
 		return bad(at)
 	}
 	g := &typed.Gen{S: typed.S{At: at}, Kind: "values", Tensor: ten.t}
@@ -405,7 +405,7 @@ func (e *elab) emitCall(k *Kernel, variant *typed.Kernel, vs []value, infos []Ar
 		}
 		ext, err := OutputDims(p, sizes)
 		if err != nil {
-			e.errorf(codeCallArgs, at, "%s: %v", k.Name, err)
+			e.errorf(codeCallArgs, at, "%s: %v", k.Name, err).Note(k.Span(), "%s is declared here", k.Name)
 			return bad(at)
 		}
 		ten := &tensor{t: &typed.Tensor{Name: p.Name, Elem: p.Tensor.Elem, Span: at}, bare: ext, memory: true}

@@ -114,7 +114,7 @@ func (e *elab) instantiate(k *Kernel, b Bindings) *typed.Kernel {
 	for _, t := range ks.tensors {
 		if t.out && !t.t.Temp && t.t.Role == ir.Out {
 			if _, ok := ks.any[t.t.Name]; !ok {
-				e.errorf(codeNeverWritten, t.t.Span, "output %s is never written", t.t.Name)
+				e.errorf(codeNeverWritten, t.t.Span, "output %s is never written: store to it, or leave it out", t.t.Name)
 			}
 		}
 	}
@@ -150,7 +150,7 @@ func (e *elab) paramInfos(k *Kernel) ([]*paramInfo, bool) {
 		for i, p := range list.List {
 			info := &paramInfo{p: p, typ: list.Typed(i)}
 			if info.typ == nil || info.typ.Type == nil {
-				e.errorf(codeParam, p.Span(), "parameter %s has no type", p.Name.Name)
+				e.errorf(codeParam, p.Span(), "parameter %s has no type: write it behind the name, as %s f32[N]", p.Name.Name, p.Name.Name)
 				ok = false
 				continue
 			}
@@ -464,7 +464,7 @@ func (e *elab) requiredSizes(k *Kernel) {
 			d, ok := e.dim(v)
 			if !ok {
 				if !v.bad() {
-					e.errorf(codeUnsolvable, def.Span(), "dimension %s is to be computed from dimensions and constants", id.Name)
+					e.errorf(codeUnsolvable, def.Span(), "dimension %s is computed from dimensions and constants alone, with + - * / %% min max cdiv", id.Name)
 				}
 				continue
 			}

@@ -222,7 +222,7 @@ func (e *elab) wrote(t *tensor, ix indices, at diag.Span, adds bool) {
 	}
 	for n, b := range ks.binds {
 		if n < 62 && d&(1<<n) == 0 && !b.one {
-			e.errorf(codeRace, at, "every block along %s stores to the same elements of %s: no subscript depends on %s", b.name, t.t.Name, b.name).
+			e.errorf(codeRace, at, "every block along %s stores to the same elements of %s: subscript with %s, or add with += to what an earlier phase cleared", b.name, t.t.Name, b.name).
 				Note(b.at, "the blocks are made here")
 			return
 		}
@@ -241,7 +241,7 @@ func (e *elab) conflicts() {
 				continue
 			}
 			if b := e.otherBlock(s, l); b != nil {
-				e.errorf(codeRaceRead, l.at, "this reads what another block along %s of the same phase stores", b.name).
+				e.errorf(codeRaceRead, l.at, "this reads what another block along %s of the same phase stores: read it in a later phase", b.name).
 					Note(s.at, "%s is stored here", l.t.t.Name)
 				break
 			}
@@ -292,7 +292,7 @@ func (e *elab) readable(t *tensor, at diag.Span) {
 	}
 	first, ok := e.kernel.any[t.t.Name]
 	if !ok || first > e.kernel.phase {
-		e.errorf(codeUnwritten, at, "%s is undefined here: nothing has written it yet", t.t.Name).
+		e.errorf(codeUnwritten, at, "%s is undefined here, since nothing has written it yet: store to it before, in this phase or an earlier one", t.t.Name).
 			Note(t.t.Span, "%s is declared here", t.t.Name)
 	}
 }
@@ -467,7 +467,7 @@ func (e *elab) tempStmt(s *dsl.Temp) {
 	t.Elem = elem
 	if s.Type == nil || s.Type.Dims == nil {
 		if ok {
-			e.errorf(codeShape, s.Span(), "a temp has dimensions")
+			e.errorf(codeShape, s.Span(), "a temp has dimensions, as temp %s f32[M, N]", s.Name.Name)
 		}
 		ok = false
 	} else {

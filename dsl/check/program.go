@@ -355,7 +355,7 @@ func (l *loader) imports() {
 				if to := l.find(pkg, imp); to != nil {
 					name := path.Base(imp.Path.Value)
 					if old := f.imports[name]; old != nil && old != to {
-						l.diags.Add(codeRedeclared, imp.Span(), "two imports are named %s in this file", name)
+						l.diags.Add(codeRedeclared, imp.Span(), "two imports are named %s in this file: the last part of the path names a package", name)
 						continue
 					}
 					f.imports[name] = to
@@ -368,7 +368,7 @@ func (l *loader) imports() {
 		for _, f := range pkg.files {
 			for name := range f.imports {
 				if d := pkg.names[name]; d != nil && d.file == f {
-					l.diags.Add(codeRedeclared, d.at, "%s is also the name of an import of this file", name)
+					l.diags.Add(codeRedeclared, d.at, "%s is also the name of an import of this file: give it another", name)
 				}
 			}
 		}
@@ -497,7 +497,7 @@ func (e *elab) packageConst(d *decl) value {
 	case vConst, vType, vFunc:
 	case vBad:
 	default:
-		e.errorf(codeNotConst, c.expr.Span(), "the value of constant %s is not known when compiling", d.name)
+		e.errorf(codeNotConst, c.expr.Span(), "the value of constant %s is not known when compiling: it is made of literals, constants, types and functions", d.name)
 		v = bad(d.at)
 	}
 	v.dim = ""

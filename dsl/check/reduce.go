@@ -502,7 +502,7 @@ func (e *elab) rankCall(c *call) value {
 	}
 	t := v.elem()
 	if t == dtype.Bool {
-		e.errorf(codeOperand, v.at, "bools have no order")
+		e.errorf(codeOperand, v.at, "bools have no order: convert them first, with `as u8`")
 		return bad(c.at)
 	}
 	arg := v.e

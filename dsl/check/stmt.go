@@ -124,7 +124,7 @@ func (e *elab) exprStmt(s *dsl.ExprStmt) {
 			return
 		}
 	}
-	e.errorf(codeUnused, s.Span(), "this value is not used")
+	e.errorf(codeUnused, s.Span(), "this value is not used: name it with :=, or drop it with _ =")
 }
 
 // axisStmt is axis j = …
@@ -214,7 +214,7 @@ func (e *elab) axisLimit(v value, n dsl.Expr) (int64, bool) {
 		}
 	}
 	if e.test != nil {
-		e.errorf(codeNotConst, n.Span(), "the length of an axis is an integer known here")
+		e.errorf(codeNotConst, n.Span(), "the length of an axis is an integer known when the test is read")
 		return 0, false
 	}
 	d := e.errorf(codeNotConst, n.Span(), "the length of an axis is an integer known when compiling")

@@ -392,7 +392,7 @@ func (e *elab) asAxis(v value, n dsl.Expr) (*axis, bool) {
 		return nil, false
 	case vAxis:
 		if v.ax.dead {
-			e.errorf(codeDeadAxis, v.at, "axis %s has ceased to exist", v.ax.t.Name)
+			e.deadAxis(v.ax, v.at)
 			return nil, false
 		}
 		return v.ax, true

@@ -734,7 +734,7 @@ func (e *elab) testAssign(id *dsl.Ident, ent *entity, v value) {
 			return
 		}
 		if len(w.axes()) > 0 {
-			e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over no axis", axisNames(w.axes()), id.Name).Note(ent.at, "%s is declared here", id.Name)
+			e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over no axis: reduce it first", axisNames(w.axes()), id.Name).Note(ent.at, "%s is declared here", id.Name)
 			return
 		}
 		x, ok := e.to(w, e.defaultType(ent.val.k), id.Name)
@@ -752,7 +752,7 @@ func (e *elab) testAssign(id *dsl.Ident, ent *entity, v value) {
 			return
 		}
 		if extra := minus(x.Type().Axes, ent.v.Type.Axes); len(extra) > 0 {
-			e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s", axisNames(x.Type().Axes), id.Name, orNothing(ent.v.Type.Axes)).Note(ent.at, "%s is declared here", id.Name)
+			e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s: reduce it first", axisNames(x.Type().Axes), id.Name, orNothing(ent.v.Type.Axes)).Note(ent.at, "%s is declared here", id.Name)
 			return
 		}
 		e.emit(&typed.Assign{S: typed.S{At: at}, Vars: []*typed.Var{ent.v}, Values: []typed.Expr{x}})
@@ -775,7 +775,7 @@ func (e *elab) testAssign(id *dsl.Ident, ent *entity, v value) {
 		return
 	}
 	if extra := minus(x.Type().Axes, t.define); len(extra) > 0 {
-		e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s", axisNames(x.Type().Axes), id.Name, orNothing(t.define)).Note(ent.at, "%s is declared here", id.Name)
+		e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s: reduce it first", axisNames(x.Type().Axes), id.Name, orNothing(t.define)).Note(ent.at, "%s is declared here", id.Name)
 		return
 	}
 	e.emit(&typed.Define{S: typed.S{At: at}, Tensor: t.t, Axes: t.define, Value: x})

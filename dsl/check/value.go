@@ -291,7 +291,7 @@ func (e *elab) rvalue(v value) (value, bool) {
 		return v, false
 	case vConst:
 		if v.k.isString() {
-			e.errorf(codeNotValue, v.at, "a string is not a value here")
+			e.errorf(codeNotValue, v.at, "a string is not a value here: strings stand in print and asm")
 			return bad(v.at), false
 		}
 		return v, true
@@ -299,7 +299,7 @@ func (e *elab) rvalue(v value) (value, bool) {
 		return v, true
 	case vAxis:
 		if v.ax.dead {
-			e.errorf(codeDeadAxis, v.at, "axis %s has ceased to exist", v.ax.t.Name)
+			e.deadAxis(v.ax, v.at)
 			return bad(v.at), false
 		}
 		at := []*typed.Axis{v.ax.t}
@@ -310,15 +310,15 @@ func (e *elab) rvalue(v value) (value, bool) {
 		}
 		e.errorf(codeNotValue, v.at, "%s is a tensor: say which elements, as %s", v.ten.t.Name, subscriptHint(v.ten))
 	case vType:
-		e.errorf(codeNotValue, v.at, "%s is a type, not a value", v.typ)
+		e.errorf(codeNotValue, v.at, "%s is a type, not a value: convert with `as %s`", v.typ, v.typ)
 	case vFunc:
 		e.errorf(codeNotValue, v.at, "%s is a function: call it, as %s(…)", v.fn.name(), v.fn.name())
 	case vKernel:
-		e.errorf(codeNotValue, v.at, "%s is a kernel, not a value", v.kern.Name)
+		e.errorf(codeNotValue, v.at, "%s is a kernel, not a value: call it, in a test", v.kern.Name)
 	case vPackage:
 		e.errorf(codeNotValue, v.at, "%s is a package: name something in it", v.pkg.Name)
 	case vMulti:
-		e.errorf(codeNotValue, v.at, "this gives %d results, not one value", len(v.multi))
+		e.errorf(codeNotValue, v.at, "this gives %d results, not one value: name them, as a, b := …", len(v.multi))
 	case vNone:
 		e.errorf(codeNotValue, v.at, "this gives no result")
 	case vHandle:
