@@ -243,3 +243,141 @@ func TestPrint(t *testing.T) {
 		t.Errorf("printed:\n%s\nwant:\n%s", got.String(), want)
 	}
 }
+
+// printed runs the tests of a text and gives what they print, by test and case, in order.
+func printed(t *testing.T, src string, o suite.Options) (out []string, cases []string) {
+	t.Helper()
+	prog, list := check.LoadText(map[string]string{"k.tile": src})
+	for _, d := range append(list, prog.Check()...) {
+		t.Fatal(d.Error())
+	}
+	// One after the other: what is printed is in order within a test only.
+	o.Print = func(_, text string) { out = append(out, strings.TrimSuffix(text, "\n")) }
+	err := suite.Run(context.Background(), prog, o, func(r *suite.Result) {
+		if r.Failed() {
+			t.Errorf("%s: %v %v", r.Name, r.Err, r.Diags.Err())
+		}
+		if r.Skipped == "" {
+			cases = append(cases, r.Case)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, cases
+}
+
+const copyKernel = `package p
+
+kernel copy(x f32[N]) (y f32[N]) { parallel n in N by BN { y[n] = x[n] } }
+
+schedule copy { default { BN = 8 } }
+`
+
+// TestEdges holds edges to its sizes: 0, 1, t-1, t, t+1, 2t+1 and a prime for each argument, not their product.
+func TestEdges(t *testing.T) {
+	out, _ := printed(t, copyKernel+`
+test copy "one" { for N in edges(BN) { print(N) } }
+
+test copy "two" { for M, N in edges(5, BN) { print(M) } }
+`, suite.Options{})
+	count := map[string]int{}
+	for _, s := range out {
+		count[s]++
+	}
+	for _, want := range []string{"0", "1", "7", "8", "9", "17", "4", "5", "6", "11"} {
+		if count[want] == 0 {
+			t.Errorf("no size %s among %v", want, out)
+		}
+	}
+	one, _ := printed(t, copyKernel+`
+test copy "one" { for N in edges(BN) { print(N) } }
+`, suite.Options{})
+	if len(one) != 7 {
+		t.Errorf("edges of one tile size gives %v, not 7 sizes", one)
+	}
+	both, _ := printed(t, copyKernel+`
+test copy "both" { for M, N in edges(5, BN) { print(M * 100 + N) } }
+`, suite.Options{})
+	if len(both) < 7 || len(both) > 20 {
+		t.Errorf("edges of two tile sizes gives %d pairs: a covering set has from 7 to 20, the product 49", len(both))
+	}
+}
+
+// TestSeeds holds data to be the same in every run, and others for another seed.
+func TestSeeds(t *testing.T) {
+	src := copyKernel + `
+test copy "data" {
+    x, y := randn(f32, 5), randn(f32, 5)
+    print(x, y, randint(i32, 0, 1000000, 3), uniform(f32, 0, 1, 2), randperm(i32, 100, 4), randcode(u7, 3))
+    expect any(x != y)
+}
+`
+	first, _ := printed(t, src, suite.Options{})
+	again, _ := printed(t, src, suite.Options{})
+	other, _ := printed(t, src, suite.Options{Seed: 1})
+	if len(first) != 1 || first[0] != again[0] {
+		t.Errorf("two runs with one seed differ: %v, %v", first, again)
+	}
+	if first[0] == other[0] {
+		t.Errorf("two seeds give the same data: %v", first)
+	}
+}
+
+// TestAlternatives holds the cases of free generics to a covering set: each alternative, both ends of a range and a
+// middle, all types that check for `type`, and not the product.
+func TestAlternatives(t *testing.T) {
+	_, cases := printed(t, `package p
+
+kernel k[T: f16 | f32 | i32, W: 1..8, B: bool, act: none | relu](x f32[N]) (y f32[N], z i64[N]) {
+    parallel n in N by 4 {
+        y[n] = act(x[n])
+        z[n] = W + bitsof(T) + select(B, 1, 0)
+    }
+}
+
+test k "all" {
+    x := ones(f32, 3)
+    y, z := k[T, W, B, act](x)
+    expect y == 1
+    expect z == W + bitsof(T) + select(B, 1, 0)
+}
+`, suite.Options{})
+	for _, want := range []string{"T = f16", "T = f32", "T = i32", "W = 1", "W = 8", "B = false", "B = true", "act = none", "act = relu"} {
+		if !strings.Contains(strings.Join(cases, ";")+";", want) {
+			t.Errorf("no case with %s among %q", want, cases)
+		}
+	}
+	if !regexp.MustCompile(`W = [2-7]`).MatchString(strings.Join(cases, ";")) {
+		t.Errorf("no case with a middle of W among %q", cases)
+	}
+	if len(cases) > 18 {
+		t.Errorf("%d cases: a covering set of 3 × 3 × 2 × 2 has fewer than half as many", len(cases))
+	}
+	_, types := printed(t, `package p
+
+kernel any_[T: type](x T[N]) (y f32[N]) {
+    require N % 8 == 0
+    parallel n in N by 8 { y[n] = x[n] as f32 }
+}
+
+kernel sums[T: type](x T[N]) (y T[N]) { parallel n in N by 8 { y[n] = x[n] + x[n] } }
+
+test any_ "types" {
+    x := randcode(T, 16)
+    expect any_(x) == x as f64
+}
+
+test sums "with arithmetic" {
+    x := randint(T, 0, 5, 16)
+    expect sums(x) == 2 * x
+}
+`, suite.Options{})
+	want := []string{"u1", "u3", "u4", "i4", "i8", "bp2", "f4e2m1", "f6e3m2", "f8e4m3", "f16", "f32", "i8", "f16", "f32"}
+	for i := range want {
+		want[i] = "T = " + want[i]
+	}
+	if got := strings.Join(types, "; "); got != strings.Join(want, "; ") {
+		t.Errorf("types are %s, want %s", got, strings.Join(want, "; "))
+	}
+}
