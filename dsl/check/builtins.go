@@ -423,7 +423,7 @@ func (e *elab) floats(c *call, vs []value) ([]typed.Expr, dtype.Type, bool) {
 			t = u
 		case dtype.Widens(u, t):
 		default:
-			e.errorf(codeMixed, c.at, "%s of %s and %s: neither type holds every value of the other", c.name, t, u)
+			e.errorf(codeMixed, c.at, "%s of %s and %s: neither type holds every value of the other, so convert one with `as`", c.name, t, u)
 			return nil, t, false
 		}
 	}
@@ -754,7 +754,7 @@ func (e *elab) rotlCall(c *call) value {
 		return bad(c.at)
 	}
 	v, ok1 := e.intArg(vs[0], c.name)
-	n, ok2 := e.toInt(vs[1], "the number of bits")
+	n, ok2 := e.toWord(vs[1], "the number of bits")
 	if !ok1 || !ok2 {
 		return bad(c.at)
 	}
@@ -777,8 +777,8 @@ func (e *elab) randomCall(c *call) value {
 	if !ok {
 		return bad(c.at)
 	}
-	seed, ok1 := e.toInt(vs[0], "a seed")
-	i, ok2 := e.toInt(vs[1], "the number of a random value")
+	seed, ok1 := e.toWord(vs[0], "a seed")
+	i, ok2 := e.toWord(vs[1], "the number of a random value")
 	if !ok1 || !ok2 {
 		return bad(c.at)
 	}

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"math"
+
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
@@ -30,7 +32,7 @@ func (e *elab) width(n *dsl.Width) (dtype.Type, bool) {
 	}
 	w, ok := v.constInt()
 	if !ok {
-		e.errorf(codeNotConst, n.Bits.Span(), "the width of a type is an integer known when compiling")
+		e.errorf(codeNotConst, n.Bits.Span(), "the width of a type is an integer known when compiling: a literal, a constant or a generic")
 		return dtype.Type{}, false
 	}
 	t, ok := typeByName(n.Family + itoa(w))
@@ -73,13 +75,13 @@ func (e *elab) typeOf(t *dsl.Type) (dtype.Type, bool) {
 	}
 	if v.kind == vFunc && v.fn.builtin == "wide" {
 		if len(t.Args) != 1 {
-			e.errorf(codeType, t.Span(), "wide takes one type")
+			e.errorf(codeType, t.Span(), "wide takes one type, as wide(f16)")
 			return dtype.Type{}, false
 		}
 		a := e.expr(t.Args[0])
 		if a.kind != vType {
 			if !a.bad() {
-				e.errorf(codeType, t.Args[0].Span(), "wide takes a type")
+				e.errorf(codeType, t.Args[0].Span(), "wide takes a type, as wide(f16)")
 			}
 			return dtype.Type{}, false
 		}
@@ -119,6 +121,15 @@ func (e *elab) arithmetic(t dtype.Type, op string, at diag.Span, v value) bool {
 		e.suggestCast(d, v.at, wide)
 	}
 	return false
+}
+
+// toWord is toInt where only the value modulo 2^64 matters: a u64 keeps its bits.
+func (e *elab) toWord(v value, what string) (typed.Expr, bool) {
+	n, ok := e.toInt(v, what)
+	if c, is := n.(*typed.Cast); is && c.Value.Type().Elem == dtype.U64 && !c.Explicit {
+		c.Overflow = "wrap"
+	}
+	return n, ok
 }
 
 // toInt makes an i64 expression of an integer or bipolar value.
@@ -224,22 +235,17 @@ func (e *elab) castConst(v value, from, t dtype.Type, mode dtype.Mode, at diag.S
 		if v.k.bool() {
 			i, f = 1, 1
 		}
-	case v.k.isInt():
-		n, ok := v.k.int64()
-		if !ok {
-			e.errorf(codeNotRepresentable, v.at, "%s is not a value of int", v.k)
-			return bad(at)
-		}
-		if t.IsFloat() {
-			f = t.FloatOfInt(dtype.I64, n, mode)
-		} else {
-			i = t.IntOfInt(dtype.I64, n, mode)
-		}
+	case !t.IsFloat() && v.k.whole(t).valid():
+		i = v.k.whole(t).castInt(t, mode)
 	default:
 		d, ok := v.k.float64()
 		if !ok {
 			e.errorf(codeNotRepresentable, v.at, "%v", err)
 			return bad(at)
+		}
+		if v.k.sp == plain {
+			// What no float64 holds is finite all the same.
+			d = min(max(v.k.roundTo(t, mode), -math.MaxFloat64), math.MaxFloat64)
 		}
 		if t.IsFloat() {
 			f = t.FloatOfFloat(d, mode)
@@ -273,7 +279,7 @@ func (e *elab) bitCast(n *dsl.BitCast) value {
 		return bad(at)
 	}
 	if n.Type.Dims != nil {
-		e.errorf(codeType, n.Type.Span(), "bits takes an element type")
+		e.errorf(codeType, n.Type.Span(), "bits takes an element type, without dimensions")
 		return bad(at)
 	}
 	from := v.elem()

@@ -375,6 +375,62 @@ func (k konst) convert(t dtype.Type) (i int64, f float64, err error) {
 	return v, 0, nil
 }
 
+// roundTo is the float64 that, rounded to the float t by a mode, gives what the exact number of k gives: of the two
+// float64 around it the one whose last bit is set, but for f64 itself the nearest, or that toward zero.
+func (k konst) roundTo(t dtype.Type, mode dtype.Mode) float64 {
+	v := constant.ToFloat(k.v)
+	f, exact := constant.Float64Val(v)
+	if exact || math.IsInf(f, 0) {
+		return f
+	}
+	below, other := constant.Compare(constant.MakeFloat64(f), token.LSS, v), math.Inf(1)
+	if !below {
+		other = math.Inf(-1)
+	}
+	other = math.Nextafter(f, other)
+	switch {
+	case t == dtype.F64 && (mode != dtype.RZ || math.Abs(f) < math.Abs(other)):
+		return f
+	case t != dtype.F64 && math.Float64bits(f)&1 == 1:
+		return f
+	}
+	return other
+}
+
+// whole is the integer that `as t` makes of a number before it looks at its range, invalid where that is not so simple.
+func (k konst) whole(t dtype.Type) konst {
+	if k.sp != plain || !k.isNumber() {
+		return konst{}
+	}
+	n := constant.ToInt(k.v)
+	if n.Kind() == constant.Int {
+		return konst{v: n}
+	}
+	p, q := constant.Num(k.v), constant.Denom(k.v)
+	if !t.IsInt() || p.Kind() != constant.Int || q.Kind() != constant.Int {
+		return konst{}
+	}
+	return konst{v: constant.BinaryOp(p, token.QUO_ASSIGN, q)} // truncates
+}
+
+// castInt is an integer of any size as the integer, bipolar or boolean type t, saturated or modulo 2^N.
+func (k konst) castInt(t dtype.Type, mode dtype.Mode) int64 {
+	n, ok := k.int64()
+	switch {
+	case ok:
+		return t.IntOfInt(dtype.I64, n, mode)
+	case mode == dtype.Wrap:
+		low := new(big.Int).And(bigInt(k.v), new(big.Int).SetUint64(math.MaxUint64))
+		return t.IntOfInt(dtype.U64, int64(low.Uint64()), mode)
+	case constant.Sign(k.v) < 0 && t != dtype.Bool:
+		return t.MinInt()
+	}
+	if u, ok := constant.Uint64Val(k.v); ok {
+		return t.IntOfInt(dtype.U64, int64(u), mode)
+	}
+	return t.MaxInt()
+}
+
 func (k konst) toFloat(t dtype.Type, bad func(string) (int64, float64, error)) (int64, float64, error) {
 	if k.isBool() {
 		return bad("")
@@ -396,11 +452,7 @@ func (k konst) toFloat(t dtype.Type, bad func(string) (int64, float64, error)) (
 		}
 		return 0, math.NaN(), nil
 	}
-	f, _ := constant.Float64Val(constant.ToFloat(k.v))
-	if t == dtype.F32 {
-		s, _ := constant.Float32Val(constant.ToFloat(k.v))
-		f = float64(s)
-	}
+	f := k.roundTo(t, dtype.Default)
 	// What rounds past the greatest finite value is not representable; saturation is for casts.
 	_, exp := math.Frexp(t.Max())
 	half := math.Ldexp(1, exp-int(t.Man)-2)

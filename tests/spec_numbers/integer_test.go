@@ -53,7 +53,7 @@ var integerOps = []integerOp{
 	{"a >> max(b, 0)", "", func(t dtype.Type, a, b *big.Int) *big.Int { return new(big.Int).Rsh(a, count(b)) }},
 	{"rotl(a, b)", "", func(t dtype.Type, a, b *big.Int) *big.Int {
 		n := t.Bits()
-		s := int(floorMod(saturated(b), big.NewInt(int64(n))).Int64())
+		s := int(floorMod(b, big.NewInt(int64(n))).Int64())
 		c := pattern(t, a)
 		return new(big.Int).SetUint64(c<<s | c>>(n-s))
 	}},
@@ -115,9 +115,6 @@ func truth(b bool) *big.Int {
 func count(b *big.Int) uint {
 	return uint(greater(lesser(b, big.NewInt(200)), new(big.Int)).Int64())
 }
-
-// saturated is b as an i64, which a count of u64 becomes.
-func saturated(b *big.Int) *big.Int { return lesser(b, new(big.Int).SetUint64(1<<63-1)) }
 
 // pattern is the code of an integer.
 func pattern(t dtype.Type, a *big.Int) uint64 {

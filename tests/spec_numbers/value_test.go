@@ -199,6 +199,14 @@ func fromBig(t dtype.Type, x *big.Float, zero float64) float64 {
 	if x.IsInf() {
 		return settle(t, math.Inf(x.Sign()), true, false)
 	}
+	if t.Bits() <= 8 {
+		// By way of a float64 that is odd where it is not exact, so that it makes no tie.
+		y, rest := new(big.Float).SetPrec(53).SetMode(big.ToZero).Set(x).Float64()
+		if rest != big.Exact || new(big.Float).SetFloat64(y).Cmp(x) != 0 {
+			y = math.Float64frombits(math.Float64bits(y) | 1)
+		}
+		return toFloat(t, y, false)
+	}
 	e := x.MantExp(nil)
 	unit := max(e-1, leastExp(t)) - int(t.Man)
 	keep := e - unit // the number of bits of the result before it rounds up
@@ -317,7 +325,6 @@ func integerToFloat(t dtype.Type, v value, rz bool) float64 {
 
 // toBipolar is the nearest odd number, the greater of two; code u is worth 2u - (2^N - 1).
 func toBipolar(v value, t dtype.Type, mode string) value {
-	n := t.Bits()
 	x := new(big.Float).SetPrec(2000)
 	switch {
 	case v.float && v.f != v.f, v.float && math.IsInf(v.f, 0) && mode == modeWrap:
@@ -332,6 +339,11 @@ func toBipolar(v value, t dtype.Type, mode string) value {
 	if x.IsInf() {
 		x.SetMantExp(big.NewFloat(float64(x.Sign())), 100)
 	}
+	return toBipolarBig(x, t, mode)
+}
+
+func toBipolarBig(x *big.Float, t dtype.Type, mode string) value {
+	n := t.Bits()
 	// ⌊x/2⌋ + 2^(N-1)
 	u, _ := new(big.Float).Quo(x, big.NewFloat(2)).Int(nil)
 	if new(big.Float).SetPrec(2000).SetInt(u).Cmp(new(big.Float).Quo(x, big.NewFloat(2))) > 0 {
