@@ -641,6 +641,9 @@ func (e *elab) shapeDim(d dsl.Expr, t *typed.Tensor, ten *tensor, output bool) b
 	t.Dims = append(t.Dims, x)
 	ten.dims = append(ten.dims, ix)
 	ten.keys = append(ten.keys, v.dim)
+	if t.Temp {
+		e.requireExact(d, "")
+	}
 	if ix.Known() {
 		e.exactDivisions(d)
 		e.facts.Require(affine.GE0(ix))
@@ -648,8 +651,9 @@ func (e *elab) shapeDim(d dsl.Expr, t *typed.Tensor, ten *tensor, output bool) b
 	return true
 }
 
-// requireExact makes the launch check the divisions in a dimension that was solved for a size: the extent is bound as it
-// is, so no shape has the divisions. One with the size in its numerator is exact where the extent agrees.
+// requireExact makes the launch check divisions that binding arguments does not: those in the shape of a temp, and those
+// in a dimension that was solved for a size, since its extent is bound as it is. One with that size in its numerator is
+// exact where the extent agrees.
 func (e *elab) requireExact(d dsl.Expr, solved string) {
 	dsl.Walk(d, func(n dsl.Node) bool {
 		b, is := n.(*dsl.Binary)
@@ -665,7 +669,11 @@ func (e *elab) requireExact(d dsl.Expr, solved string) {
 		if inside {
 			return true
 		}
-		rest := e.binary("%", e.expr(b.X), e.expr(b.Y), b.Span())
+		x, y := e.expr(b.X), e.expr(b.Y)
+		if x.index().Known() && y.index().Known() && e.facts.Prove(affine.Divides(y.index(), x.index())) {
+			return true
+		}
+		rest := e.binary("%", x, y, b.Span())
 		if rest.bad() || rest.kind == vConst {
 			return true
 		}

@@ -371,7 +371,7 @@ func (e *elab) store(t *tensor, n *dsl.Index, g edge, v value, op string, at dia
 		return
 	}
 	if extra := minus(x.Type().Axes, ix.axes); len(extra) > 0 {
-		e.errorf(codeExtraAxes, v.at, "the value is over %s, and the subscripts of %s over %s: reduce over %s, or subscript with it", axisNames(x.Type().Axes), t.t.Name, orNothing(ix.axes), axisNames(extra))
+		e.errorf(codeExtraAxes, v.at, "the value is over %s, and the subscripts of %s over %s: reduce it, as sum[%s](…) or dot[%s](…), or subscript with %s", axisNames(x.Type().Axes), t.t.Name, orNothing(ix.axes), axisNames(extra), axisNames(extra), axisNames(extra))
 		return
 	}
 	if !e.effectAxes(ix.axes, at) {
