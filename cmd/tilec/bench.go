@@ -79,8 +79,8 @@ read by benchstat. The interpreter checks every access, so its times say nothing
 				if err := report.all(list); err != nil {
 					return err
 				}
-				if n == 0 {
-					return misusef("no bench matches")
+				if n == 0 && o.Match != nil {
+					return misusef("no bench matches -run %s", o.Match)
 				}
 				return nil
 			}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,17 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"tilec": main
 
 // TestScript runs the scripts of testdata/script: each is a session at the command line with the files that it needs.
 func TestScript(t *testing.T) {
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ROOT", root)
+			program, err := os.Executable()
+			env.Setenv("TILEC", program)
+			return err
+		},
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,

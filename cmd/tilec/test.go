@@ -39,8 +39,8 @@ rounds instead, with sizes, generics and tile sizes drawn at random; the seed is
 					return err
 				}
 				o := suite.Options{Fuzz: *fuzz, Seed: *seed}
-				if *fuzz < 0 {
-					return misusef("-fuzz %d: the number of rounds is not negative", *fuzz)
+				if *fuzz < 0 || *fuzz > maxRounds {
+					return misusef("-fuzz %d: a number of rounds from 0 to %d", *fuzz, maxRounds)
 				}
 				if *pattern != "" {
 					match, err := regexp.Compile(*pattern)
@@ -66,9 +66,6 @@ rounds instead, with sizes, generics and tile sizes drawn at random; the seed is
 				for _, f := range files {
 					o.Files = append(o.Files, filepath.Clean(f))
 				}
-				if *verbose {
-					o.Print = func(test, text string) { fmt.Fprintf(env.stdout, "    %s: %s", test, text) }
-				}
 				if *fuzz > 0 && !*asJSON {
 					fmt.Fprintf(env.stdout, "%d rounds with seed %d\n", *fuzz, o.Seed)
 				}
@@ -77,6 +74,9 @@ rounds instead, with sizes, generics and tile sizes drawn at random; the seed is
 		},
 	}
 }
+
+// maxRounds bounds -fuzz: all rounds of all tests are drawn before the first runs.
+const maxRounds = 100000
 
 // failuresShown is how many failing results are printed whole.
 const failuresShown = 20
@@ -110,6 +110,7 @@ func runTests(env *environment, report *reporter, prog *check.Program, o suite.O
 	encoder.SetEscapeHTML(false)
 	results := report.to(env.stdout, env.colourOut)
 	var fault error
+	o.Print = verbose && !asJSON
 	err := suite.Run(env.ctx, prog, o, func(r *suite.Result) {
 		if r.Name != current {
 			flush()
@@ -138,6 +139,12 @@ func runTests(env *environment, report *reporter, prog *check.Program, o suite.O
 		if asJSON {
 			encoder.Encode(testJSON(r, list))
 			return
+		}
+		if r.Printed != "" {
+			bar.clear()
+			for line := range strings.Lines(r.Printed) {
+				fmt.Fprintf(env.stdout, "     | %s", line)
+			}
 		}
 		bar.show(fmt.Sprintf("test: %d passed, %d failed: %s", all.passed, all.failed, r.Name))
 		if verbose && r.Case != "" && !r.Failed() {

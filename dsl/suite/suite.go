@@ -38,8 +38,8 @@ type Options struct {
 	Fuzz int
 	// Seed is mixed into all data, and into what is drawn.
 	Seed uint64
-	// Print receives what print statements write, with the name of the test.
-	Print func(test, text string)
+	// Print keeps what print statements write.
+	Print bool
 }
 
 // Result is the outcome of a test for one case.
@@ -49,7 +49,8 @@ type Result struct {
 	// Case lists what was bound: free generics, and when fuzzing the round and its tile sizes.
 	Case    string
 	Elapsed time.Duration
-	Expects int // expectations held
+	Expects int    // expectations held
+	Printed string // what print statements wrote, if that was asked for
 	// Diags are errors of the test's text or of a kernel's variant; Err is anything else that failed it.
 	Diags diag.List
 	// New are those of Diags that no result before had: what is wrong with a text is wrong in every case of it.
@@ -253,9 +254,10 @@ func run(ctx context.Context, j job, o Options, beside int) *Result {
 	defer func() { result.Elapsed = time.Since(began) }()
 	l := NewLauncher(beside)
 	runner := &eval.Runner{Seed: j.seed, Context: ctx, Launch: l.Launch}
-	if o.Print != nil {
-		runner.Print = func(text string) { o.Print(j.name, text) }
-		l.print = printer(func(text string) { o.Print(j.name, text) })
+	if o.Print {
+		l.print = new(printer)
+		runner.Print = func(text string) { l.print.Write([]byte(text)) }
+		defer func() { result.Printed = l.print.text.String() }()
 	}
 	result.Diags, result.Err = j.test.Run(j.what, j.opts, func(s typed.Stmt) error {
 		err := runner.Exec(s)
@@ -288,16 +290,33 @@ func refused(list diag.List) bool {
 	return n > 0
 }
 
-type printer func(string)
+// printer collects text; the blocks of a kernel print at any time.
+type printer struct {
+	mu   sync.Mutex
+	text strings.Builder
+	full bool
+}
 
-func (p printer) Write(text []byte) (int, error) {
-	p(string(text))
+// maxPrinted is how many bytes of what a test prints are kept.
+const maxPrinted = 1 << 20
+
+func (p *printer) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.full:
+	case p.text.Len()+len(text) > maxPrinted:
+		p.full = true
+		p.text.WriteString("(and more than can be kept)\n")
+	default:
+		p.text.Write(text)
+	}
 	return len(text), nil
 }
 
 // Launcher compiles the variants that a test calls, each once, and launches them on the interpreter.
 type Launcher struct {
-	print   printer
+	print   *printer // nil for nowhere
 	workers int
 	ready   map[*typed.Kernel]*rt.Kernel
 	// Around, if set, gets each launch to run, as often as it likes, in place of one run.

@@ -105,10 +105,16 @@ func TestSelect(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	var printed strings.Builder
-	outcomes(t, load(t, text), suite.Options{Match: regexp.MustCompile("prints"), Print: func(test, text string) { printed.WriteString(test + ": " + text) }})
-	if got := printed.String(); !strings.HasPrefix(got, "p.scale/prints: ") || !strings.Contains(got, "0.5") {
-		t.Errorf("printed %q", got)
+	for _, asked := range []bool{false, true} {
+		o := suite.Options{Match: regexp.MustCompile("prints"), Print: asked}
+		err := suite.Run(t.Context(), load(t, text), o, func(r *suite.Result) {
+			if got := strings.Contains(r.Printed, "0.5"); got != asked {
+				t.Errorf("asked for %v, printed %q", asked, r.Printed)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 
