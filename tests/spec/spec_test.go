@@ -63,12 +63,13 @@ func load(t *testing.T, dir string) *check.Program {
 	return prog
 }
 
-// runAll runs all tests of a program, each of which must run and hold something.
-func runAll(t *testing.T, prog *check.Program, o suite.Options) {
+// runAll runs all tests of a program, each of which must run and hold something, and gives what they print.
+func runAll(t *testing.T, prog *check.Program, o suite.Options) (printed string) {
 	t.Helper()
 	held := map[*check.Test]int{}
 	err := suite.Run(context.Background(), prog, o, func(r *suite.Result) {
 		held[r.Test] += r.Expects
+		printed += r.Printed
 		what := r.Name
 		if r.Case != "" {
 			what += " [" + r.Case + "]"
@@ -96,6 +97,7 @@ func runAll(t *testing.T, prog *check.Program, o suite.Options) {
 	if tests == 0 {
 		t.Error("no tests")
 	}
+	return printed
 }
 
 // TestPackages runs every package as its text says, then with tile sizes and extents drawn, which must not matter.
@@ -231,32 +233,29 @@ func TestFaults(t *testing.T) {
 
 // TestPrint holds what print writes, axes in order of first appearance.
 func TestPrint(t *testing.T) {
-	var got strings.Builder
-	runAll(t, load(t, "print"), suite.Options{Print: func(test, text string) {
-		fmt.Fprintf(&got, "%s: %s", test, text)
-	}})
+	got := runAll(t, load(t, "print"), suite.Options{Print: true})
 	want, err := os.ReadFile("print/want.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.String() != string(want) {
-		t.Errorf("printed:\n%s\nwant:\n%s", got.String(), want)
+	if got != string(want) {
+		t.Errorf("printed:\n%s\nwant:\n%s", got, want)
 	}
 }
 
-// printed runs the tests of a text and gives what they print, by test and case, in order.
+// printed runs the tests of a text and gives the lines that they print and the cases that ran.
 func printed(t *testing.T, src string, o suite.Options) (out []string, cases []string) {
 	t.Helper()
 	prog, list := check.LoadText(map[string]string{"k.tile": src})
 	for _, d := range append(list, prog.Check()...) {
 		t.Fatal(d.Error())
 	}
-	// One after the other: what is printed is in order within a test only.
-	o.Print = func(_, text string) { out = append(out, strings.TrimSuffix(text, "\n")) }
+	o.Print = true
 	err := suite.Run(context.Background(), prog, o, func(r *suite.Result) {
 		if r.Failed() {
 			t.Errorf("%s: %v %v", r.Name, r.Err, r.Diags.Err())
 		}
+		out = append(out, strings.Split(strings.TrimSuffix(r.Printed, "\n"), "\n")...)
 		if r.Skipped == "" {
 			cases = append(cases, r.Case)
 		}
