@@ -676,7 +676,7 @@ func (e *elab) packCall(c *call) value {
 	}
 	t := dtype.Uint(int(min(a.t.Extent, 128)))
 	if !t.Valid() || a.t.Kind == typed.SpanAxis {
-		e.errorf(codePack, c.at, "pack makes a u1 to u8, u16, u32 or u64, and axis %s has %d indices", a.t.Name, a.t.Extent)
+		e.errorf(codePack, c.at, "pack makes a u1 to u8, u16, u32 or u64, and axis %s is %d long", a.t.Name, a.t.Extent)
 		return bad(c.at)
 	}
 	r := exprVal(&typed.Pack{X: x(t, minus(v.axes(), []*typed.Axis{a.t}), c.at), Value: v.e, Axis: a.t})
@@ -704,7 +704,7 @@ func (e *elab) unpackCall(c *call) value {
 		return bad(c.at)
 	}
 	if a.t.Extent > 64 || a.t.Extent*int64(t.Bits()) > int64(v.elem().Bits()) || a.t.Kind == typed.SpanAxis || t == dtype.Bool {
-		e.errorf(codePack, c.at, "%d elements of %s do not fit in %s", a.t.Extent, t, v.elem())
+		e.errorf(codePack, c.at, "unpack takes %s of %s from %s, which has only %s", plural(int(a.t.Extent), "element"), t, v.elem(), plural(v.elem().Bits(), "bit"))
 		return bad(c.at)
 	}
 	if contains(v.axes(), a.t) {

@@ -443,13 +443,13 @@ func (e *elab) wholeBytes(t *tensor, n *dsl.Index, ix indices, facts *affine.Fac
 		return
 	}
 	if !facts.Prove(affine.Divides(affine.Const(per), rest.Add(a.start))) {
-		refuse("this begins inside a byte: tiles of %d elements of %d bits", a.t.Extent, width)
+		refuse("this begins inside a byte: a tile here is %s, of %s each", plural(int(a.t.Extent), "element"), plural(int(width), "bit"))
 		return
 	}
 	whole := facts.Prove(affine.Divides(affine.Const(per), a.end.Sub(a.start))) || a.t.Extent%per == 0
 	toEnd := a.hi.Known() && (facts.ProveEq(rest.Add(a.hi), t.dims[last]) || facts.Prove(affine.Divides(affine.Const(per), a.hi.Sub(a.lo))))
 	if !whole || a.t.Kind == typed.SpanAxis && !toEnd {
-		refuse("a tile of %d elements of %d bits is %d bits, not whole bytes", a.t.Extent, width, a.t.Extent*width)
+		refuse("a tile of %s of %s is %s, not whole bytes", plural(int(a.t.Extent), "element"), plural(int(width), "bit"), plural(int(a.t.Extent*width), "bit"))
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // The error is a *Fault that names the parameters.
 func Bind(fn *ir.Func, args []Arg) (sizes []int64, err error) {
 	if len(args) != len(fn.Params) {
-		return nil, faultf(BadArgs, fn.Pos, "%s takes %d arguments, not %d", fn.Name, len(fn.Params), len(args))
+		return nil, faultf(BadArgs, fn.Pos, "%s takes %s, not %d", fn.Name, plural(len(fn.Params), "argument"), len(args))
 	}
 	for i, p := range fn.Params {
 		if err := fits(p, args[i].Tensor); err != nil {
@@ -66,9 +66,9 @@ func fits(p *ir.Param, t *Tensor) error {
 	case t.Elem != p.Type.Elem:
 		return faultf(BadArgs, p.Pos, "%s has elements of %s, and its argument of %s", p.Name, p.Type.Elem, t.Elem)
 	case len(t.Shape) != len(p.Type.Dims):
-		return faultf(BadArgs, p.Pos, "%s has %d dimensions, and its argument %d", p.Name, len(p.Type.Dims), len(t.Shape))
+		return faultf(BadArgs, p.Pos, "%s has %s, and its argument %d", p.Name, plural(len(p.Type.Dims), "dimension"), len(t.Shape))
 	case t.Strides != nil && len(t.Strides) != len(t.Shape):
-		return faultf(BadArgs, p.Pos, "the argument of %s has %d strides for %d dimensions", p.Name, len(t.Strides), len(t.Shape))
+		return faultf(BadArgs, p.Pos, "the argument of %s has %s for %s", p.Name, plural(len(t.Strides), "stride"), plural(len(t.Shape), "dimension"))
 	case t.BitOffset < 0:
 		return faultf(BadArgs, p.Pos, "the argument of %s starts before its data", p.Name)
 	}
@@ -91,7 +91,7 @@ func fits(p *ir.Param, t *Tensor) error {
 		}
 	}
 	if need, have := (last+1)*int64(t.Elem.Bits()), int64(len(t.Data))*8-int64(t.BitOffset); need > have {
-		return faultf(BadArgs, p.Pos, "the argument of %s needs %d bits of data and has %d", p.Name, need, have)
+		return faultf(BadArgs, p.Pos, "the argument of %s needs %s of data and has %d", p.Name, plural(int(need), "bit"), have)
 	}
 	return nil
 }
@@ -192,6 +192,14 @@ func (b *binder) exact(p *ir.Param, extent, d *ir.Dim) error {
 			dimText(b.fn, d), p.Name, x, y, name, name, dimText(b.fn, extent))
 	}
 	return faultf(BadArgs, p.Pos, "%s in the shape of %s cannot be computed for %s", dimText(b.fn, d), p.Name, b.known(d))
+}
+
+// plural is n and the noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // fresh is a name that no size has.

@@ -539,7 +539,7 @@ kernel @k[%M, %K, %G, %P = (%M*2)](%a: tensor<f32,[%M,%K]>, %b: tensor<f32,[%K]>
 	}{
 		{func(a []Arg) { a[1].Tensor = blank(dtype.F32, 65) }, "the dimension K is 64 in a and 65 in b"},
 		{func(a []Arg) { a[1].Tensor = blank(dtype.F64, 64) }, "b has elements of f32, and its argument of f64"},
-		{func(a []Arg) { a[1].Tensor = blank(dtype.F32, 8, 8) }, "b has 1 dimensions, and its argument 2"},
+		{func(a []Arg) { a[1].Tensor = blank(dtype.F32, 8, 8) }, "b has 1 dimension, and its argument 2"},
 		{func(a []Arg) { a[3].Tensor = blank(dtype.I8, 48) }, "K/G in the shape of s must divide exactly, and 64 is not a multiple of 48"},
 		{func(a []Arg) { a[3].Tensor = blank(dtype.I8, 0) }, "K/G in the shape of s cannot be computed for K = 64, G = 0"},
 		{func(a []Arg) { a[2].Tensor = blank(dtype.F16, 4, 3) }, "dimension 1 of s is 3, and must be K/G = 2 with K = 64, G = 32"},
