@@ -10,6 +10,7 @@ import (
 
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/compile"
+	"github.com/tilec/tilec/dsl/eval"
 	"github.com/tilec/tilec/ir/interp"
 )
 
@@ -49,11 +50,13 @@ func reportFault(env *environment, args []string, cause any) int {
 }
 
 // isFault reports whether an error can only be tilec's own: a program that was checked cannot be compiled, or the
-// interpreter finds its own rules broken.
+// interpreter or the evaluator of tests finds its own rules broken.
 func isFault(err error) bool {
 	var compiling *compile.Fault
 	var running *interp.Fault
-	return errors.As(err, &compiling) || errors.As(err, &running) && running.Kind == interp.Internal
+	var evaluating *eval.Error
+	return errors.As(err, &compiling) || errors.As(err, &running) && running.Kind == interp.Internal ||
+		errors.As(err, &evaluating) && strings.HasPrefix(evaluating.Msg, "internal error")
 }
 
 func quoteAll(args []string) []string {

@@ -146,7 +146,9 @@ func (r *Renderer) excerpt(b *strings.Builder, at Span, style string) {
 	tail = expand(line[to:], columns(head)+columns(body))
 	if columns(head)+columns(body)+columns(tail) > maxLine {
 		head = lastColumns(head, before)
-		body = firstColumns(body, maxLine-before)
+		if columns(body) > maxLine-before {
+			body, tail = firstColumns(body, maxLine-before), ""
+		}
 		tail = firstColumns(tail, maxLine-columns(head)-columns(body))
 	}
 	carets := "^" + strings.Repeat("~", max(columns(body)-1, 0))

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -251,7 +252,12 @@ func drawSize(r *rand.Rand, tile int64) int64 {
 func run(ctx context.Context, j job, o Options, beside int) *Result {
 	began := time.Now()
 	result := &Result{Test: j.test, Name: j.name, Case: j.label}
-	defer func() { result.Elapsed = time.Since(began) }()
+	defer func() {
+		if r := recover(); r != nil { // on a goroutine of its own nobody else would catch it
+			result.Err = &compile.Fault{Kernel: j.name, Err: fmt.Errorf("%v\n%s", r, debug.Stack())}
+		}
+		result.Elapsed = time.Since(began)
+	}()
 	l := NewLauncher(beside)
 	runner := &eval.Runner{Seed: j.seed, Context: ctx, Launch: l.Launch}
 	if o.Print {
