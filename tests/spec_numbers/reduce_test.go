@@ -11,7 +11,7 @@ import (
 	"github.com/tilec/tilec/ir/dtype"
 )
 
-// resultOf is the type of a reduction or scan of a type, by decisions 10 and 11 of the page.
+// resultOf is the type of a reduction or scan of a type, by the decisions of the page on types.
 func resultOf(kind, name string, e dtype.Type) string {
 	small := name
 	if e.IsFloat() && (e.Bits() < 32 || name == "tf32") {
