@@ -338,7 +338,8 @@ func TestOrder(t *testing.T) {
 					})
 					values, index := codes(out[2*o]), codes(out[2*o+1])
 					for k := range length {
-						want, at := convert(value{float: r.IsFloat()}, r, ""), int64(-1)
+						var want value
+						at := int64(-1)
 						switch {
 						case k < m:
 							want, at = convert(line[order[k]], r, ""), int64(order[k]+3)
