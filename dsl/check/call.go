@@ -287,8 +287,10 @@ func (e *elab) inline(fn *Func, c *call, params []*dsl.Param, args []value, give
 			if e.test != nil {
 				t = typed.ReadType(t)
 			}
-			ent := &entity{kind: entResult, val: value{kind: vType, typ: t}}
-			e.declare(p.Name, ent)
+			ent := &entity{kind: entResult, val: value{kind: vType, typ: t}, name: p.Name.Name, at: p.Name.Span()}
+			if e.declare(p.Name, ent); ent.name != "_" && e.local(ent.name) != ent {
+				return bad(at) // the name is taken, and that is said
+			}
 			e.ret.named = append(e.ret.named, ent)
 		}
 	}
