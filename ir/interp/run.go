@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,12 +113,14 @@ func (r *run) bind(args []Arg) error {
 		typ := t.op.Result().Type
 		shape, ok := extents(typ.Dims, r.sizes)
 		n, fits := volume(shape)
+		text := strings.ReplaceAll(fmt.Sprint(shape), " ", ", ")
 		if !ok || !fits || n > math.MaxInt/64 {
-			return faultf(Limit, t.op.Pos, "temp %s of shape %v has an impossible size", t.op.Result().Name, shape)
+			return faultf(Limit, t.op.Pos, "temp %s of shape %s has an impossible size", t.op.Result().Name, text)
 		}
 		bytes := dtype.StreamBytes(typ.Elem.Bits(), int(n))
-		if err := r.reserve(int64(bytes), t.op); err != nil {
-			return err
+		if r.reserve(int64(bytes), t.op) != nil {
+			return faultf(Limit, t.op.Pos, "temp %s of shape %s needs %d MiB, more than is left of the memory limit of %d MiB",
+				t.op.Result().Name, text, bytes>>20, r.memory>>20)
 		}
 		m := &memory{name: t.op.Result().Name, elem: typ.Elem, dims: shape, data: make([]byte, bytes), poisoned: true}
 		m.layout(nil)
