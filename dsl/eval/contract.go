@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
@@ -125,6 +126,7 @@ func (w *worker) contract(p product, outer *box) *values {
 	var out, mags, errs *cells
 	total := inner.size()
 	for _, part := range blocks(inner, max(1, min(128*w.r.blockSize()/max(1, outer.size()), w.r.blockSize()/2))) {
+		w.r.cancelled(diag.Span{})
 		all := outer.and(part.axes, part.at)
 		x, y := w.group(p.x, all, p.ints), w.group(p.y, all, p.ints)
 		l := newLayout(x, y, outer, part)

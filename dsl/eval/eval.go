@@ -108,6 +108,9 @@ func (r *Runner) Exec(s typed.Stmt) (err error) {
 			if !ok {
 				e = failf(s.Span(), "internal error while evaluating: %v", x)
 			}
+			if !e.Span.IsValid() {
+				e.Span = s.Span()
+			}
 			err = e
 		}
 	}()

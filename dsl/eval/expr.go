@@ -1,9 +1,11 @@
 package eval
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
 	"github.com/tilec/tilec/ir/dtype"
 )
@@ -119,6 +121,7 @@ func (r *Runner) each(b *box, visit func(w *worker, k int, part *box), track boo
 						next.Store(int64(len(parts)))
 					}
 				}()
+				r.cancelled(diag.Span{}) // the statement's place, which Exec knows
 				visit(w, k, parts[k])
 			}()
 		}
@@ -551,7 +554,7 @@ func (w *worker) unpack(e *typed.Unpack, b *box) *values {
 	return out
 }
 
-// cat joins two values along an axis.
+// cat joins two values along an axis. Either may be over the other's part as well, which is then an axis like others.
 func (w *worker) cat(e *typed.Cat, b *box) *values {
 	u := b.at[b.find(e.Axis)]
 	outer := b.part(without(e.T.Axes, []*typed.Axis{e.Axis}))
@@ -560,8 +563,16 @@ func (w *worker) cat(e *typed.Cat, b *box) *values {
 		if hi <= lo {
 			return nil
 		}
-		inner := outer.and([]*typed.Axis{a}, []interval{{lo, hi - lo}})
-		return w.eval(x, inner).spread(inner)
+		along := []interval{{lo, hi - lo}}
+		inner := outer.part(without(outer.axes, []*typed.Axis{a})).and([]*typed.Axis{a}, along)
+		v := *w.eval(x, inner)
+		v.axes = slices.Clone(v.axes)
+		for i, b := range v.axes {
+			if b == a {
+				v.axes[i] = e.Axis
+			}
+		}
+		return v.spread(outer.and([]*typed.Axis{e.Axis}, along))
 	}
 	x := side(e.A, e.Axis.A, min(u.lo, first), min(u.lo+u.n, first))
 	y := side(e.B, e.Axis.B, max(u.lo-first, 0), u.lo+u.n-first)

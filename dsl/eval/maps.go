@@ -298,7 +298,11 @@ func floatOp(e *typed.Map, args []*values, out *values, track bool) {
 				}
 				out.e[k] = opError * math.Abs(v)
 				if x.e != nil && x.e[k] != 0 {
-					out.e[k] += times(f.d(x.f[k], v), x.e[k])
+					moved := times(f.d(x.f[k], v), x.e[k])
+					if e.Op == ir.Sqrt {
+						moved = min(moved, math.Sqrt(x.e[k]))
+					}
+					out.e[k] += moved
 				}
 			}
 		}

@@ -180,11 +180,7 @@ func (r *Runner) generate(s *typed.Gen) error {
 	case "uniform":
 		array.Uniform(raw.Data, t.elem, n, s.Lo, s.Hi, seed)
 	case "randint":
-		wide := make([]byte, 8*n)
-		array.RandInt(wide, dtype.I64, n, int64(lo), int64(hi), seed)
-		v := make([]int64, n)
-		dtype.I64.DecodeInts(v, wide, 0)
-		ints(v)
+		array.RandInt(raw.Data, t.elem, n, int64(lo), int64(hi), seed)
 	case "randcode":
 		if hi <= lo {
 			lo, hi = 0, math.Ldexp(1, t.elem.Bits())

@@ -208,10 +208,18 @@ func (l *lowerer) lookup(e *typed.Lookup) *ir.Value {
 	return l.b.Lookup(t, span, l.subscript(e.Index), e.Mode.Name(), l.outside(e.Mode, e.Out))
 }
 
+// cat lowers the join of two values. Where one is also over the part that the other is joined along, that part becomes
+// an axis of its own first, as it stays where it is not joined.
 func (l *lowerer) cat(e *typed.Cat) *ir.Value {
 	a, b, u := l.span(e.Axis.A), l.span(e.Axis.B), l.span(e.Axis)
 	x := l.including(l.expr(e.A), []*typed.Axis{e.Axis.A})
 	y := l.including(l.expr(e.B), []*typed.Axis{e.Axis.B})
+	if a != b && (x.Type.Axis(b) >= 0 || y.Type.Axis(a) >= 0) {
+		to := l.b.SpanCopy(b, b.Name)
+		y, b = l.b.Rebind(y, b, to), to
+		to = l.b.SpanCopy(a, a.Name)
+		x, a = l.b.Rebind(x, a, to), to
+	}
 	x = l.over(x, with(x.Type.Axes, without(y.Type.Axes, []*ir.Value{b})))
 	order := slices.Clone(x.Type.Axes)
 	order[x.Type.Axis(a)] = ir.AxisOf(b)
