@@ -33,12 +33,13 @@ rounds instead, with sizes, generics and tile sizes drawn at random; the seed is
 			fs.Bool("race", true, "report races between blocks (always on: the interpreter checks every run)")
 			fuzz := fs.Int("fuzz", 0, "run `N` rounds of drawn sizes, generics and tile sizes")
 			seed := fs.Uint64("seed", 0, "the `seed` of drawn data (default: 0; with -fuzz: from the clock)")
+			timeout := fs.Duration("timeout", 10*time.Minute, "how `long` one case of a test may take (0: as long as it likes)")
 			asJSON := fs.Bool("json", false, "print one JSON object for each result")
 			return func(env *environment, args []string) error {
 				if err := checkTarget(*target, *on); err != nil {
 					return err
 				}
-				o := suite.Options{Fuzz: *fuzz, Seed: *seed}
+				o := suite.Options{Fuzz: *fuzz, Seed: *seed, Timeout: *timeout}
 				if *fuzz < 0 || *fuzz > maxRounds {
 					return misusef("-fuzz %d: a number of rounds from 0 to %d", *fuzz, maxRounds)
 				}

@@ -41,6 +41,8 @@ type Options struct {
 	Seed uint64
 	// Print keeps what print statements write.
 	Print bool
+	// Timeout ends a case that takes longer, 0 for none.
+	Timeout time.Duration
 }
 
 // Result is the outcome of a test for one case.
@@ -258,6 +260,17 @@ func run(ctx context.Context, j job, o Options, beside int) *Result {
 		}
 		result.Elapsed = time.Since(began)
 	}()
+	if o.Timeout > 0 {
+		whole := ctx
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
+		defer cancel()
+		defer func() {
+			if whole.Err() == nil && errors.Is(result.Err, context.DeadlineExceeded) {
+				result.Err = fmt.Errorf("the test takes longer than %v", o.Timeout)
+			}
+		}()
+	}
 	l := NewLauncher(beside)
 	runner := &eval.Runner{Seed: j.seed, Context: ctx, Launch: l.Launch}
 	if o.Print {

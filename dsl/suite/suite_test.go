@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tilec/tilec/dsl/check"
@@ -222,5 +223,24 @@ test scale "wrong too" {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestTimeout: a test that never ends fails by name; the others go on.
+func TestTimeout(t *testing.T) {
+	lines, results := outcomes(t, load(t, `package p
+kernel spin(x f32[N]) (y f32[N]) {
+    parallel n in N by 4 {
+        y[n] = x[n]
+        while true { }
+    }
+}
+test spin "for ever" {
+    x := ones(f32, 3)
+    expect spin(x) == x
+}
+`), suite.Options{Timeout: 50 * time.Millisecond})
+	if len(lines) != 1 || results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "longer than 50ms") {
+		t.Errorf("%v: %v", lines, results[0].Err)
 	}
 }
