@@ -391,7 +391,7 @@ func TestSubscripts(t *testing.T) {
 		t.Error(d)
 	}
 	err := r.Exec(set(variable("v", dtype.F64, n), at(typed.Unchecked)))
-	if err == nil || !strings.Contains(err.Error(), "t.tile:7:5: subscript -2 of dimension 0 of x is outside 0..4") {
+	if err == nil || !strings.Contains(err.Error(), "t.tile:7:5: subscript -2 of dimension 1 of x is outside 0..4") {
 		t.Errorf("error %v", err)
 	}
 }

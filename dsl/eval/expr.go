@@ -319,7 +319,7 @@ func (w *worker) gather(e *typed.Load, t *tensor, part *box, out *values) {
 			case e.Mode == typed.Else:
 				at[k] = -1
 			default:
-				panic(failf(e.At, "subscript %d of dimension %d of %s is outside 0..%d", i, d, e.Tensor.Name, t.shape[d]))
+				panic(failf(e.At, "subscript %d of dimension %d of %s is outside 0..%d", i, d+1, e.Tensor.Name, t.shape[d]))
 			}
 		}
 		dist *= int(t.shape[d])

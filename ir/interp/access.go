@@ -361,9 +361,9 @@ func (a *access) beyond(j int) error {
 		}
 		if a.p.edge == proven {
 			return faultf(Internal, a.p.op.Pos, "subscript %d of dimension %d of %s, which has %d elements, was proven inside and is not",
-				v, i, a.m.name, a.m.dims[i])
+				v, i+1, a.m.name, a.m.dims[i])
 		}
-		return faultf(Bounds, a.p.op.Pos, "subscript %d is outside dimension %d of %s, which has %d elements", v, i, a.m.name, a.m.dims[i])
+		return faultf(Bounds, a.p.op.Pos, "subscript %d is outside dimension %d of %s, which has %d elements", v, i+1, a.m.name, a.m.dims[i])
 	}
 	return faultf(Internal, a.p.op.Pos, "no subscript of %s is outside", a.m.name)
 }

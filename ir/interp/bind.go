@@ -157,12 +157,12 @@ func (b *binder) check(p *ir.Param, t *Tensor) error {
 			return f
 		}
 		if !ok {
-			return faultf(BadArgs, p.Pos, "dimension %d of %s, %s, cannot be computed for %s", j, p.Name, dimText(b.fn, d), b.known(d))
+			return faultf(BadArgs, p.Pos, "dimension %d of %s, %s, cannot be computed for %s", j+1, p.Name, dimText(b.fn, d), b.known(d))
 		}
 		if d.Op == ir.DimConst {
-			return faultf(BadArgs, p.Pos, "dimension %d of %s is %d, and must be %d", j, p.Name, t.Shape[j], k)
+			return faultf(BadArgs, p.Pos, "dimension %d of %s is %d, and must be %d", j+1, p.Name, t.Shape[j], k)
 		}
-		return faultf(BadArgs, p.Pos, "dimension %d of %s is %d, and must be %s = %d with %s", j, p.Name, t.Shape[j], dimText(b.fn, d), k, b.known(d))
+		return faultf(BadArgs, p.Pos, "dimension %d of %s is %d, and must be %s = %d with %s", j+1, p.Name, t.Shape[j], dimText(b.fn, d), k, b.known(d))
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ kernel @g[%N](%i: tensor<i64,[%N]>, %x: tensor<i32,[%N]>) -> (%y: tensor<i32,[%N
 }
 `
 	faultOf(t, strings.Replace(gather, "MODE", "unchecked", 1), tensors(index, x, y), Bounds,
-		"k.tile:6:1: subscript 5 is outside dimension 0 of x, which has 4 elements")
+		"k.tile:6:1: subscript 5 is outside dimension 1 of x, which has 4 elements")
 	faultOf(t, strings.Replace(gather, "MODE", "in", 1), tensors(index, x, y), Internal, "k.tile:6", "subscript 5", "proven inside")
 
 	// A span that reaches past the end, and a scalar.
@@ -76,7 +76,7 @@ kernel @s[%N](%x: tensor<i32,[%N,%N]>) -> (%y: tensor<i32,[%N]>) {
 }
 `
 	faultOf(t, shift, tensors(blank(dtype.I32, 5, 5), blank(dtype.I32, 5)), Bounds,
-		"k.tile:6:1: subscript 5 is outside dimension 1 of x, which has 5 elements")
+		"k.tile:6:1: subscript 5 is outside dimension 2 of x, which has 5 elements")
 
 	const scatter = `
 kernel @w[%N](%i: tensor<i64,[%N]>, %x: tensor<i32,[%N]>) -> (%y: tensor<i32,[%N]>) {
@@ -90,7 +90,7 @@ kernel @w[%N](%i: tensor<i64,[%N]>, %x: tensor<i32,[%N]>) -> (%y: tensor<i32,[%N
   yield
 }
 `
-	faultOf(t, scatter, tensors(index, x, y), Bounds, "k.tile:7:1: subscript 5 is outside dimension 0 of y")
+	faultOf(t, scatter, tensors(index, x, y), Bounds, "k.tile:7:1: subscript 5 is outside dimension 1 of y")
 	faultOf(t, scatter, tensors(ints(dtype.I64, []int64{0, 1, -1, 2}, 4), x, y), Bounds, "subscript -1 is outside")
 	faultOf(t, scatter, tensors(ints(dtype.I64, []int64{0, 1, 3, 3}, 4), x, y), Race, "k.tile:7:1: one store writes y[3] twice")
 	mustRun(t, scatter, ints(dtype.I64, []int64{2, 0, 3, 1}, 4), x, y)
@@ -506,7 +506,7 @@ kernel @k[%N](%i: tensor<i64,[%N]>, %m: tensor<bool,[%N]>, %x: tensor<i32,[%N]>)
 		t.Error(diff)
 	}
 	bad := ints(dtype.Bool, []int64{1, 1, 1, 0, 1, 1}, 6)
-	faultOf(t, text, tensors(i, bad, x, y, z), Bounds, "k.tile:8:1: subscript 77 is outside dimension 0 of y")
+	faultOf(t, text, tensors(i, bad, x, y, z), Bounds, "k.tile:8:1: subscript 77 is outside dimension 1 of y")
 }
 
 func TestArguments(t *testing.T) {
@@ -542,8 +542,8 @@ kernel @k[%M, %K, %G, %P = (%M*2)](%a: tensor<f32,[%M,%K]>, %b: tensor<f32,[%K]>
 		{func(a []Arg) { a[1].Tensor = blank(dtype.F32, 8, 8) }, "b has 1 dimension, and its argument 2"},
 		{func(a []Arg) { a[3].Tensor = blank(dtype.I8, 48) }, "K/G in the shape of s must divide exactly, and 64 is not a multiple of 48"},
 		{func(a []Arg) { a[3].Tensor = blank(dtype.I8, 0) }, "K/G in the shape of s cannot be computed for K = 64, G = 0"},
-		{func(a []Arg) { a[2].Tensor = blank(dtype.F16, 4, 3) }, "dimension 1 of s is 3, and must be K/G = 2 with K = 64, G = 32"},
-		{func(a []Arg) { a[5].Tensor = blank(dtype.F32, 7) }, "dimension 0 of y is 7, and must be P = 8 with P = 8"},
+		{func(a []Arg) { a[2].Tensor = blank(dtype.F16, 4, 3) }, "dimension 2 of s is 3, and must be K/G = 2 with K = 64, G = 32"},
+		{func(a []Arg) { a[5].Tensor = blank(dtype.F32, 7) }, "dimension 1 of y is 7, and must be P = 8 with P = 8"},
 		{func(a []Arg) { a[0].Tensor.Data = a[0].Tensor.Data[:100] }, "the argument of a needs 8192 bits of data and has 800"},
 		{func(a []Arg) { a[0].Tensor.Shape[0] = -1 }, "the argument of a has an impossible shape [-1 64]"},
 		{func(a []Arg) { a[0].Tensor.Strides = []int64{1, 4} }, "a must be row-major without gaps"},
