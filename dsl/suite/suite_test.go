@@ -231,8 +231,7 @@ func TestTimeout(t *testing.T) {
 	lines, results := outcomes(t, load(t, `package p
 kernel spin(x f32[N]) (y f32[N]) {
     parallel n in N by 4 {
-        y[n] = x[n]
-        while true { }
+        while true { y[n] = x[n] }
     }
 }
 test spin "for ever" {
