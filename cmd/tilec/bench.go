@@ -33,7 +33,7 @@ read by benchstat. The interpreter checks every access, so its times say nothing
 			cold := fs.Bool("cold", false, "evict the caches before each call")
 			asJSON := fs.Bool("json", false, "print one JSON object for each call")
 			var defs defines
-			fs.Var(&defs, "D", "bind a generic or tile size, `name=value` (with FILE:KERNEL; repeatable)")
+			fs.Var(&defs, "D", "give a generic, a tile size or a schedule word, `name=value` (with FILE:KERNEL; repeatable)")
 			return func(env *environment, args []string) error {
 				if err := checkTarget(*target, *on); err != nil {
 					return err

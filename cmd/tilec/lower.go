@@ -25,7 +25,7 @@ bound with -D.`,
 			target := fs.String("target", "interp", "the target `name` whose schedule refines default")
 			asJSON := fs.Bool("json", false, "print diagnostics as JSON")
 			var defs defines
-			fs.Var(&defs, "D", "bind a generic or tile size, `name=value` (repeatable)")
+			fs.Var(&defs, "D", "give a generic, a tile size or a schedule word, `name=value` (repeatable)")
 			return func(env *environment, args []string) error {
 				if len(args) != 1 {
 					return misusef("name one .tile file")

@@ -27,21 +27,26 @@ func runCommand() *command {
 		short: "run one kernel on your arrays",
 		long: `Runs one kernel. Operands are name=value, one for each input:
 
-  q=path.npy                 an array file; q=path.safetensors#tensor; w=bits:path.npy for raw codes
+  q=path.npy                 an array file, or q=path.safetensors#tensor
+  w=bits:path.npy            raw codes, as unsigned integers, of a type that numpy lacks
   q=randn:1x8x512x64:1       generated data, KIND:SHAPE or KIND:SHAPE:SEED, of kind randn, uniform,
                              randcode (any code of the type), zeros, ones, iota
   scale=0.125                a scalar
 
-Types and dimensions are bound from the operands; what they leave open is given with -D. A type that only generated
-operands could bind is f32 where the kernel takes it. Outputs go to .npy files with -o, else a summary is printed.
--check compares with the same program computed in float64 from the same inputs.`,
+A type that numpy has takes arrays of its own; any other takes arrays of values, which must fit exactly. Types and
+dimensions are bound from the operands; what they leave open is given with -D. A type that only generated operands could
+bind is f32 where the kernel takes it. Outputs go to .npy files with -o, else a summary is printed.
+
+-check compares with the same program computed in float64 from the same inputs, and fails where more than rounding lies
+between them: 2^-13, or four half ulps of a narrower float that the kernel computes with, of the element's size and of
+the output's root mean square.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
 			target := fs.String("target", "interp", "the target `name`")
 			on := fs.String("on", "", "the `device` to run on")
 			checked := fs.Bool("check", false, "compare the result with float64")
 			asJSON := fs.Bool("json", false, "print diagnostics and the result as JSON")
 			var defs, outs defines
-			fs.Var(&defs, "D", "bind a generic or tile size, `name=value` (repeatable)")
+			fs.Var(&defs, "D", "give a generic, a tile size or a schedule word, `name=value` (repeatable)")
 			fs.Var(&outs, "o", "write an output to a .npy file, `name=path` (repeatable)")
 			return func(env *environment, args []string) error {
 				if len(args) == 0 {

@@ -169,6 +169,7 @@ func (r *Runner) stmt(s typed.Stmt) (flow, error) {
 		return normal, r.loop(s)
 	case *typed.While:
 		for r.truth(s.Cond) {
+			r.cancelled(s.Span()) // the body may be empty
 			if f, err := r.block(s.Body); err != nil || f == breaks {
 				return normal, err
 			}
