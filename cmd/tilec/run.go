@@ -225,14 +225,14 @@ func (l *launch) read(list []*operand) ([]*array.Array, error) {
 
 func readArray(o *operand) (*array.Array, error) {
 	if o.tensor == "" {
-		return array.ReadNpy(o.path)
+		return array.ReadNpy(o.path, runtime.FreeMemory())
 	}
 	file, err := array.OpenSafetensors(o.path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return file.Tensor(o.tensor)
+	return file.Tensor(o.tensor, runtime.FreeMemory())
 }
 
 // chooseTypes gives generated operands an element type where nothing else says which: f32 if the kernel takes it, else

@@ -150,7 +150,7 @@ func holds(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: holds file type shape value …")
 	}
-	a, err := array.ReadNpy(ts.MkAbs(args[0]))
+	a, err := array.ReadNpy(ts.MkAbs(args[0]), 1<<20)
 	ts.Check(err)
 	dims := make([]string, len(a.Shape))
 	for i, d := range a.Shape {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -15,19 +16,27 @@ import (
 
 const npyMagic = "\x93NUMPY"
 
+// maxNpyHeader bounds the header's length in bytes; of the arrays that are read it takes a few hundred.
+const maxNpyHeader = 1 << 20
+
 // ReadNpy reads an array file in numpy's format, version 1 to 3: any boolean, integer or real dtype, of
-// either byte order, in C or Fortran order. Errors name the file.
-func ReadNpy(path string) (*Array, error) {
+// either byte order, in C or Fortran order. Limit bounds the bytes it may hold. Errors name the file.
+func ReadNpy(path string, limit int64) (*Array, error) {
 	f, size, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	a, err := DecodeNpy(f, size)
+	a, err := decodeNpy(f, size, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return a, nil
+}
+
+// tooLarge is the error of what does not fit in memory.
+func tooLarge(what string, size, limit int64) error {
+	return fmt.Errorf("%s takes %d bytes, and %d are allowed", what, size, limit)
 }
 
 // openFile opens a regular file and gives its size.
@@ -52,7 +61,9 @@ func openFile(path string) (*os.File, int64, error) {
 }
 
 // DecodeNpy reads a .npy of size bytes.
-func DecodeNpy(r io.ReaderAt, size int64) (*Array, error) {
+func DecodeNpy(r io.ReaderAt, size int64) (*Array, error) { return decodeNpy(r, size, math.MaxInt64) }
+
+func decodeNpy(r io.ReaderAt, size, limit int64) (*Array, error) {
 	h, dataAt, err := readNpyHeader(r, size)
 	if err != nil {
 		return nil, err
@@ -69,6 +80,9 @@ func DecodeNpy(r io.ReaderAt, size int64) (*Array, error) {
 	want := int64(dtype.StreamBytes(elem.Bits(), n))
 	if have := size - dataAt; have != want {
 		return nil, fmt.Errorf("the header says shape %s of %s, %d bytes, but the file has %d after it", shapeText(h.shape), name, want, have)
+	}
+	if want > limit {
+		return nil, tooLarge("the array", want, limit)
 	}
 	a := &Array{Elem: elem, Shape: h.shape, Data: make([]byte, want)}
 	if err := readFull(r, a.Data, dataAt); err != nil {
@@ -120,6 +134,9 @@ func readNpyHeader(r io.ReaderAt, size int64) (h npyHeader, dataAt int64, err er
 	}
 	if length > size-dataAt {
 		return h, 0, fmt.Errorf("the file ends within its header, which claims %d bytes", length)
+	}
+	if length > maxNpyHeader {
+		return h, 0, fmt.Errorf("the header has %d bytes, and %d are allowed", length, maxNpyHeader)
 	}
 	text := make([]byte, length)
 	if err := readFull(r, text, dataAt); err != nil {

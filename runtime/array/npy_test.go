@@ -128,7 +128,7 @@ func TestNpyRoundTrip(t *testing.T) {
 		if len(file)%64 != len(a.Data)%64 {
 			t.Fatalf("the elements do not begin at a multiple of 64 in a file of %d bytes", len(file))
 		}
-		back, err := ReadNpy(path)
+		back, err := ReadNpy(path, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestWriteWhole(t *testing.T) {
 	if err := WriteNpy(filepath.Join(dir, "link.npy"), b); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ReadNpy(target); err != nil || !bytes.Equal(got.Data, b.Data) {
+	if got, err := ReadNpy(target, 1<<20); err != nil || !bytes.Equal(got.Data, b.Data) {
 		t.Errorf("through a link: %v, %v", got, err)
 	}
 	only("link.npy", "real.npy")
@@ -228,7 +228,7 @@ func TestWriteWhole(t *testing.T) {
 	for path, want := range map[string]string{
 		filepath.Join(dir, "none.npy"): "no such file", dir: "not a regular file", os.DevNull: "not a regular file",
 	} {
-		if _, err := ReadNpy(path); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path+": cannot read: ") {
+		if _, err := ReadNpy(path, 1<<20); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path+": cannot read: ") {
 			t.Errorf("reading %s: %v, want %q in it", path, err, want)
 		}
 	}
@@ -271,4 +271,26 @@ func FuzzNpy(f *testing.F) {
 			t.Fatalf("written and read again (-want +got):\n%s", d)
 		}
 	})
+}
+
+// TestLimits: an honest file of any size is not read into memory that is not there.
+func TestLimits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.npy")
+	text := "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }\n"
+	head := append([]byte(npyMagic+"\x01\x00"), byte(len(text)), 0)
+	if err := os.WriteFile(path, append(head, text...), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	size := int64(len(head)+len(text)) + 4e12
+	if err := os.Truncate(path, size); err != nil {
+		t.Skipf("no file of %d bytes here: %v", size, err)
+	}
+	want := path + ": the array takes 4000000000000 bytes, and 1048576 are allowed"
+	if _, err := ReadNpy(path, 1<<20); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	long := strings.NewReader(npyMagic + "\x02\x00\x01\x00\x10\x00" + strings.Repeat(" ", 1<<20+1))
+	if _, err := DecodeNpy(long, long.Size()); err == nil || err.Error() != "the header has 1048577 bytes, and 1048576 are allowed" {
+		t.Error(err)
+	}
 }

@@ -74,16 +74,16 @@ func (s *Safetensors) Names() []string {
 	return names
 }
 
-// Tensor reads one tensor.
-func (s *Safetensors) Tensor(name string) (*Array, error) {
-	a, err := s.read(name)
+// Tensor reads one tensor. Limit bounds its bytes.
+func (s *Safetensors) Tensor(name string, limit int64) (*Array, error) {
+	a, err := s.read(name, limit)
 	if err != nil && s.path != "" {
 		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}
 	return a, err
 }
 
-func (s *Safetensors) read(name string) (*Array, error) {
+func (s *Safetensors) read(name string, limit int64) (*Array, error) {
 	t, ok := s.tensors[name]
 	if !ok {
 		return nil, fmt.Errorf("there is no tensor %.80q; it has %s", name, listNames(s.Names()))
@@ -92,7 +92,11 @@ func (s *Safetensors) read(name string) (*Array, error) {
 	if !ok {
 		return nil, fmt.Errorf("tensor %.80q has dtype %.20q; %s are read", name, t.DType, "BOOL, U8 to U64, I8 to I64, F8_E4M3, F8_E5M2, F8_E8M0, F16, BF16, F32 and F64")
 	}
-	a := &Array{Elem: elem, Shape: t.Shape, Data: make([]byte, t.Offsets[1]-t.Offsets[0])}
+	size := t.Offsets[1] - t.Offsets[0]
+	if size > limit {
+		return nil, tooLarge(fmt.Sprintf("tensor %.80q", name), size, limit)
+	}
+	a := &Array{Elem: elem, Shape: t.Shape, Data: make([]byte, size)}
 	if err := readFull(s.r, a.Data, s.dataAt+t.Offsets[0]); err != nil {
 		return nil, err
 	}

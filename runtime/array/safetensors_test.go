@@ -3,6 +3,7 @@ package array
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -38,16 +39,21 @@ func TestSafetensors(t *testing.T) {
 	for name, want := range map[string]*Array{
 		"w": {dtype.BF16, []int64{2, 1}, []byte{0x80, 0x3f, 0, 0xc0}}, "e": {dtype.F8E4M3, []int64{0, 7}, []byte{}}, "s": {dtype.E8M0, []int64{}, []byte{127}},
 	} {
-		got, err := s.Tensor(name)
+		got, err := s.Tensor(name, 1<<20)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if n := int64(len(got.Data)); n > 0 {
+			if _, err := s.Tensor(name, n-1); err == nil || !strings.HasSuffix(err.Error(), fmt.Sprintf("takes %d bytes, and %d are allowed", n, n-1)) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
 	for name, want := range map[string]string{"z": `dtype "C64"`, "q": "it has e, s, w, z"} {
-		if _, err := s.Tensor(name); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
+		if _, err := s.Tensor(name, 1<<20); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%s: %v, want %q in it", name, err, want)
 		}
 	}
@@ -58,7 +64,7 @@ func TestSafetensors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := empty.Tensor("a"); err == nil || !strings.Contains(err.Error(), "it has none") {
+	if _, err := empty.Tensor("a", 1<<20); err == nil || !strings.Contains(err.Error(), "it has none") {
 		t.Errorf("a tensor of an empty file: %v", err)
 	}
 }
@@ -107,7 +113,7 @@ func FuzzSafetensors(f *testing.F) {
 		}
 		total := 0
 		for _, name := range s.Names() {
-			a, err := s.Tensor(name)
+			a, err := s.Tensor(name, 1<<20)
 			if err != nil {
 				continue // a dtype that is not read
 			}
