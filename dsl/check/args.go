@@ -103,20 +103,25 @@ func (k *Kernel) BindArgs(args []ArgInfo, b Bindings) (Bindings, error) {
 	}
 	out := b
 	out.Generics = bd.gens
-	var missing []string
-	for _, g := range k.generics {
-		if _, ok := bd.gens[g.name]; !ok && g.ast.Default == nil {
-			missing = append(missing, g.name)
-		}
-	}
-	if len(missing) > 0 {
-		kind := ""
-		if g := named(k.generics, missing[0]); g.ast.Kind != nil {
-			kind = snippet(k.Package.prog, g.ast.Kind.Span())
-		}
-		return b, &Unbound{Kernel: k.Name, Generic: missing[0], Kind: kind}
+	if err := bd.unbound(); err != nil {
+		return b, err
 	}
 	return out, nil
+}
+
+// unbound is the error of the first generic without a value.
+func (b *binder) unbound() error {
+	for _, g := range b.k.generics {
+		if _, ok := b.gens[g.name]; ok || g.ast.Default != nil {
+			continue
+		}
+		kind := ""
+		if g.ast.Kind != nil {
+			kind = snippet(b.k.Package.prog, g.ast.Kind.Span())
+		}
+		return &Unbound{Kernel: b.k.Name, Generic: g.name, Kind: kind}
+	}
+	return nil
 }
 
 // Unbound is the error of a generic that neither arguments nor a default bind.
@@ -357,7 +362,7 @@ func (b *binder) agree() error {
 				return
 			}
 			if n < 0 || n > maxSize {
-				err = fmt.Errorf("%s is %d", where, n)
+				err = fmt.Errorf("%s is %d, and may be at most %d", where, n, int64(maxSize))
 				return
 			}
 			text := snippet(b.k.Package.prog, d.Span())
@@ -370,6 +375,9 @@ func (b *binder) agree() error {
 				}
 			}
 			if name := b.unsolved(d); name != "" {
+				if err = b.unbound(); err != nil {
+					return // with it there might be one
+				}
 				err = fmt.Errorf("%s is %d, and no %s makes that of %s%s", where, n, name, text, b.because(d))
 				if bin, is := d.(*dsl.Binary); is && bin.Op == "/" && n == 0 {
 					err = fmt.Errorf("%s is %d, which says nothing about %s in %s: make %s a generic, `[%s: int]`, and give it", where, n, name, text, name, name)
