@@ -231,14 +231,13 @@ type AttrSpec struct {
 	Words    []string // a StrAttr's permitted values; nil: any
 }
 
-// form is how an operation's text is laid out; the printer and the parser have a function for each.
+// form is how an operation's text is laid out; the printer and the parser have a function for each. The zero form is
+// name.words operands [axes] {attrs} : types, then regions (arguments) { … }.
 type form uint8
 
 const (
-	// name.words operands [axes] {attrs} : types, then regions (arguments) { … }
-	plainForm form = iota
 	// const value : type
-	constForm
+	constForm form = iota + 1
 	// affine c*%v*%f + c div d mod m : type
 	affineForm
 	// load.mode %t[subscripts] else %v : type

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"math"
 	"slices"
 
 	"github.com/tilec/tilec/ir/dtype"
@@ -177,17 +178,34 @@ func ruleConst(o *Op) ([]Type, error) {
 	if t.Kind != Scalar || !t.Elem.Valid() {
 		return nil, ruleErr("V3", "a constant is a scalar, not %s", t)
 	}
-	switch o.Attr("value").(type) {
+	switch x := o.Attr("value").(type) {
 	case int64:
 		if t.Elem.IsFloat() {
 			return nil, ruleErr("V3", "an integer value for a %s", t)
+		}
+		if t.Elem.IntOfInt(dtype.I64, x, dtype.Wrap) != x {
+			return nil, ruleErr("V7", "%d is no value of %s", x, t)
 		}
 	case float64:
 		if !t.Elem.IsFloat() {
 			return nil, ruleErr("V3", "a float value for a %s", t)
 		}
+		if !hasFloat(t.Elem, x) {
+			return nil, ruleErr("V7", "%v is no value of %s", x, t)
+		}
 	}
 	return one(t)
+}
+
+// hasFloat reports whether x is a value of a float type, a zero of its sign included.
+func hasFloat(t dtype.Type, x float64) bool {
+	switch {
+	case x != x:
+		return t.HasNaN()
+	case math.IsInf(x, 0):
+		return t.HasInf()
+	}
+	return t.Round64(x) == x && (x != 0 || !math.Signbit(x) || t.HasNegZero())
 }
 
 func ruleTemp(o *Op) ([]Type, error) {

@@ -100,7 +100,7 @@ func elementwiseArgs(t *testing.T, b *Builder, c Code, axes []Axis) []*Value {
 		for i, a := range args {
 			switch {
 			case a.Type.Elem.IsFloat():
-				args[i] = b.Bcast(b.ConstFloat(dtype.F32, 0.1), axes)
+				args[i] = b.Bcast(b.ConstFloat(dtype.F32, 0.5), axes)
 			default:
 				args[i] = b.Bcast(b.ConstInt(a.Type.Elem, 1), axes)
 			}

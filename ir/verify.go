@@ -31,6 +31,9 @@ func Verify(f *Func) error {
 	if len(v.errs) == 0 {
 		v.region(f.Body, nil)
 	}
+	if len(v.errs) == 0 && len(f.Body.Yield().Operands) > 0 {
+		v.fail(f.Body.Yield(), ruleErr("V9", "a function yields nothing"))
+	}
 	errs := make([]error, len(v.errs))
 	for i, e := range v.errs {
 		errs[i] = e

@@ -73,7 +73,7 @@ func newCases() *cases {
 // constant is a value of elem: an edge or at random.
 func (k *cases) constant(elem dtype.Type, rng *rand.Rand) *ir.Value {
 	if elem.IsFloat() {
-		x := math.NaN()
+		var x float64
 		switch rng.IntN(10) {
 		case 0:
 			x = 0
@@ -89,6 +89,8 @@ func (k *cases) constant(elem dtype.Type, rng *rand.Rand) *ir.Value {
 			x = math.Inf(1)
 		case 6:
 			x = 1
+		case 7:
+			x = math.NaN()
 		default:
 			x = rng.NormFloat64() * 10
 		}

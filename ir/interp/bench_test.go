@@ -46,7 +46,7 @@ func attention(bm, bn int64) *ir.Func {
 	}, ir.Pos{})
 	b := ir.NewBuilder(f)
 	zero := b.Index(0)
-	f32 := func(x float64) *ir.Value { return b.ConstFloat(dtype.F32, x) }
+	f32 := func(x float64) *ir.Value { return b.ConstFloat(dtype.F32, float64(float32(x))) }
 	b.Parallel("", []ir.Binding{{Name: "b", Lo: zero, Hi: f.SizeArg(0)}, {Name: "h", Lo: zero, Hi: f.SizeArg(1)},
 		{Name: "m", Lo: zero, Hi: f.SizeArg(2), By: bm}}, func(args []*ir.Value) {
 		bi, h, m := args[0], args[1], args[2]

@@ -61,6 +61,7 @@ const (
 	stored      // by one block, which may also have read it or added to it
 	atomicOnce  // atomically, by one block
 	atomicMany  // atomically, by several
+	readAtomic  // read, and touched atomically, by one block
 	actRead     = readOnce
 	actStore    = stored
 	actAtomic   = atomicOnce
@@ -157,6 +158,9 @@ func (m *memory) note(w *worker, p *accessPlan, off, n, act int) error {
 				if !same {
 					done = readMany
 				}
+			case atomicOnce:
+				bad = !same
+				done = readAtomic
 			default:
 				if same && done != atomicMany {
 					continue
@@ -171,11 +175,14 @@ func (m *memory) note(w *worker, p *accessPlan, off, n, act int) error {
 			case untouched:
 				done = atomicOnce
 			case readOnce:
-				bad = !same
-				done = atomicOnce
+				if same { // the place of the read stays
+					sh[i] = s&^(7<<doneShift) | readAtomic<<doneShift
+					continue
+				}
+				bad = true
 			case readMany:
 				bad = true
-			case stored:
+			case stored, readAtomic:
 				if same {
 					continue
 				}
@@ -238,7 +245,7 @@ func (m *memory) undefined(p *accessPlan, off int) error {
 func (m *memory) raced(w *worker, p *accessPlan, off int, s uint32, act int) error {
 	verb := func(act int) string {
 		switch act {
-		case readOnce, readMany:
+		case readOnce, readMany, readAtomic:
 			return "reads"
 		case stored:
 			return "stores"
