@@ -81,7 +81,7 @@ func fits(p *ir.Param, t *Tensor) error {
 		last = 0
 		for i, s := range t.Strides {
 			d := t.Shape[i] - 1
-			if s < 0 || d > 0 && s > (math.MaxInt64/64-last)/d {
+			if s < 0 || d > 0 && s > (math.MaxInt64/64-1-last)/d { // its number of bits is an int64
 				return faultf(BadArgs, p.Pos, "the argument of %s has impossible strides %v", p.Name, t.Strides)
 			}
 			last += d * s
