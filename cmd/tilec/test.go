@@ -70,7 +70,14 @@ rounds instead, with sizes, generics and tile sizes drawn at random; the seed is
 				if *fuzz > 0 && !*asJSON {
 					fmt.Fprintf(env.stdout, "%d rounds with seed %d\n", *fuzz, o.Seed)
 				}
-				return runTests(env, report, prog, o, *verbose, *asJSON)
+				if err := runTests(env, report, prog, o, *verbose, *asJSON); err != nil {
+					return err
+				}
+				// A kernel that no test runs is checked, too.
+				if list := prog.Check(); list.HasErrors() {
+					return report.all(list)
+				}
+				return nil
 			}
 		},
 	}

@@ -168,7 +168,7 @@ func (e *elab) makeTile(t dtype.Type, c *call) value {
 	}
 	list := axesOf(axes)
 	if !subset(v.Type().Axes, list) {
-		e.errorf(codeExtraAxes, vs[0].at, "the value is over %s, the tile over %s: name those axes too, or reduce it", axisNames(v.Type().Axes), orNothing(list))
+		e.errorf(codeExtraAxes, vs[0].at, "the value is over %s, the tile over %s: to convert it write `… as %s`; to fill a tile with it name those axes too", axisNames(v.Type().Axes), orNothing(list), t)
 		return bad(c.at)
 	}
 	if !e.tileOf(list, c.at) {

@@ -113,6 +113,7 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 	if !to.Known() {
 		to = e.opaque("", dtype.I64)
 	}
+	e.notEmpty(from, to)
 	ends := [2]loopEnd{{ix: from}, {ix: to}}
 	if lo != nil {
 		ends[0].at = lo.Span()
@@ -138,6 +139,27 @@ func (e *elab) bind(id *dsl.Ident, lo, hi, by dsl.Expr, parallel bool) (b *typed
 	val := intVal(&typed.Ref{X: x(dtype.I64, nil, id.Span()), Var: b.Var}, s)
 	e.declare(id, &entity{kind: entVar, v: b.Var, val: val, loop: true, from: ends[0], to: ends[1], data: data})
 	return b, from, to, true
+}
+
+// notEmpty assumes what it means that a range has an index at all: the factors of 0..X*Y are not 0.
+func (e *elab) notEmpty(from, to affine.Expr) {
+	if k, ok := from.IsConst(); !ok || k != 0 {
+		return
+	}
+	var product []*affine.Term
+	terms := 0
+	to.Monomials(func(_ int64, factors []*affine.Term) {
+		terms++
+		product = factors
+	})
+	if terms != 1 || len(product) < 2 {
+		return
+	}
+	for _, f := range product {
+		if e.facts.ProveGE0(f.Expr()) {
+			e.assume(affine.GE(f.Expr(), affine.Const(1)))
+		}
+	}
 }
 
 // havocAll forgets the values of the variables that a loop or branch assigns.

@@ -508,6 +508,10 @@ func (e *elab) lookupEntry(v value, entry *dsl.IndexEntry, end diag.Pos, g edge,
 		g.suggest(d, end, v.elem())
 		return r, false
 	}
+	if d, ok := ix.Sub(a.ix).IsConst(); ok && d != 0 && r.mode != typed.Proven {
+		// What is beside an element depends on where its span ends.
+		r.tile = r.tile || a.tile
+	}
 	return r, true
 }
 

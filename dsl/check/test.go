@@ -395,19 +395,19 @@ func EdgeRows(tiles []int64) [][]int64 {
 		cols = append(cols, turned)
 		most = max(most, len(uniq))
 	}
-	rows := [][]int64{}
-	// One row in which everything is ragged and nothing empty comes first.
-	first := make([]int64, len(tiles))
-	for i, t := range tiles {
-		first[i] = t + 1
+	// First come a row in which everything is ragged and nothing empty, and one in which everything has three spans: what
+	// is wrong from the third span on must not hide behind an empty dimension beside it.
+	rows := make([][]int64, 2)
+	for _, t := range tiles {
+		rows[0] = append(rows[0], t+1)
+		rows[1] = append(rows[1], 2*t+1)
 	}
-	rows = append(rows, first)
 	for r := range most {
 		row := make([]int64, len(cols))
 		for i, col := range cols {
 			row[i] = col[r%len(col)]
 		}
-		if !slices.Equal(row, first) {
+		if !slices.Equal(row, rows[0]) && !slices.Equal(row, rows[1]) {
 			rows = append(rows, row)
 		}
 	}

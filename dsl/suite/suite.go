@@ -285,6 +285,9 @@ func run(ctx context.Context, j job, o Options, beside int) *Result {
 		}
 		return err
 	})
+	if result.Err == nil && !result.Diags.HasErrors() && result.Expects == 0 && !j.drawn {
+		result.Err = errors.New("the test ends without having held a single expectation")
+	}
 	switch {
 	case errors.Is(result.Err, check.ErrNoVariant):
 		result.Err, result.Skipped = nil, "a require over generics excludes this case"

@@ -276,9 +276,9 @@ schedule copy { default { BN = 8 } }
 // TestEdges holds edges to its sizes: 0, 1, t-1, t, t+1, 2t+1 and a prime for each argument, not their product.
 func TestEdges(t *testing.T) {
 	out, _ := printed(t, copyKernel+`
-test copy "one" { for N in edges(BN) { print(N) } }
+test copy "one" { for N in edges(BN) { print(N); expect N == N } }
 
-test copy "two" { for M, N in edges(5, BN) { print(M) } }
+test copy "two" { for M, N in edges(5, BN) { print(M); expect M == M } }
 `, suite.Options{})
 	count := map[string]int{}
 	for _, s := range out {
@@ -290,13 +290,13 @@ test copy "two" { for M, N in edges(5, BN) { print(M) } }
 		}
 	}
 	one, _ := printed(t, copyKernel+`
-test copy "one" { for N in edges(BN) { print(N) } }
+test copy "one" { for N in edges(BN) { print(N); expect N == N } }
 `, suite.Options{})
 	if len(one) != 7 {
 		t.Errorf("edges of one tile size gives %v, not 7 sizes", one)
 	}
 	both, _ := printed(t, copyKernel+`
-test copy "both" { for M, N in edges(5, BN) { print(M * 100 + N) } }
+test copy "both" { for M, N in edges(5, BN) { print(M * 100 + N); expect N == N } }
 `, suite.Options{})
 	if len(both) < 7 || len(both) > 20 {
 		t.Errorf("edges of two tile sizes gives %d pairs: a covering set has from 7 to 20, the product 49", len(both))
