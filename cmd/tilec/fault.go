@@ -10,6 +10,7 @@ import (
 
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/compile"
+	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/eval"
 	"github.com/tilec/tilec/ir/interp"
 )
@@ -78,40 +79,11 @@ func splitKernel(arg string) (file, kernel string) {
 	return arg, ""
 }
 
-// nearest gives ` (did you mean "x"?)` for the candidate that differs from name least, by no more than half of it.
+// nearest gives ` (did you mean "x"?)` for the candidate that is most like name, or nothing.
 func nearest(name string, candidates []string) string {
-	best, distance := "", len(name)/2+1
-	for _, c := range candidates {
-		d := edits(name, c)
-		if strings.EqualFold(name, c) {
-			d = 0
-		}
-		if d < distance {
-			best, distance = c, d
-		}
-	}
+	best := diag.Nearest(name, candidates)
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (did you mean %q?)", best)
-}
-
-// edits is the Levenshtein distance of two short words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

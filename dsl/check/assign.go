@@ -314,7 +314,7 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 			return fail()
 		}
 		d := e.errorf(codeUndefined, id.Span(), "%s is not declared; a variable is declared with :=", id.Name)
-		if near := nearest(id.Name, e.names()); near != "" && e.local(near) != nil {
+		if near := diag.Nearest(id.Name, e.names()); near != "" && e.local(near) != nil {
 			d.Suggest(id.Span(), near, "did you mean %s", near)
 		}
 		return fail()

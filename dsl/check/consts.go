@@ -1,11 +1,13 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"go/constant"
 	"go/token"
 	"math"
 	"math/big"
+	"strconv"
 
 	"github.com/tilec/tilec/ir/dtype"
 )
@@ -461,3 +463,10 @@ func (k konst) toFloat(t dtype.Type, bad func(string) (int64, float64, error)) (
 	}
 	return 0, t.Round64(f), nil
 }
+
+func isUnknownType(err error) bool { return errors.Is(err, dtype.ErrUnknown) }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// digits is a constant with many digits.
+func digits(s string) konst { return konst{v: constant.MakeFromLiteral(s, token.FLOAT, 0)} }

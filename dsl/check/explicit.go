@@ -76,7 +76,7 @@ func (e *elab) options(list []*dsl.Option, words ...string) {
 		switch {
 		case !known:
 			d := e.errorf(codeOption, o.Word.Span(), "%s is not an option here", o.Word.Name)
-			if near := nearest(o.Word.Name, words); near != "" {
+			if near := diag.Nearest(o.Word.Name, words); near != "" {
 				d.Suggest(o.Word.Span(), near, "did you mean %s", near)
 			}
 		case o.Word.Name == "split":

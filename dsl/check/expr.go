@@ -108,7 +108,7 @@ func (e *elab) ident(id *dsl.Ident) value {
 		}
 	}
 	d := e.errorf(codeUndefined, at, "%s is not declared", id.Name)
-	if near := nearest(id.Name, e.names()); near != "" {
+	if near := diag.Nearest(id.Name, e.names()); near != "" {
 		d.Suggest(at, near, "did you mean %s", near)
 	}
 	return bad(at)
@@ -216,7 +216,7 @@ func (e *elab) selector(n *dsl.Selector) value {
 				names = append(names, name)
 			}
 			d := e.errorf(codeUndefined, n.Sel.Span(), "package %s has no %s", v.pkg.Name, n.Sel.Name)
-			if near := nearest(n.Sel.Name, names); near != "" {
+			if near := diag.Nearest(n.Sel.Name, names); near != "" {
 				d.Suggest(n.Sel.Span(), near, "did you mean %s", near)
 			}
 			return bad(at)

@@ -130,7 +130,7 @@ func (k *Kernel) ParseGeneric(name, text string) (Value, error) {
 			names[i] = h.name
 		}
 		hint := ""
-		if near := nearest(name, names); near != "" {
+		if near := diag.Nearest(name, names); near != "" {
 			hint = ": did you mean " + near + "?"
 		}
 		return Value{}, fmt.Errorf("kernel %s has no generic %s%s", k.Name, name, hint)
@@ -188,7 +188,7 @@ func (e *elab) bracketValues(gens []*generic, c *call) (map[string]value, bool) 
 			}
 			if g == nil {
 				d := e.errorf(codeGenericName, id.Span(), "%s has no generic %s", c.name, id.Name)
-				if near := nearest(id.Name, names); near != "" {
+				if near := diag.Nearest(id.Name, names); near != "" {
 					d.Suggest(id.Span(), near, "did you mean %s", near)
 				}
 				ok = false

@@ -1,6 +1,9 @@
 package check
 
-import "github.com/tilec/tilec/dsl"
+import (
+	"github.com/tilec/tilec/dsl"
+	"github.com/tilec/tilec/dsl/diag"
+)
 
 // resolveOnly checks that the names of a text which is not part of this variant exist; nothing else of it is looked at.
 func (e *elab) resolveOnly(n dsl.Node) {
@@ -85,7 +88,7 @@ func (e *elab) resolveNames(n dsl.Node, inside map[string]bool) {
 		case *dsl.Ident:
 			if n.Name != "_" && !inside[n.Name] && !e.declared(n) {
 				d := e.errorf(codeUndefined, n.Span(), "%s is not declared", n.Name)
-				if near := nearest(n.Name, e.names()); near != "" {
+				if near := diag.Nearest(n.Name, e.names()); near != "" {
 					d.Suggest(n.Span(), near, "did you mean %s", near)
 				}
 			}

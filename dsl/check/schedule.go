@@ -99,7 +99,7 @@ func (l *loader) schedule(pkg *Package, s *dsl.Schedule) {
 				names = append(names, k.Name)
 			}
 			d := l.diags.Add(codeUndefined, id.Span(), "package %s has no kernel %s", pkg.Name, id.Name)
-			if near := nearest(id.Name, names); near != "" {
+			if near := diag.Nearest(id.Name, names); near != "" {
 				d.Suggest(id.Span(), near, "did you mean %s", near)
 			}
 		case k.sched != nil:
@@ -157,7 +157,7 @@ func (e *elab) sections(s *schedule) {
 		name := sec.Name.Name
 		if name != "default" && !slices.Contains(Targets, name) {
 			d := e.errorf(codeTarget, sec.Name.Span(), "there is no target %s", name)
-			if near := nearest(name, append([]string{"default", "tune"}, Targets...)); near != "" {
+			if near := diag.Nearest(name, append([]string{"default", "tune"}, Targets...)); near != "" {
 				d.Suggest(sec.Name.Span(), near, "did you mean %s", near)
 			}
 			continue
@@ -201,7 +201,7 @@ func (e *elab) entries(out *section, list []*dsl.Entry, phase string) {
 			}
 			if !slices.Contains(out.phases, word.Name) {
 				d := e.errorf(codeWord, word.Span(), "no phase is named %s", word.Name)
-				if near := nearest(word.Name, out.phases); near != "" {
+				if near := diag.Nearest(word.Name, out.phases); near != "" {
 					d.Suggest(word.Span(), near, "did you mean %s", near)
 				}
 				continue
@@ -262,7 +262,7 @@ func (e *elab) word(out *section, en *dsl.Entry, phase string) {
 			names = append(names, n)
 		}
 		d := e.errorf(codeWord, en.Words[0].Span(), "%s is no word of schedules", name)
-		if near := nearest(name, names); near != "" {
+		if near := diag.Nearest(name, names); near != "" {
 			d.Suggest(en.Words[0].Span(), near, "did you mean %s", near)
 		}
 		return
@@ -500,7 +500,7 @@ func (e *elab) tileSize(id *dsl.Ident) (value, bool) {
 		}
 		if n == 0 {
 			ks := e.kernel
-			if near := nearest(id.Name, e.names()); near != "" && e.local(near) != nil {
+			if near := diag.Nearest(id.Name, e.names()); near != "" && e.local(near) != nil {
 				break
 			}
 			d := e.errorf(codeNoTile, at, "nothing binds %s, and the schedule's default gives no tile size of that name", id.Name)
@@ -511,7 +511,7 @@ func (e *elab) tileSize(id *dsl.Ident) (value, bool) {
 				d.Note(ks.k.sched.ast.Span(), "the schedule has no default section")
 			default:
 				d.Note(ks.k.sched.section("default").at, "default stands here")
-				if near := nearest(id.Name, ks.tiles.names); near != "" {
+				if near := diag.Nearest(id.Name, ks.tiles.names); near != "" {
 					d.Suggest(at, near, "did you mean %s", near)
 				}
 			}

@@ -48,7 +48,7 @@ func (t *Test) resolve(l *loader) {
 			names = append(names, k.Name)
 		}
 		d := l.diags.Add(codeUndefined, id.Span(), "package %s has no kernel %s", t.Package.Name, id.Name)
-		if near := nearest(id.Name, names); near != "" {
+		if near := diag.Nearest(id.Name, names); near != "" {
 			d.Suggest(id.Span(), near, "did you mean %s", near)
 		}
 	}

@@ -1,19 +1,13 @@
-package check
+package diag
 
 import (
-	"errors"
-	"go/constant"
-	"go/token"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/tilec/tilec/ir/dtype"
 )
 
-// nearest finds the name most like the one written: equal but for case, or at most a third of it changed.
-func nearest(name string, among []string) string {
-	slices.Sort(among)
+// Nearest finds the name most like the one written: equal but for case, or at most a third of it changed; empty if there is none.
+func Nearest(name string, among []string) string {
+	among = slices.Sorted(slices.Values(among))
 	best, cost := "", len(name)/3+1
 	for _, n := range among {
 		if n == name || len(n) < 2 && len(name) > 2 {
@@ -52,10 +46,3 @@ func distance(a, b string, limit int) int {
 	}
 	return min(last[len(b)], limit)
 }
-
-func isUnknownType(err error) bool { return errors.Is(err, dtype.ErrUnknown) }
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
-
-// digits is a constant with many digits.
-func digits(s string) konst { return konst{v: constant.MakeFromLiteral(s, token.FLOAT, 0)} }
