@@ -47,6 +47,7 @@ type subPlan struct {
 
 // access is an access under way.
 type access struct {
+	w     *worker
 	m     *memory
 	p     *accessPlan
 	n     []int // live lengths
@@ -85,7 +86,7 @@ const (
 // begin evaluates the plan's subscripts. inside reports whether all are affine and all elements lie inside; then
 // off is the offset of the first element and a.place has the strides.
 func (a *access) begin(w *worker, p *accessPlan) (off int, inside bool) {
-	a.m, a.p = w.cells[p.tensor].mem, p
+	a.w, a.m, a.p = w, w.cells[p.tensor].mem, p
 	a.n = a.n[:0]
 	for _, x := range p.axes {
 		a.n = append(a.n, w.cells[x].live())
@@ -188,6 +189,9 @@ func (a *access) walk(t target) error {
 		a.index = append(a.index, 0)
 	}
 	for {
+		if a.w.run.stop.Load() {
+			return a.w.stopped(a.p.op)
+		}
 		t.row(a.index)
 		if err := a.walkRow(t); err != nil {
 			return err

@@ -181,7 +181,7 @@ func multiply[T number](k *contraction, kern kernel[T]) func(w *worker) error {
 		p := &product[T]{c: out, rows: rows, cols: cols, sum: sum, ldc: cols}
 		if sum > 0 {
 			var err error
-			if rows == 1 && cols == 1 && batch > 1 {
+			if rows == 1 && cols == 1 {
 				err = pairwise(w, p, x, y, batch, kern)
 			} else {
 				err = batches(w, p, x, y, rowOf, colOf, batch, kern)
@@ -307,7 +307,7 @@ func batches[T number](w *worker, p *product[T], x, y *factor, rowOf, colOf, bat
 // atOnce is about how many multiply-adds are done before a look at whether the run is to stop.
 const atOnce = 1 << 24
 
-// pairwise sums products over one axis for each batch, of which there are many, and neither rows nor columns.
+// pairwise sums products over one axis for each batch, where there are neither rows nor columns.
 func pairwise[T number](w *worker, p *product[T], x, y *factor, batch int, kern kernel[T]) error {
 	var rows [2][]T
 	for i, f := range []*factor{x, y} {
@@ -319,6 +319,9 @@ func pairwise[T number](w *worker, p *product[T], x, y *factor, batch int, kern 
 		rows[i] = bufferOf[T](b)
 	}
 	for k := range p.sum {
+		if k&(1<<12-1) == 0 && w.run.stop.Load() {
+			break
+		}
 		kern.pairs(p.c, rows[0][k*batch:][:batch], rows[1][k*batch:][:batch])
 	}
 	return nil

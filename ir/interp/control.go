@@ -19,6 +19,9 @@ func (w *worker) exec(b *block) error {
 		if err := s.run(w); err != nil {
 			return err
 		}
+		if w.run.stop.Load() { // long operations give up in the middle
+			return w.stopped(s.op)
+		}
 		for _, k := range s.kill {
 			w.drop(&w.cells[k])
 		}

@@ -196,7 +196,8 @@ type worker struct {
 	wk    walk
 	rows  [4]row
 	acc   access
-	order []ranked
+	// order and sorted are scratch of topk and sort, as long as each other.
+	order, sorted []ranked
 }
 
 // row is scratch for one stretch of an operand, by class.

@@ -217,7 +217,7 @@ func reduceInto[T elem](w *worker, f *fold[T], d, x []T, dims []dim, reduced []b
 	}
 	for more := wk.start(); more; more = wk.next() {
 		o, m := wk.off, wk.n
-		for i := 0; i < m; i += chunk {
+		for i := 0; i < m && !w.run.stop.Load(); i += chunk {
 			k := min(chunk, m-i)
 			row := stretch(w, 0, x, o[1], wk.s[1], i, k)
 			if wk.s[0] == 0 {
@@ -245,6 +245,9 @@ func eachLine(w *worker, dims []dim, axis int, own []int, f func(at, from int)) 
 	for more := wk.start(); more; more = wk.next() {
 		at, from := wk.off[0], wk.off[1]
 		for range wk.n {
+			if w.run.stop.Load() {
+				return
+			}
 			f(at, from)
 			at, from = at+wk.s[0], from+wk.s[1]
 		}

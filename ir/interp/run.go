@@ -234,6 +234,9 @@ func (r *run) phase(p *phase) error {
 		err = r.grid(p.grid, counts, blocks)
 	} else {
 		err = r.guard(r.main, func() error { return p.step.run(r.main) })
+		if err == nil && r.stop.Load() {
+			err = r.main.stopped(p.step.op)
+		}
 	}
 	if err != nil {
 		return err

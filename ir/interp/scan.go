@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/tilec/tilec/ir"
@@ -160,6 +161,8 @@ type ranked struct {
 	pos int
 }
 
+const rankedBytes = 16
+
 // rank decodes topk and sort.
 func (c *compiler) rank(o *ir.Op) func(w *worker) error {
 	x := o.Operands[0]
@@ -181,6 +184,13 @@ func (c *compiler) rank(o *ir.Op) func(w *worker) error {
 		}
 		line, count := src.dims[axis], v.dims[len(v.dims)-1].n
 		lo := w.cells[along].lo
+		if !few(count, line) && line.n > cap(w.order) {
+			n := 1 << bits.Len(uint(line.n))
+			if err := w.run.reserve(2*int64(n)*rankedBytes, o); err != nil {
+				return err
+			}
+			w.order, w.sorted = make([]ranked, 0, n), make([]ranked, n)
+		}
 		eachLine(w, src.dims, axis, ownStrides(v, len(src.dims), axis), func(at, from int) {
 			best := w.rankLine(src, from, line, count, down)
 			for j := range count {
@@ -198,11 +208,12 @@ func (c *compiler) rank(o *ir.Op) func(w *worker) error {
 	}
 }
 
+// few reports whether few of a long line are wanted: those that cannot be among them are not kept.
+func few(count int, line dim) bool { return count <= 32 && line.n > 4*count }
+
 // rankLine gives the first count elements of a line in order.
 func (w *worker) rankLine(src *cell, from int, line dim, count int, down bool) []ranked {
-	order := w.order[:0]
-	// Of a long line few of which are wanted, those that cannot be among them are not kept.
-	few := count <= 32 && line.n > 4*count
+	order, few := w.order[:0], few(count, line)
 	for i := range line.n {
 		r := ranked{src.key(from+i*line.s, down), i}
 		if !few {
@@ -223,14 +234,51 @@ func (w *worker) rankLine(src *cell, from int, line dim, count int, down bool) [
 	}
 	w.order = order
 	if !few {
+		order = w.sort(order)
+	}
+	return order[:min(count, len(order))]
+}
+
+// sort orders elements by their keys, which stand in ascending order of positions: by their digits to the base 256, the
+// lowest first, equal ones staying in order.
+func (w *worker) sort(order []ranked) []ranked {
+	if len(order) < 256 {
 		slices.SortFunc(order, func(a, b ranked) int {
 			if a.key != b.key {
 				return cmp.Compare(a.key, b.key)
 			}
 			return cmp.Compare(a.pos, b.pos)
 		})
+		return order
 	}
-	return order[:min(count, len(order))]
+	var counts [8][256]int
+	for _, r := range order {
+		for d := range counts {
+			counts[d][byte(r.key>>(8*d))]++
+		}
+	}
+	other := w.sorted[:len(order)]
+	for d := range counts {
+		c := &counts[d]
+		if c[byte(order[0].key>>(8*d))] == len(order) { // all the same
+			continue
+		}
+		if w.run.stop.Load() {
+			break
+		}
+		at := 0
+		for i, n := range c {
+			c[i] = at
+			at += n
+		}
+		for _, r := range order {
+			i := byte(r.key >> (8 * d))
+			other[c[i]] = r
+			c[i]++
+		}
+		order, other = other, order
+	}
+	return order
 }
 
 // key is such that keys ascend as elements do, or descend; NaN is last either way, and the zeros are equal.

@@ -1,5 +1,9 @@
 package interp
 
+// piece is the longest stretch between two looks at whether the run is to stop. An operation that finds it so returns
+// with its result unfinished: exec sees to the rest.
+const piece = 1 << 15
+
 // chunk is the longest stretch that the elementwise operations take at once where operands must be copied together:
 // short enough that a few of them stay in the first cache.
 const chunk = 1024
@@ -96,10 +100,13 @@ func map1[D, A elem](w *worker, d, a *cell, k func(d []D, a []A)) {
 	for more := wk.start(); more; more = wk.next() {
 		n, o := wk.n, wk.off
 		if wk.s[1] == 1 {
-			k(dd[o[0]:][:n], aa[o[1]:][:n])
+			for i := 0; i < n && !w.run.stop.Load(); i += piece {
+				m := min(piece, n-i)
+				k(dd[o[0]+i:][:m], aa[o[1]+i:][:m])
+			}
 			continue
 		}
-		for i := 0; i < n; i += chunk {
+		for i := 0; i < n && !w.run.stop.Load(); i += chunk {
 			m := min(chunk, n-i)
 			k(dd[o[0]+i:][:m], stretch(w, 1, aa, o[1], wk.s[1], i, m))
 		}
@@ -134,10 +141,13 @@ func map2[D, A, B elem](w *worker, d, a, b *cell, k func(d []D, a []A, b []B)) {
 	for more := wk.start(); more; more = wk.next() {
 		n, o := wk.n, wk.off
 		if wk.s[1] == 1 && wk.s[2] == 1 {
-			k(dd[o[0]:][:n], aa[o[1]:][:n], bb[o[2]:][:n])
+			for i := 0; i < n && !w.run.stop.Load(); i += piece {
+				m := min(piece, n-i)
+				k(dd[o[0]+i:][:m], aa[o[1]+i:][:m], bb[o[2]+i:][:m])
+			}
 			continue
 		}
-		for i := 0; i < n; i += chunk {
+		for i := 0; i < n && !w.run.stop.Load(); i += chunk {
 			m := min(chunk, n-i)
 			k(dd[o[0]+i:][:m], stretch(w, 1, aa, o[1], wk.s[1], i, m), stretch(w, 2, bb, o[2], wk.s[2], i, m))
 		}
@@ -158,7 +168,7 @@ func map3[D, A, B, C elem](w *worker, d, a, b, c *cell, k func(d []D, a []A, b [
 	}
 	for more := wk.start(); more; more = wk.next() {
 		n, o := wk.n, wk.off
-		for i := 0; i < n; i += chunk {
+		for i := 0; i < n && !w.run.stop.Load(); i += chunk {
 			m := min(chunk, n-i)
 			k(dd[o[0]+i:][:m], stretch(w, 1, aa, o[1], wk.s[1], i, m), stretch(w, 2, bb, o[2], wk.s[2], i, m),
 				stretch(w, 3, cc, o[3], wk.s[3], i, m))
