@@ -241,7 +241,7 @@ func (k konst) shift(op string, l konst) (konst, error) {
 	if op == ">>" {
 		return konst{v: constant.Shift(k.v, token.SHR, uint(min(n, 2*maxConstBits)))}, nil
 	}
-	if n+int64(constant.BitLen(k.v)) > maxConstBits {
+	if n > maxConstBits || n+int64(constant.BitLen(k.v)) > maxConstBits {
 		return konst{}, errConst("the constant is too large")
 	}
 	return konst{v: constant.Shift(k.v, token.SHL, uint(n))}, nil
