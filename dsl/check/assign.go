@@ -683,7 +683,7 @@ func (e *elab) atomicCall(c *call) value {
 	e.wrote(t, indices{}, c.at, true)
 	v := exprVal(a)
 	v.ix = e.loaded(elem, t.t.Name)
-	return v
+	return e.inTurn(v)
 }
 
 // atomicOperands says what an atomic works on.

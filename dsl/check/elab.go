@@ -37,6 +37,9 @@ type elab struct {
 	ret   *returnState   // of the innermost of them
 	used  map[*Func]bool // the functions inlined so far; nil if nobody asks
 
+	eager   bool           // reads of the statement being read happen where they stand
+	effects map[*Func]bool // which functions store, as far as that is known
+
 	axes   map[*typed.Axis]*axis
 	cdivs  map[typed.Expr][2]value // calls of cdiv, which shapes keep as one operation
 	kernel *kernelState            // nil in tests

@@ -24,6 +24,7 @@ func (e *elab) stmts(b *dsl.Block) {
 // stmt elaborates one statement.
 func (e *elab) stmt(s dsl.Stmt) {
 	e.step(s.Span())
+	defer e.inOrder(s)()
 	if e.kernel != nil && e.kernel.top && !e.topStmt(s) {
 		return
 	}
@@ -109,7 +110,7 @@ func (e *elab) exprStmt(s *dsl.ExprStmt) {
 	case vBad, vNone:
 		return
 	case vExpr:
-		if a, ok := v.e.(*typed.Atomic); ok {
+		if a, ok := e.unheld(v.e).(*typed.Atomic); ok {
 			e.effect(s.Span())
 			e.emit(&typed.Eval{S: typed.S{At: s.Span()}, Value: a})
 			return

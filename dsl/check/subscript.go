@@ -86,7 +86,7 @@ func (e *elab) load(t *tensor, n *dsl.Index, g edge) value {
 	e.readsOwn(t, ix, at)
 	v := exprVal(load)
 	v.ix = e.loaded(elem, t.t.Name)
-	return v
+	return e.inTurn(v)
 }
 
 // outside is the value after `else`: a scalar of the element type.
