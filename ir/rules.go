@@ -1,7 +1,6 @@
 package ir
 
 import (
-	"math"
 	"slices"
 
 	"github.com/tilec/tilec/ir/dtype"
@@ -190,22 +189,11 @@ func ruleConst(o *Op) ([]Type, error) {
 		if !t.Elem.IsFloat() {
 			return nil, ruleErr("V3", "a float value for a %s", t)
 		}
-		if !hasFloat(t.Elem, x) {
+		if !t.Elem.Has64(x) {
 			return nil, ruleErr("V7", "%v is no value of %s", x, t)
 		}
 	}
 	return one(t)
-}
-
-// hasFloat reports whether x is a value of a float type, a zero of its sign included.
-func hasFloat(t dtype.Type, x float64) bool {
-	switch {
-	case x != x:
-		return t.HasNaN()
-	case math.IsInf(x, 0):
-		return t.HasInf()
-	}
-	return t.Round64(x) == x && (x != 0 || !math.Signbit(x) || t.HasNegZero())
 }
 
 func ruleTemp(o *Op) ([]Type, error) {

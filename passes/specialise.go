@@ -177,7 +177,7 @@ func holds(t dtype.Type, val any) bool {
 	case int64:
 		return !t.IsFloat() && t.IntOfInt(dtype.I64, x, dtype.Wrap) == x
 	case float64:
-		return t.IsFloat() && (t.Round64(x) == x || x != x && t.HasNaN())
+		return t.IsFloat() && t.Has64(x)
 	}
 	return false
 }

@@ -267,6 +267,17 @@ func (t Type) Round64(x float64) float64 {
 	return t.Decode(t.Encode(x, NearestEven, t.Overflow()))
 }
 
+// Has64 reports whether x is a value of the float t: infinities, NaN and the sign of a zero included.
+func (t Type) Has64(x float64) bool {
+	switch {
+	case x != x:
+		return t.HasNaN()
+	case math.IsInf(x, 0):
+		return t.HasInf()
+	}
+	return t.Round64(x) == x && (x != 0 || !math.Signbit(x) || t.HasNegZero())
+}
+
 // RoundF32 is Round64 for a value held as float32; t must be of ClassF32 for the result to be exact.
 func (t Type) RoundF32(x float32) float32 {
 	if t == F32 {

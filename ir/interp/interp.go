@@ -6,7 +6,7 @@
 //   - every result of an operation is rounded to its element type before anything sees it, in one step;
 //   - elements at or past the live length of a span do not exist: tiles are stored without them;
 //   - blocks of a phase run in any order on all cores, and yet the outcome is the same on every run, but for the order
-//     in which floats are added atomically (and not even that with one worker);
+//     in which floats are added atomically, and which of several races is reported (and not even that with one worker);
 //   - a subscript outside its tensor, a read of what nothing has written, two blocks of one phase writing one element,
 //     and a block reading what another block of the phase writes are found, and end the run;
 //   - a run ends when its context does, and stays within its memory limit.
