@@ -38,6 +38,16 @@ func TestConstants(t *testing.T) {
 			t.Errorf("%s: %v", tt.bad, err)
 		}
 	}
+	// A malformed operation in the function of a scan, which is asked for its effects.
+	if err := verify(`%0 = const 0 : i64
+  %n = span %0, %0 {width = 4} : span<4>
+  %1 = bcast %0 : tile<i64,[%n:4]>
+  %2 = scan.func %1 [%n] : tile<i64,[%n:4]> (%a: i64, %b: i64) {
+    div %a
+  }
+  yield`); err == nil || !strings.Contains(err.Error(), "V12") {
+		t.Errorf("an operation without an operand: %v", err)
+	}
 	if err := verify("%0 = const 1 : i64\n  yield %0"); err == nil || !strings.Contains(err.Error(), "V9") {
 		t.Errorf("a body that yields: %v", err)
 	}

@@ -263,7 +263,7 @@ func (v *verifier) op(o *Op) {
 	for _, r := range o.Regions {
 		v.region(r, o)
 	}
-	if o.Code == Scan && o.AllEffects()&(Reads|Writes|IO|Asserts) != 0 {
+	if len(v.errs) == before && o.Code == Scan && o.AllEffects()&(Reads|Writes|IO|Asserts) != 0 {
 		v.fail(o, ruleErr("V13", "the function of a scan does more than compute"))
 	}
 	if s.Verify != nil && len(v.errs) == before {
