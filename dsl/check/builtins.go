@@ -744,6 +744,7 @@ func (e *elab) countBits(c *call) value {
 	}
 	op := map[string]ir.Code{"popcount": ir.Popcount, "clz": ir.Clz, "ctz": ir.Ctz}[c.name]
 	r := intVal(e.mapOp(op, dtype.I32, c.at, v.e), e.opaque("", dtype.I32))
+	r.tile = v.tile
 	e.assume(affine.And(affine.GE0(r.ix), affine.LE(r.ix, affine.Const(int64(v.elem().Bits())))))
 	return r
 }
@@ -758,7 +759,9 @@ func (e *elab) rotlCall(c *call) value {
 	if !ok1 || !ok2 {
 		return bad(c.at)
 	}
-	return intVal(e.mapOp(ir.Rotl, v.elem(), c.at, v.e, n), e.opaque("", v.elem()))
+	r := intVal(e.mapOp(ir.Rotl, v.elem(), c.at, v.e, n), e.opaque("", v.elem()))
+	r.tile = vs[0].tile || vs[1].tile
+	return r
 }
 
 // uniformCall is a number of the generator in kernels, and a tensor of random data in tests if its first argument is a type.
