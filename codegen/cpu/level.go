@@ -1,0 +1,140 @@
+package cpu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	xcpu "golang.org/x/sys/cpu"
+
+	"github.com/tilec/tilec/codegen/internal/llx"
+)
+
+// Level is a set of instructions that code may use, and how wide its vectors are.
+type Level struct {
+	Name string // sse2, avx2, avx512, amx, neon
+	Arch string // amd64, arm64, as Go names them
+	// Lanes is the number of 32-bit lanes of a vector register.
+	Lanes int
+	// Registers is the number of vector registers.
+	Registers int
+	// What the level has beyond its name: fused multiply-add, conversions of f16, byte dot products (VNNI), byte
+	// permutations of a whole register (VBMI), dot products of bf16, and the matrix unit.
+	FMA, F16C, AVX512, VNNI, VBMI, BF16, AMX bool
+	// Features are LLVM's names of the instruction sets, each with its sign.
+	Features []string
+}
+
+// Levels are all levels, the plainest first of each architecture. None names a CPU model: LLVM takes from a model what
+// others of its kind lack.
+var levels = []*Level{
+	{Name: "sse2", Arch: "amd64", Lanes: 4, Registers: 16},
+	{Name: "avx2", Arch: "amd64", Lanes: 8, Registers: 16, FMA: true, F16C: true,
+		Features: words("sse3 ssse3 sse4.1 sse4.2 popcnt cx16 avx avx2 fma f16c bmi bmi2 lzcnt movbe")},
+	{Name: "avx512", Arch: "amd64", Lanes: 16, Registers: 32, FMA: true, F16C: true, AVX512: true, VNNI: true, VBMI: true, BF16: true,
+		Features: words("sse3 ssse3 sse4.1 sse4.2 popcnt cx16 avx avx2 fma f16c bmi bmi2 lzcnt movbe " +
+			"avx512f avx512bw avx512dq avx512vl avx512cd avx512vnni avx512vbmi avx512vbmi2 avx512bitalg avx512vpopcntdq avx512bf16 gfni")},
+	{Name: "amx", Arch: "amd64", Lanes: 16, Registers: 32, FMA: true, F16C: true, AVX512: true, VNNI: true, VBMI: true, BF16: true, AMX: true,
+		Features: words("sse3 ssse3 sse4.1 sse4.2 popcnt cx16 avx avx2 fma f16c bmi bmi2 lzcnt movbe " +
+			"avx512f avx512bw avx512dq avx512vl avx512cd avx512vnni avx512vbmi avx512vbmi2 avx512bitalg avx512vpopcntdq avx512bf16 gfni " +
+			"amx-tile amx-int8 amx-bf16")},
+	{Name: "neon", Arch: "arm64", Lanes: 4, Registers: 32, FMA: true, F16C: true, Features: words("neon")},
+}
+
+func words(s string) []string {
+	list := strings.Fields(s)
+	for i := range list {
+		list[i] = "+" + list[i]
+	}
+	return list
+}
+
+// Levels lists the levels, the plainest first of each architecture.
+func Levels() []*Level { return slices.Clone(levels) }
+
+// LevelByName finds a level.
+func LevelByName(name string) (*Level, error) {
+	var names []string
+	for _, l := range levels {
+		if l.Name == name {
+			return l, nil
+		}
+		names = append(names, l.Name)
+	}
+	return nil, fmt.Errorf("there is no instruction level %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// Triple is LLVM's name of the machine.
+func (l *Level) Triple() string {
+	if l.Arch == "arm64" {
+		return "aarch64-unknown-linux-gnu"
+	}
+	return "x86_64-unknown-linux-gnu"
+}
+
+// CPU is LLVM's name of the plainest processor of the architecture; what the level has beyond it, Features name.
+func (l *Level) CPU() string {
+	if l.Arch == "arm64" {
+		return "generic"
+	}
+	return "x86-64"
+}
+
+// Tune is the processor for which LLVM orders instructions. Without it LLVM avoids 512-bit vectors and spills large
+// register tiles.
+func (l *Level) Tune() string {
+	switch {
+	case l.Arch == "arm64":
+		return "generic"
+	case l.AVX512:
+		return "sapphirerapids"
+	}
+	return "x86-64-v3"
+}
+
+// Runs reports whether a machine with the given features (those of [Host]) runs the level's code; if not, what it lacks.
+func (l *Level) Runs() (missing string, ok bool) {
+	type need struct {
+		name string
+		has  bool
+	}
+	var needs []need
+	x := xcpu.X86
+	switch l.Name {
+	case "sse2":
+		needs = []need{{"SSE2", x.HasSSE2}}
+	case "avx2":
+		needs = []need{{"AVX2", x.HasAVX2}, {"FMA", x.HasFMA}, {"BMI2", x.HasBMI2}}
+	case "avx512", "amx":
+		needs = []need{{"AVX512F", x.HasAVX512F}, {"AVX512BW", x.HasAVX512BW}, {"AVX512DQ", x.HasAVX512DQ}, {"AVX512VL", x.HasAVX512VL},
+			{"AVX512VNNI", x.HasAVX512VNNI}, {"AVX512VBMI", x.HasAVX512VBMI}, {"AVX512BF16", x.HasAVX512BF16}, {"GFNI", x.HasAVX512GFNI}}
+		if l.AMX {
+			needs = append(needs, need{"AMX", x.HasAMXTile && x.HasAMXInt8 && x.HasAMXBF16})
+		}
+	case "neon":
+		needs = []need{{"NEON", xcpu.ARM64.HasASIMD}}
+	}
+	var lacks []string
+	for _, n := range needs {
+		if !n.has {
+			lacks = append(lacks, n.name)
+		}
+	}
+	return strings.Join(lacks, ", "), len(lacks) == 0
+}
+
+// Host is the best level that this machine runs. AMX counts only where amx holds: the system must have granted its use.
+func Host(amx bool) *Level {
+	for _, l := range slices.Backward(levels) {
+		if _, ok := l.Runs(); ok && (amx || !l.AMX) {
+			return l
+		}
+	}
+	return levels[0]
+}
+
+// unit emits instructions for one level: what every part of the emitter builds on.
+type unit struct {
+	*llx.B
+	level *Level
+}
