@@ -4,7 +4,6 @@ package llvm
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"unsafe"
 
@@ -17,7 +16,16 @@ type library struct {
 	symbol  map[string]uintptr
 	version string // as "19.1.7"
 	targets []string
-	options uintptr // LLVMPassBuilderOptionsRef
+	options uintptr  // LLVMPassBuilderOptionsRef
+	errors  []string // what LLVM reported about the module that is compiled
+	// What LLVM writes to and reads from is kept here while it does: memory on the heap, which does not move, as a
+	// goroutine's stack does.
+	out struct {
+		version        [3]uint32
+		value, message uintptr
+	}
+	kept       [][]byte
+	diagnostic uintptr // the callback that collects errors
 }
 
 // entryPoints are what is used of LLVM's C interface; all are there in 16 to 22.
@@ -31,26 +39,37 @@ var entryPoints = []string{
 	"LLVMTargetMachineEmitToMemoryBuffer", "LLVMInstallFatalErrorHandler",
 }
 
+// Values of LLVM's enumerations.
+const (
+	severityError       = 0 // LLVMDiagnosticSeverity
+	returnStatus        = 2 // LLVMVerifierFailureAction
+	positionIndependent = 2 // LLVMRelocMode
+	defaultCodeModel    = 0 // LLVMCodeModel
+	assemblyFile        = 0 // LLVMCodeGenFileType
+	objectFile          = 1
+)
+
 // targetNames are the targets that code is emitted for, as they are spelled in LLVM's C interface.
 var targetNames = []string{"X86", "AArch64"}
 
-// open loads the library at path. It fails where LLVM there is too old or too new, or something is missing.
-func open(path string) (*library, error) {
-	// Local and bound at once: another LLVM in the same process (a Mesa driver's) must not mix with this one.
+// open loads the library at path. It fails where LLVM there is too old or too new, or something is missing. Fatal is
+// told what LLVM says before it ends the process; it must not return.
+func open(path string, fatal func(reason string)) (*library, error) {
+	// Bound at once and apart from others: another LLVM in the same process must not mix with this one.
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
-		return nil, fmt.Errorf("cannot load %s: %w", path, err)
+		return nil, fmt.Errorf("%s cannot be loaded: %w", path, err)
 	}
 	l := &library{symbol: map[string]uintptr{}}
 	version, err := purego.Dlsym(handle, "LLVMGetVersion")
 	if err != nil {
-		return nil, fmt.Errorf("%s is older than LLVM %d: it has no LLVMGetVersion", path, oldest)
+		return nil, fmt.Errorf("%s is older than LLVM %d (it has no LLVMGetVersion)", path, oldest)
 	}
-	var major, minor, patch uint32
-	purego.SyscallN(version, address(&major), address(&minor), address(&patch))
-	l.version = fmt.Sprintf("%d.%d.%d", major, minor, patch)
-	if major < oldest || major > newest {
-		return nil, fmt.Errorf("%s is LLVM %s, and %d to %d are supported", path, l.version, oldest, newest)
+	number := &l.out.version
+	purego.SyscallN(version, address(&number[0]), address(&number[1]), address(&number[2]))
+	l.version = fmt.Sprintf("%d.%d.%d", number[0], number[1], number[2])
+	if number[0] < oldest || number[0] > newest {
+		return nil, fmt.Errorf("%s is LLVM %s", path, l.version)
 	}
 	for _, name := range entryPoints {
 		if l.symbol[name], err = purego.Dlsym(handle, name); err != nil {
@@ -58,19 +77,20 @@ func open(path string) (*library, error) {
 		}
 	}
 	for _, target := range targetNames {
-		if l.initialize(handle, target) {
+		if initialize(handle, target) {
 			l.targets = append(l.targets, target)
 		}
 	}
-	if len(l.targets) == 0 {
-		return nil, fmt.Errorf("%s (LLVM %s) was built without the targets %s", path, l.version, strings.Join(targetNames, " and "))
-	}
+	l.call("LLVMInstallFatalErrorHandler", purego.NewCallback(func(reason uintptr) uintptr {
+		fatal(textAt(reason))
+		return 0
+	}))
 	l.options = l.call("LLVMCreatePassBuilderOptions")
 	return l, nil
 }
 
 // initialize registers a target, if the library was built with it.
-func (l *library) initialize(handle uintptr, target string) bool {
+func initialize(handle uintptr, target string) bool {
 	for _, part := range []string{"TargetInfo", "Target", "TargetMC", "AsmPrinter", "AsmParser"} {
 		f, err := purego.Dlsym(handle, "LLVMInitialize"+target+part)
 		if err != nil {
@@ -86,106 +106,139 @@ func (l *library) call(name string, args ...uintptr) uintptr {
 	return r
 }
 
-// address is a pointer as LLVM takes it. The variable must live until the call is over: where it is a local one that
-// LLVM keeps nothing of, as everywhere here, the escape to the heap and runtime.KeepAlive see to that.
+// fails calls a function that gives an LLVMBool, true for failure.
+func (l *library) fails(name string, args ...uintptr) bool { return int32(l.call(name, args...)) != 0 }
+
+// address is a pointer to memory on the heap as LLVM takes it.
 func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
-// onFatal has LLVM call f, with its message, before it would end the process. F must not return.
-func (l *library) onFatal(f func(reason string)) {
-	l.call("LLVMInstallFatalErrorHandler", purego.NewCallback(func(reason uintptr) uintptr {
-		f(textAt(reason))
-		return 0
-	}))
+// bytes and text are memory that LLVM may read until forget.
+func (l *library) bytes(b []byte) uintptr {
+	l.kept = append(l.kept, b)
+	return address(unsafe.SliceData(b))
 }
 
-// compile makes an object, or assembly text, out of a module as [Toolchain] says. Problem is set where the text or the
-// target is at fault.
-func (l *library) compile(ir []byte, o Options, diagnostics *handler) (out []byte, problem string) {
-	context := l.call("LLVMContextCreate")
-	defer l.call("LLVMContextDispose", context)
-	diagnostics.messages = nil
-	l.call("LLVMContextSetDiagnosticHandler", context, diagnostics.callback, 0)
+func (l *library) text(s string) uintptr { return l.bytes(append([]byte(s), 0)) }
 
-	name := cstring(bufferName)
-	buffer := l.call("LLVMCreateMemoryBufferWithMemoryRangeCopy", address(unsafe.SliceData(ir)), uintptr(len(ir)), address(&name[0]))
-	runtime.KeepAlive(ir)
-	runtime.KeepAlive(name)
-	var module, message uintptr
-	if l.call("LLVMParseIRInContext", context, buffer, address(&module), address(&message))&0xff != 0 || module == 0 {
-		return nil, l.take(message)
-	}
-	defer l.call("LLVMDisposeModule", module)
-	const returnStatus = 2
-	message = 0
-	if l.call("LLVMVerifyModule", module, returnStatus, address(&message))&0xff != 0 {
-		return nil, l.take(message)
-	}
-	l.take(message)
-
-	triple, cpu, features := cstring(o.Triple), cstring(o.CPU), cstring(strings.Join(o.Features, ","))
-	var target uintptr
-	message = 0
-	if l.call("LLVMGetTargetFromTriple", address(&triple[0]), address(&target), address(&message))&0xff != 0 {
-		return nil, fmt.Sprintf("this libLLVM cannot compile for %s: it was built for %s (%s)", o.Triple, strings.Join(l.targets, ", "), l.take(message))
-	}
-	const picRelocation, defaultModel = 2, 0
-	machine := l.call("LLVMCreateTargetMachine", target, address(&triple[0]), address(&cpu[0]), address(&features[0]), uintptr(o.level()), picRelocation, defaultModel)
-	if machine == 0 {
-		return nil, fmt.Sprintf("LLVM has no target machine for %s", o.Triple)
-	}
-	defer l.call("LLVMDisposeTargetMachine", machine)
-	layout := l.call("LLVMCreateTargetDataLayout", machine)
-	l.call("LLVMSetModuleDataLayout", module, layout)
-	l.call("LLVMDisposeTargetData", layout)
-	l.call("LLVMSetTarget", module, address(&triple[0]))
-
-	passes := cstring(o.passes())
-	if failure := l.call("LLVMRunPasses", module, address(&passes[0]), machine, l.options); failure != 0 {
-		text := l.call("LLVMGetErrorMessage", failure)
-		problem := textAt(text)
-		l.call("LLVMDisposeErrorMessage", text)
-		return nil, "pass pipeline: " + problem
-	}
-	runtime.KeepAlive(passes)
-	kind := uintptr(1)
-	if o.Asm {
-		kind = 0
-	}
-	var object uintptr
-	message = 0
-	failed := l.call("LLVMTargetMachineEmitToMemoryBuffer", machine, module, kind, address(&message), address(&object))&0xff != 0
-	runtime.KeepAlive(triple)
-	runtime.KeepAlive(cpu)
-	runtime.KeepAlive(features)
-	if failed {
-		return nil, l.take(message)
-	}
-	defer l.call("LLVMDisposeMemoryBuffer", object)
-	if len(diagnostics.messages) > 0 {
-		return nil, strings.Join(diagnostics.messages, "\n")
-	}
-	start, size := l.call("LLVMGetBufferStart", object), l.call("LLVMGetBufferSize", object)
-	return append([]byte{}, unsafe.Slice((*byte)(pointer(start)), int(size))...), ""
+// job compiles one module.
+type job struct {
+	*library
+	context, module, machine uintptr
 }
 
-// handler collects the errors that LLVM reports about a module while it compiles it, which it would print, and then
-// exit, were there no handler.
-const severityError = 0
-
-type handler struct {
-	callback uintptr
-	messages []string
-}
-
-func (l *library) newHandler() *handler {
-	h := &handler{}
-	h.callback = purego.NewCallback(func(info, _ uintptr) uintptr {
-		if l.call("LLVMGetDiagInfoSeverity", info)&0xffffffff == severityError {
-			h.messages = append(h.messages, l.take(l.call("LLVMGetDiagInfoDescription", info)))
+// compile makes what o asks for out of a module. Problem is LLVM's message where the text or the target is at fault.
+func (l *library) compile(ir []byte, o Options, passes string) (out []byte, problem string) {
+	j := &job{library: l, context: l.call("LLVMContextCreate")}
+	l.errors = nil
+	defer j.close()
+	j.watch()
+	for _, step := range []func() string{
+		func() string { return j.parse(ir) },
+		func() string { return j.target(o) },
+		func() string { return j.optimise(passes) },
+		func() (problem string) { out, problem = j.emit(o.Asm); return problem },
+	} {
+		problem := step()
+		if problem == "" && len(l.errors) > 0 {
+			problem = strings.Join(l.errors, "\n")
 		}
-		return 0
-	})
-	return h
+		if problem != "" {
+			return nil, problem
+		}
+	}
+	return out, ""
+}
+
+func (j *job) close() {
+	if j.machine != 0 {
+		j.call("LLVMDisposeTargetMachine", j.machine)
+	}
+	if j.module != 0 {
+		j.call("LLVMDisposeModule", j.module)
+	}
+	j.call("LLVMContextDispose", j.context)
+	j.kept = nil
+}
+
+// watch collects the errors that LLVM reports while it compiles, which it would print, and then exit, were they not.
+func (j *job) watch() {
+	if j.diagnostic == 0 {
+		j.diagnostic = purego.NewCallback(func(info, _ uintptr) uintptr {
+			if int32(j.call("LLVMGetDiagInfoSeverity", info)) == severityError {
+				j.library.errors = append(j.library.errors, j.take(j.call("LLVMGetDiagInfoDescription", info)))
+			}
+			return 0
+		})
+	}
+	j.call("LLVMContextSetDiagnosticHandler", j.context, j.diagnostic, 0)
+}
+
+func (j *job) parse(ir []byte) string {
+	if len(ir) == 0 {
+		return "the module is empty"
+	}
+	buffer := j.call("LLVMCreateMemoryBufferWithMemoryRangeCopy", j.bytes(ir), uintptr(len(ir)), j.text(bufferName))
+	value, message := j.results()
+	if j.fails("LLVMParseIRInContext", j.context, buffer, address(value), address(message)) {
+		return j.take(*message)
+	}
+	j.module = *value
+	_, message = j.results()
+	broken := j.fails("LLVMVerifyModule", j.module, returnStatus, address(message))
+	text := j.take(*message)
+	if broken {
+		return text
+	}
+	return ""
+}
+
+func (j *job) target(o Options) string {
+	triple := j.text(o.Triple)
+	value, message := j.results()
+	if j.fails("LLVMGetTargetFromTriple", triple, address(value), address(message)) {
+		return fmt.Sprintf("%s (this libLLVM compiles for %s)", j.take(*message), strings.Join(j.targets, " and "))
+	}
+	j.machine = j.call("LLVMCreateTargetMachine", *value, triple, j.text(o.CPU), j.text(strings.Join(o.Features, ",")),
+		uintptr(o.level()), positionIndependent, defaultCodeModel)
+	if j.machine == 0 {
+		return "no target machine for " + o.Triple
+	}
+	layout := j.call("LLVMCreateTargetDataLayout", j.machine)
+	j.call("LLVMSetModuleDataLayout", j.module, layout)
+	j.call("LLVMDisposeTargetData", layout)
+	j.call("LLVMSetTarget", j.module, triple)
+	return ""
+}
+
+func (j *job) optimise(passes string) string {
+	failure := j.call("LLVMRunPasses", j.module, j.text(passes), j.machine, j.options)
+	if failure == 0 {
+		return ""
+	}
+	message := j.call("LLVMGetErrorMessage", failure)
+	defer j.call("LLVMDisposeErrorMessage", message)
+	return "passes: " + textAt(message)
+}
+
+func (j *job) emit(assembly bool) (out []byte, problem string) {
+	kind := uintptr(objectFile)
+	if assembly {
+		kind = assemblyFile
+	}
+	value, message := j.results()
+	if j.fails("LLVMTargetMachineEmitToMemoryBuffer", j.machine, j.module, kind, address(message), address(value)) {
+		return nil, j.take(*message)
+	}
+	buffer := *value
+	defer j.call("LLVMDisposeMemoryBuffer", buffer)
+	start := (*byte)(pointer(j.call("LLVMGetBufferStart", buffer)))
+	return append([]byte{}, unsafe.Slice(start, int(j.call("LLVMGetBufferSize", buffer)))...), ""
+}
+
+// results are two cleared words for LLVM to write to.
+func (l *library) results() (value, message *uintptr) {
+	l.out.value, l.out.message = 0, 0
+	return &l.out.value, &l.out.message
 }
 
 // take copies a message of LLVM's and frees it.
@@ -198,20 +251,17 @@ func (l *library) take(message uintptr) string {
 	return text
 }
 
-func cstring(s string) []byte { return append([]byte(s), 0) }
-
 // textAt copies the zero-terminated text at an address of LLVM's.
 func textAt(at uintptr) string {
 	if at == 0 {
 		return ""
 	}
-	p := (*byte)(pointer(at))
-	n := 0
-	for *(*byte)(unsafe.Add(unsafe.Pointer(p), n)) != 0 {
+	p, n := pointer(at), 0
+	for *(*byte)(unsafe.Add(p, n)) != 0 {
 		n++
 	}
-	return string(unsafe.Slice(p, n))
+	return string(unsafe.Slice((*byte)(p), n))
 }
 
-// pointer is an address outside of Go's heap as a pointer; written so that vet sees no arithmetic on one inside of it.
+// pointer is an address outside of Go's heap.
 func pointer(at uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&at)) }
