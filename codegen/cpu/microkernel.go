@@ -1,0 +1,332 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/llir/llvm/ir"
+	"github.com/llir/llvm/ir/enum"
+
+	"github.com/tilec/tilec/codegen/internal/llx"
+)
+
+// product is how a micro-kernel multiplies: what a step of its panels holds, and the instruction.
+type product uint8
+
+const (
+	f32Product  product = iota // one f32 by one f32, fused, in f32
+	f64Product                 // one f64 by one f64, fused, in f64
+	bf16Product                // two bf16 by two bf16, in f32
+	i8Product                  // four u8 by four s8 (by four s8 where the matrix unit does it), in i32 that wraps
+	i16Product                 // two i16 by two i16, in i32 that wraps
+	i32Product                 // one i32 by one i32, wrapping
+	i64Product                 // one i64 by one i64, wrapping
+)
+
+func (p product) String() string {
+	return [...]string{"f32", "f64", "bf16", "i8", "i16", "i32", "i64"}[p]
+}
+
+// per is the number of k that one step of a panel holds for one row or column.
+func (p product) per() int { return [...]int{1, 1, 2, 4, 2, 1, 1}[p] }
+
+// step is the bytes of a step for one row or column, which are also the bytes of an element of C.
+func (p product) step() int64 {
+	if p == f64Product || p == i64Product {
+		return 8
+	}
+	return 4
+}
+
+// sum is the class in which products are summed.
+func (p product) sum() class {
+	return [...]class{f32Class, f64Class, f32Class, i32Class, i32Class, i32Class, i64Class}[p]
+}
+
+// micro is a micro-kernel: C[rows][columns] = or += Σ A[rows][k]·B[k][columns], where C stays in registers throughout.
+//
+// A is read an element at a time, a row's step i at a + row·rowA + i·stepA. B is a sliver: for each step the columns'
+// elements behind each other, 64-byte aligned. Where header holds, the sliver begins with what each sum starts from.
+// Everything beyond what is live is padding, which is computed like the rest: what B holds there is 0, and A nothing that
+// makes a product with 0 other than 0.
+type micro struct {
+	product
+	rows, vectors int // the tile: rows of so many vectors
+	lanes         int // elements of C in a vector
+	rowA, stepA   int64
+	rowC          int64 // bytes from a row of C to the next
+	header        bool
+	matrix        bool // by the matrix unit, in tiles of 16 rows of 64 bytes
+}
+
+func (m micro) columns() int { return m.vectors * m.lanes }
+
+// sliver is the bytes of a step of B.
+func (m micro) sliver() int64 { return int64(m.columns()) * m.step() }
+
+func (m micro) name() string {
+	s := fmt.Sprintf("micro.%s.%dx%d.a%d.%d.c%d", m.product, m.rows, m.columns(), m.rowA, m.stepA, m.rowC)
+	if m.header {
+		s += ".h"
+	}
+	if m.matrix {
+		s += ".m"
+	}
+	return s
+}
+
+// unrolled is how many steps one turn of the inner loop does.
+const unrolled = 4
+
+// library emits the functions that a module needs once, however often they are called.
+type library struct {
+	m     *llx.Module
+	level *Level
+	attrs []ir.FuncAttribute // of every function: the instructions that it may use
+	made  map[string]bool
+}
+
+// function begins a function of the library, local to the module.
+func (l *library) function(name string, params ...*ir.Param) *llx.B {
+	b := l.m.Func(name, llx.Void, params, append([]ir.FuncAttribute{llx.Word("noinline")}, l.attrs...)...)
+	b.Fn.Linkage = enum.LinkageInternal
+	return b
+}
+
+// micro emits a micro-kernel, once a module, and gives its name:
+//
+//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr nextA, ptr nextB)
+//
+// Unless add is 0 the products are added to C. NextA and nextB are what will be read next, for the prefetcher; they are
+// never read.
+func (l *library) micro(m micro) string {
+	name := m.name()
+	if l.made[name] {
+		return name
+	}
+	l.made[name] = true
+	if m.matrix {
+		l.matrixMicro(m, name)
+	} else {
+		l.vectorMicro(m, name)
+	}
+	return name
+}
+
+// microParams are the parameters of every micro-kernel.
+func microParams() []*ir.Param {
+	return []*ir.Param{
+		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("b", llx.Ptr, "noalias", "nocapture", "readonly"),
+		llx.Param("steps", llx.I64), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("add", llx.I64),
+		llx.Param("nextA", llx.Ptr, "nocapture"), llx.Param("nextB", llx.Ptr, "nocapture"),
+	}
+}
+
+func (l *library) vectorMicro(m micro, name string) {
+	b := l.function(name, microParams()...)
+	p := b.Fn.Params
+	a, sliver, steps, c, add, nextA := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
+	t := m.sum().typ(m.lanes)
+	width := int64(m.lanes) * m.step()
+	sums := make([][]llx.Value, m.rows)
+	for r := range sums {
+		sums[r] = make([]llx.Value, m.vectors)
+		for v := range sums[r] {
+			s := b.Alloca(t, 1, 64)
+			if m.header {
+				b.Store(b.Load(t, b.Offset(sliver, llx.C64(int64(v)*width)), int(width)), s, 64)
+			} else {
+				b.Store(llx.Zero(t), s, 64)
+			}
+			sums[r][v] = s
+		}
+	}
+	if m.header {
+		sliver = b.Offset(sliver, llx.C64(m.sliver()))
+	}
+	// The tile of C is wanted when the sums are done.
+	for r := range m.rows {
+		for at := int64(0); at < m.sliver(); at += 64 {
+			prefetch(b, b.Offset(c, llx.C64(int64(r)*m.rowC+at)), true, 3)
+		}
+	}
+	atA, atB := b.Alloca(llx.Ptr, 1, 8), b.Alloca(llx.Ptr, 1, 8)
+	atNext := b.Alloca(llx.Ptr, 1, 8)
+	b.Store(a, atA, 8)
+	b.Store(sliver, atB, 8)
+	b.Store(nextA, atNext, 8)
+	turn := func(n int) {
+		pa, pb := b.Load(llx.Ptr, atA, 8), b.Load(llx.Ptr, atB, 8)
+		for i := range n {
+			columns := make([]llx.Value, m.vectors)
+			for v := range columns {
+				columns[v] = b.Load(t, b.Offset(pb, llx.C64(int64(i)*m.sliver()+int64(v)*width)), int(width))
+			}
+			for r := range m.rows {
+				x := b.Splat(b.Load(m.sum().scalar(), b.Offset(pa, llx.C64(int64(r)*m.rowA+int64(i)*m.stepA)), int(m.step())), m.lanes)
+				for v, y := range columns {
+					b.Store(l.multiplyAdd(b, m.product, b.Load(t, sums[r][v], 64), x, y), sums[r][v], 64)
+				}
+			}
+		}
+		if n > 1 {
+			// The next panel of A is spread over the turns.
+			next := b.Load(llx.Ptr, atNext, 8)
+			bytes := int64(n) * int64(m.rows) * m.step()
+			for at := int64(0); at < bytes; at += 64 {
+				prefetch(b, b.Offset(next, llx.C64(at)), false, prefetchLevel)
+			}
+			b.Store(b.Offset(next, llx.C64(bytes)), atNext, 8)
+		}
+		b.Store(b.Offset(pa, llx.C64(int64(n)*m.stepA)), atA, 8)
+		b.Store(b.Offset(pb, llx.C64(int64(n)*m.sliver())), atB, 8)
+	}
+	whole := b.And(steps, llx.C64(-unrolled))
+	b.For(llx.C64(0), whole, unrolled, func(llx.Value) { turn(unrolled) })
+	b.For(whole, steps, 1, func(llx.Value) { turn(1) })
+	each := func(f func(at llx.Value, s llx.Value)) {
+		for r := range m.rows {
+			for v := range m.vectors {
+				f(b.Offset(c, llx.C64(int64(r)*m.rowC+int64(v)*width)), b.Load(t, sums[r][v], 64))
+			}
+		}
+	}
+	b.If(b.ICmp("ne", add, llx.C64(0)), func() {
+		each(func(at, s llx.Value) {
+			old := b.Load(t, at, int(m.step()))
+			if m.sum() == f32Class || m.sum() == f64Class {
+				b.Store(b.FAdd(old, s), at, int(m.step()))
+			} else {
+				b.Store(b.Add(old, s), at, int(m.step()))
+			}
+		})
+	}, func() {
+		each(func(at, s llx.Value) { b.Store(s, at, int(m.step())) })
+	})
+	b.Ret(nil)
+}
+
+const prefetchLevel = 2
+
+// prefetch asks for the line at p, in all caches but the first 3 - locality of them.
+func prefetch(b *llx.B, p llx.Value, write bool, locality int64) {
+	rw := int64(0)
+	if write {
+		rw = 1
+	}
+	b.Call("llvm.prefetch.p0", llx.Void, p, llx.C32(rw), llx.C32(locality), llx.C32(1))
+}
+
+// multiplyAdd is s + x·y for a vector of steps each.
+func (l *library) multiplyAdd(b *llx.B, p product, s, x, y llx.Value) llx.Value {
+	lanes := llx.Lanes(s.Type())
+	switch p {
+	case f32Product, f64Product:
+		if l.level.FMA {
+			return b.Intrinsic("fma", s.Type(), x, y, s)
+		}
+		// Without fused multiply-add the product is rounded, which the sum's own freedom covers.
+		return b.FAdd(s, b.FMul(x, y))
+	case bf16Product:
+		pairs := llx.Vec(llx.BFloat, 2*lanes)
+		return b.Call(fmt.Sprintf("llvm.x86.avx512bf16.dpbf16ps.%d", 32*lanes), s.Type(), s, b.Bitcast(x, pairs), b.Bitcast(y, pairs))
+	case i8Product:
+		return b.Call(fmt.Sprintf("llvm.x86.avx512.vpdpbusd.%d", 32*lanes), s.Type(), s, x, y)
+	case i16Product:
+		pairs := llx.Vec(llx.I16, 2*lanes)
+		var name string
+		switch lanes {
+		case 4:
+			name = "llvm.x86.sse2.pmadd.wd"
+		case 8:
+			name = "llvm.x86.avx2.pmadd.wd"
+		case 16:
+			if l.level.VNNI {
+				return b.Call("llvm.x86.avx512.vpdpwssd.512", s.Type(), s, x, y)
+			}
+			name = "llvm.x86.avx512.pmaddw.d.512"
+		}
+		return b.Add(s, b.Call(name, s.Type(), b.Bitcast(x, pairs), b.Bitcast(y, pairs)))
+	}
+	return b.Add(s, b.Mul(x, y))
+}
+
+// matrixMicro emits the micro-kernel of the matrix unit: its tiles of C stay in registers, two of A and two of B are read
+// for each step of a tile, 16 steps of a panel.
+func (l *library) matrixMicro(m micro, name string) {
+	b := l.function(name, microParams()...)
+	p := b.Fn.Params
+	a, sliver, steps, c, add, nextA := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
+	op := "llvm.x86.tdpbf16ps.internal"
+	if m.product == i8Product {
+		op = "llvm.x86.tdpbssd.internal"
+	}
+	const side, row = 16, 64
+	size := []llx.Value{llx.Int(llx.I16, side), llx.Int(llx.I16, row)}
+	load := func(p llx.Value, stride int64) llx.Value {
+		return b.Call("llvm.x86.tileloadd64.internal", llx.AMX, size[0], size[1], p, llx.C64(stride))
+	}
+	tileC := func(r, v int) llx.Value { return b.Offset(c, llx.C64(int64(r)*side*m.rowC+int64(v)*row)) }
+	high := m.rows / side
+	// The sums begin as C or as 0; one loop serves both, as a value of the matrix unit stands in few places.
+	first := b.Cur
+	begin := func(f func(r, v int) llx.Value) (blk *ir.Block, list []llx.Value) {
+		blk = b.Block("begin")
+		b.Cur = blk
+		for r := range high {
+			for v := range m.vectors {
+				list = append(list, f(r, v))
+			}
+		}
+		return blk, list
+	}
+	old, olds := begin(func(r, v int) llx.Value { return load(tileC(r, v), m.rowC) })
+	zero, zeros := begin(func(r, v int) llx.Value { return b.Call("llvm.x86.tilezero.internal", llx.AMX, size[0], size[1]) })
+	b.Cur = first
+	b.Branch(b.ICmp("ne", add, llx.C64(0)), old, zero)
+	head, in, out := b.Block("steps"), b.Block("step"), b.Block("done")
+	for _, blk := range []*ir.Block{old, zero} {
+		b.Cur = blk
+		b.Jump(head)
+	}
+	b.Cur = head
+	phi := func(t llx.Type, from ...llx.Value) *ir.InstPhi {
+		x := &ir.InstPhi{Incs: []*ir.Incoming{ir.NewIncoming(from[0], old), ir.NewIncoming(from[1], zero)}, Typ: t}
+		b.Cur.Insts = append(b.Cur.Insts, x)
+		return x
+	}
+	i := phi(llx.I64, llx.C64(0), llx.C64(0))
+	var sums []*ir.InstPhi
+	for k := range olds {
+		sums = append(sums, phi(llx.AMX, olds[k], zeros[k]))
+	}
+	b.Branch(b.ICmp("slt", i, steps), in, out)
+	b.Cur = in
+	pa, pb := b.Offset(a, b.Mul(i, llx.C64(m.stepA))), b.Offset(sliver, b.Mul(i, llx.C64(m.sliver())))
+	next := b.Offset(nextA, b.Mul(i, llx.C64(int64(m.rows)*m.step())))
+	for at := int64(0); at < side*int64(m.rows)*m.step(); at += 64 {
+		prefetch(b, b.Offset(next, llx.C64(at)), false, prefetchLevel)
+	}
+	columns := make([]llx.Value, m.vectors)
+	next2 := make([]llx.Value, 0, len(sums))
+	for r := range high {
+		x := load(b.Offset(pa, llx.C64(int64(r)*side*m.rowA)), m.rowA)
+		for v := range m.vectors {
+			if r == 0 {
+				columns[v] = load(b.Offset(pb, llx.C64(int64(v)*row)), m.sliver())
+			}
+			next2 = append(next2, b.Call(op, llx.AMX, size[0], size[1], size[1], sums[r*m.vectors+v], x, columns[v]))
+		}
+	}
+	for k, s := range sums {
+		s.Incs = append(s.Incs, ir.NewIncoming(next2[k], b.Cur))
+	}
+	i.Incs = append(i.Incs, ir.NewIncoming(b.Add(i, llx.C64(side)), b.Cur))
+	b.Jump(head)
+	b.Cur = out
+	for r := range high {
+		for v := range m.vectors {
+			b.Call("llvm.x86.tilestored64.internal", llx.Void, size[0], size[1], tileC(r, v), llx.C64(m.rowC), sums[r*m.vectors+v])
+		}
+	}
+	b.Ret(nil)
+}
