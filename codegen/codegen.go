@@ -86,6 +86,8 @@ type Slot struct {
 	// Dims and Bits give a temp's extent and its elements' width.
 	Dims []*ir.Dim `json:"dims,omitempty"`
 	Bits int       `json:"bits,omitempty"`
+	// Layout is how a packed tensor lies in memory; empty is dense, as all others.
+	Layout string `json:"layout,omitempty"`
 }
 
 // Phase is a part of a kernel that ends before the next begins.
