@@ -24,6 +24,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // LLVM's major versions that are supported: from the first with opaque pointers alone to the last one tried.
@@ -88,6 +89,10 @@ func (e *Crash) Error() string {
 	}
 	return fmt.Sprintf("LLVM crashed: %s (the module is saved as %s)", e.Reason, e.Module)
 }
+
+// patience is how long a program may take to say which LLVM it is: 15 to 30 ms on an idle machine. It bounds the wait for
+// one that turns out to be something else.
+const patience = 30 * time.Second
 
 // bufferName is what LLVM's messages call the text of a module.
 const bufferName = "module"

@@ -5,6 +5,7 @@ package llvm
 import (
 	"bytes"
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
@@ -12,14 +13,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tilec/tilec/runtime/cache"
 )
 
 // children is the toolchain of a libLLVM: processes that have loaded it, as many as there are compiles at once.
 type children struct {
 	path, version, stamp string
+	major                int
 	slots                chan struct{} // one for each child that may compile
 
 	mu   sync.Mutex
@@ -33,27 +39,38 @@ type child struct {
 	answers  *os.File
 	errors   *tail
 	ended    chan struct{}
+	timer    *time.Timer // ends it where it waits too long
 }
 
-// patience is how long a child may take to load the library. It takes 30 ms on an idle machine; this bounds the wait for
-// a program that turns out not to be ours.
-const patience = 30 * time.Second
+// rest is how long a child waits for another compile before it is ended: long enough for a program that compiles now and
+// then, and its memory is not held for ever.
+const rest = time.Minute
 
-func newChildren(path string) (*children, error) {
-	c := &children{path: path, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
-	first, version, err := start(path)
-	if err != nil {
-		return nil, err
+// newChildren is the toolchain of the library at path. Whether it can be used is found out by the first child, unless an
+// earlier process did: then nothing is started until there is something to compile.
+func (s search) newChildren(path string) (Toolchain, error) {
+	c := &children{path: path, stamp: stamp(path), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	key := cache.Key([]byte("version of a libLLVM"), []byte(path), []byte(c.stamp))
+	version, ok := s.kept.Get(key)
+	if !ok {
+		first, found, err := start(path)
+		if err != nil {
+			return nil, err
+		}
+		version = []byte(found)
+		s.kept.Put(key, version)
+		c.give(first)
 	}
-	c.version = version
-	c.idle = []*child{first}
-	c.stamp = stamp(path)
+	c.version = string(version)
+	if _, err := fmt.Sscan(c.version, &c.major); err != nil {
+		return nil, fmt.Errorf("%s: version %q", path, c.version)
+	}
 	return c, nil
 }
 
 func (c *children) Name() string { return fmt.Sprintf("libLLVM %s (%s)", c.version, c.path) }
 
-func (c *children) ID() string { return "libLLVM " + c.version + " " + c.stamp }
+func (c *children) ID() string { return c.Name() + " " + c.stamp + " " + passes(c.major) }
 
 func (c *children) Compile(ctx context.Context, ir []byte, o Options) ([]byte, error) {
 	o.Asm = false
@@ -80,7 +97,7 @@ func (c *children) run(ctx context.Context, ir []byte, o Options) ([]byte, error
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, k.kill)
-	answer, err := k.ask(encode(o.passes(), o, attributed(ir, o)))
+	answer, err := k.ask(encode(passes(c.major), o, attributed(ir, o)))
 	if !stop() {
 		k.kill()
 		return nil, ctx.Err()
@@ -108,8 +125,9 @@ func (c *children) take() (*child, error) {
 	for len(c.idle) > 0 {
 		k := c.idle[len(c.idle)-1]
 		c.idle = c.idle[:len(c.idle)-1]
+		k.timer.Stop()
 		select {
-		case <-k.ended: // killed from outside while it waited
+		case <-k.ended: // by someone else, while it waited
 			continue
 		default:
 		}
@@ -121,17 +139,29 @@ func (c *children) take() (*child, error) {
 	return k, err
 }
 
+// give has a child wait for another compile.
 func (c *children) give(k *child) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.idle = append(c.idle, k)
-	c.mu.Unlock()
+	k.timer = time.AfterFunc(rest, func() {
+		c.mu.Lock()
+		at := slices.Index(c.idle, k)
+		if at >= 0 {
+			c.idle = slices.Delete(c.idle, at, at+1)
+		}
+		c.mu.Unlock()
+		if at >= 0 {
+			k.kill()
+		}
+	})
 }
 
 // start starts a child and waits until it has loaded the library.
 func start(path string) (*child, string, error) {
 	self, err := executable()
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -222,4 +252,25 @@ func (t *tail) summary() string {
 	text, _, _ := bytes.Cut(t.text, []byte("\n\n"))
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.Join(lines[:min(len(lines), 3)], "; ")
+}
+
+// executable is this program's file, if it is one that can be the child: a program in Go that links this package, and
+// not one in another language that has loaded us as a library. On Linux the file is found even where it was deleted.
+func executable() (string, error) {
+	path := "/proc/self/exe"
+	if runtime.GOOS != "linux" {
+		var err error
+		if path, err = os.Executable(); err != nil {
+			return "", err
+		}
+	}
+	built, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("libLLVM is only used by programs in Go, which can be started once more to run it: %w", err)
+	}
+	own, ok := debug.ReadBuildInfo()
+	if ok && own.Path != built.Path {
+		return "", fmt.Errorf("libLLVM is only used by programs that can be started once more to run it, and this is a part of %s", built.Path)
+	}
+	return path, nil
 }

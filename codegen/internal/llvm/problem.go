@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/tilec/tilec/runtime/cache"
 )
 
 // position is how LLVM begins a message about a place in the text: the buffer's name, the line, the column.
@@ -21,8 +23,11 @@ func problem(ir []byte, message string) error {
 	if found == nil {
 		return &ParseError{Message: message}
 	}
-	line, _ := strconv.Atoi(found[1]) // digits; an overflow is no line
-	column, _ := strconv.Atoi(found[2])
+	line, err := strconv.Atoi(found[1])
+	if err != nil { // more than an int
+		return &ParseError{Message: message}
+	}
+	column, _ := strconv.Atoi(found[2]) // as above, and no line is that long
 	e := &ParseError{Line: line, Column: column, Message: found[3]}
 	if lines := bytes.Split(ir, []byte("\n")); line >= 1 && line <= len(lines) {
 		e.Text = string(lines[line-1])
@@ -32,16 +37,18 @@ func problem(ir []byte, message string) error {
 
 // save writes a module that LLVM crashed on where it can be looked at, and says where; "" if it cannot.
 func save(ir []byte, o Options, toolchain, reason string) string {
-	folder, err := os.UserCacheDir()
-	if err == nil {
-		folder = filepath.Join(folder, "tilec", "crash")
-		err = os.MkdirAll(folder, 0o700)
+	folder := cache.Open().Folder()
+	if folder != "" {
+		folder = filepath.Join(folder, "crash")
+		if os.MkdirAll(folder, 0o700) != nil {
+			folder = ""
+		}
 	}
-	if err != nil {
+	if folder == "" {
 		folder = os.TempDir()
 	}
-	head := fmt.Sprintf("; %s\n; %s\n; triple %s, cpu %q, tune %q, features %q, level %d, passes %s\n", toolchain,
-		strings.ReplaceAll(reason, "\n", "\n; "), o.Triple, o.CPU, o.Tune, strings.Join(o.Features, ","), o.level(), o.passes())
+	head := fmt.Sprintf("; %s\n; %s\n; triple %s, cpu %q, tune %q, features %q, level %d\n", toolchain,
+		strings.ReplaceAll(reason, "\n", "\n; "), o.Triple, o.CPU, o.Tune, strings.Join(o.Features, ","), o.level())
 	path := filepath.Join(folder, fmt.Sprintf("%.8x.ll", sha256.Sum256(ir)))
 	if os.WriteFile(path, append([]byte(head), attributed(ir, o)...), 0o600) != nil {
 		return ""
