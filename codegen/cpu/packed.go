@@ -242,8 +242,8 @@ func (l Layout) at(base int64, j int) int64 {
 	return base + int64(j/l.Group)*l.GroupBytes() + int64(j%l.Group/u.codes()*u.vecs*l.vector()) + int64(j%4)
 }
 
-// place is where the bits of a slot's codes lie in one vector: bits[code] is what code contributes to its byte.
-type place struct {
+// home is where the bits of a slot's codes lie in one vector: bits[code] is what code contributes to its byte.
+type home struct {
 	vec   int
 	scale int
 	part  part
@@ -251,7 +251,7 @@ type place struct {
 }
 
 // code is what a byte of the vector says of a code.
-func (p *place) code(b byte) uint64 {
+func (p *home) code(b byte) uint64 {
 	x := int(b)
 	if p.part.shift >= 0 {
 		x >>= p.part.shift
@@ -262,11 +262,11 @@ func (p *place) code(b byte) uint64 {
 }
 
 // places turns the table around, for each slot.
-func (u *unitOf) places() [][]place {
-	all := make([][]place, len(u.slots))
+func (u *unitOf) places() [][]home {
+	all := make([][]home, len(u.slots))
 	for i, s := range u.slots {
 		for _, q := range s.parts {
-			p := place{vec: q.vec, scale: s.scale, part: q}
+			p := home{vec: q.vec, scale: s.scale, part: q}
 			for code := range p.bits {
 				x := code << s.scale & int(q.mask)
 				if q.shift >= 0 {
