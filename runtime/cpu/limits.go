@@ -66,7 +66,7 @@ var ErrUnmeasured = errors.New("the machine's limits are unknown: measuring them
 const probeVersion = 1
 
 // LoadLimits gives the limits of this machine with a number of threads (0: one a core) from the user's cache. Where
-// they are not there, or again is set, it measures them, which takes about half a second, and keeps them. Compile may
+// they are not there, or again is set, it measures them, which takes a second or two, and keeps them. Compile may
 // be nil: then limits that are not kept give ErrUnmeasured.
 func LoadLimits(ctx context.Context, compile Compile, threads int, again bool) (*Limits, error) {
 	if threads <= 0 {

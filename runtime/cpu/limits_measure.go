@@ -24,156 +24,202 @@ const (
 // MeasureLimits measures this machine's limits with a number of threads. The threads run on cores of their own while it
 // does, so nothing else should be measured then. It fails where LLVM does, or where no memory is left.
 func MeasureLimits(ctx context.Context, compile Compile, threads int) (*Limits, error) {
-	if threads < 1 || threads > 1024 {
-		return nil, fmt.Errorf("limits of %d threads: a number from 1 to 1024", threads)
-	}
-	machine := thisMachine()
-	module, probes := machine.probes()
-	object, err := compile(ctx, module)
+	m, err := NewMeter(ctx, compile, threads)
 	if err != nil {
-		return nil, fmt.Errorf("the probes of the machine's limits: %w", err)
+		return nil, err
 	}
-	l := &Limits{Machine: machineName(), Threads: threads}
-	l.L2Bytes, l.L3Bytes = cacheSizes()
-	m, err := newMeter(object, probes, threads, l)
-	if err != nil {
-		return nil, fmt.Errorf("the probes of the machine's limits: %w", err)
+	defer m.Close()
+	l := &Limits{Machine: machineName(), Threads: threads, L2Bytes: m.l2Bytes, L3Bytes: m.l3Bytes}
+	if err := m.rates(ctx, 1, &l.One, &l.Issue); err != nil {
+		return nil, err
 	}
-	defer m.close()
-	for _, run := range []struct {
-		threads int
-		rates   *Rates
-	}{{1, &l.One}, {threads, &l.All}} {
-		if run.threads == 1 && run.rates == &l.All {
-			l.All = l.One
-			break
-		}
-		if err := m.rates(ctx, run.threads, run.rates, &l.Issue); err != nil {
+	l.All = l.One
+	if threads > 1 {
+		if err := m.rates(ctx, threads, &l.All, nil); err != nil {
 			return nil, err
 		}
 	}
 	return l, nil
 }
 
-// meter runs probes.
-type meter struct {
+// Meter measures single limits, again and again: what a benchmark does beside each of its kernels, as clocks and
+// neighbours change. It holds memory for its threads until Close. It may be used by one goroutine at a time.
+type Meter struct {
+	machine machineSet
+	threads int
 	code    *Module
 	probes  map[string]probe
 	at      map[string]uintptr // where a probe is
-	machine machineSet
-	threads int
 	pool    Pool
 	memory  []*Memory // a thread's own, larger than a cache
 	chains  []*Memory // a thread's operands
-	l2, l3  int64     // bytes that a thread reads out of that cache
+	// The sizes of caches, and what a thread reads out of them.
+	l2Bytes, l3Bytes, l2, l3 int64
 }
 
-func newMeter(object []byte, probes []probe, threads int, l *Limits) (*meter, error) {
-	m := &meter{machine: thisMachine(), threads: threads, probes: map[string]probe{}, at: map[string]uintptr{}}
-	var err error
-	if m.code, err = Load(object); err != nil {
-		return nil, err
+// NewMeter prepares to measure with up to a number of threads.
+func NewMeter(ctx context.Context, compile Compile, threads int) (*Meter, error) {
+	if threads < 1 || threads > 1024 {
+		return nil, fmt.Errorf("limits of %d threads: a number from 1 to 1024", threads)
+	}
+	m := &Meter{machine: thisMachine(), threads: threads, probes: map[string]probe{}, at: map[string]uintptr{}}
+	module, probes := m.machine.probes()
+	object, err := compile(ctx, module)
+	if err == nil {
+		m.code, err = Load(object)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the probes of the machine's limits: %w", err)
 	}
 	for _, p := range probes {
 		m.probes[p.name] = p
 		var ok bool
 		if m.at[p.name], ok = m.code.Symbol(p.name); !ok {
-			m.close()
-			return nil, fmt.Errorf("the object lacks %s", p.name)
+			m.Close()
+			return nil, fmt.Errorf("the probes of the machine's limits: the object lacks %s", p.name)
 		}
 	}
 	// Half of a second-level cache is surely in it. What a thread reads out of the last cache is more than the second
 	// level keeps of it, and with the other threads' no more than half of it.
-	m.l2 = max(l.L2Bytes/2, 64<<10) &^ (readStep - 1)
-	m.l3 = min(4*l.L2Bytes, max(l.L3Bytes/2/int64(threads), 2*l.L2Bytes)) &^ (readStep - 1)
+	m.l2Bytes, m.l3Bytes = cacheSizes()
+	m.l2 = max(m.l2Bytes/2, 64<<10) &^ (readStep - 1)
+	m.l3 = min(4*m.l2Bytes, max(m.l3Bytes/2/int64(threads), 2*m.l2Bytes)) &^ (readStep - 1)
 	// What memory alone holds is several times the last cache.
-	each := max(min(max(8*l.L3Bytes, 64<<20), 1<<30), 2*m.l3) &^ (readStep - 1)
+	each := max(min(max(8*m.l3Bytes, 64<<20), 1<<30/int64(threads)), 2*m.l3) &^ (readStep - 1)
 	for range threads {
 		// Reading asks for prefetchAhead bytes past the end, which no machine minds.
 		memory, err := m.pool.Alloc(each)
-		if err != nil {
-			m.close()
-			return nil, err
+		if err == nil {
+			m.memory = append(m.memory, memory)
+			var chains *Memory
+			if chains, err = m.pool.Alloc(chainMemory); err == nil {
+				m.chains = append(m.chains, chains)
+			}
 		}
-		m.memory = append(m.memory, memory)
-		chains, err := m.pool.Alloc(chainMemory)
 		if err != nil {
-			m.close()
-			return nil, err
+			m.Close()
+			return nil, fmt.Errorf("the probes of the machine's limits: %w", err)
 		}
-		m.chains = append(m.chains, chains)
+	}
+	for thread := range threads {
 		// A page that was never written may be one that all share.
-		for b, i := memory.Bytes(), 0; i < len(b); i += 64 {
+		for b, i := m.memory[thread].Bytes(), 0; i < len(b); i += 64 {
 			b[i] = 1
 		}
 		// bf16 1.0 twice, which as f32 is near 1, and as bytes something: no number that makes an instruction slow.
-		for b, i := chains.Bytes(), 0; i < len(b); i += 4 {
+		for b, i := m.chains[thread].Bytes(), 0; i < len(b); i += 4 {
 			binary.LittleEndian.PutUint32(b[i:], 0x3f803f80)
 		}
 	}
 	return m, nil
 }
 
-// close gives all memory back.
-func (m *meter) close() {
-	for i := range m.memory {
-		m.memory[i].Free()
-	}
-	for i := range m.chains {
-		m.chains[i].Free()
+// Close gives all memory back.
+func (m *Meter) Close() {
+	for _, list := range [][]*Memory{m.memory, m.chains} {
+		for _, memory := range list {
+			memory.Free()
+		}
 	}
 	_ = m.pool.Close()
 	_ = m.code.Close()
 }
 
-// rates measures all rates of some threads, and with one thread those of single instructions.
-func (m *meter) rates(ctx context.Context, threads int, r *Rates, issue *Issue) error {
-	var failed error
-	bytes := func(name string, amount int64) float64 {
-		rate, err := m.run(ctx, name, threads, amount)
-		if err != nil {
-			failed = err
+// Rate measures one limit with a number of threads: dram, l3 or l2 in GB/s, f32 or bf16 in GFLOP/s, i8 in GOP/s, as
+// [Limits.Bound] names them. It is 0 where the machine lacks the instruction.
+func (m *Meter) Rate(ctx context.Context, limit string, threads int) (float64, error) {
+	if threads < 1 || threads > m.threads {
+		return 0, fmt.Errorf("the meter has %d threads, not %d", m.threads, threads)
+	}
+	var r Rates
+	for _, p := range m.parts(&r, nil) {
+		if p.limit != limit {
+			continue
 		}
-		return rate
-	}
-	each := int64(len(m.memory[0].Bytes()))
-	r.DRAM, r.DRAMPrefetched = bytes("read", each), bytes("read_prefetched", each)
-	r.L3, r.L2 = bytes("read", m.l3), bytes("read", m.l2)
-	lanes := float64(m.machine.lanes)
-	r.F32 = bytes("fma", 0) * 2 * lanes
-	issues := Issue{FMA: r.F32 / 2 / lanes}
-	optional := func(name string, at *float64) float64 {
-		if _, ok := m.probes[name]; !ok || (at == nil && threads == 1) {
-			return 0
+		if err := m.part(ctx, p, threads); err != nil {
+			return 0, err
 		}
-		rate := bytes(name, 0)
-		if at != nil {
-			*at = rate
+	}
+	switch limit {
+	case "dram":
+		return max(r.DRAM, r.DRAMPrefetched), nil
+	case "l3":
+		return r.L3, nil
+	case "l2":
+		return r.L2, nil
+	case "f32":
+		return r.F32, nil
+	case "bf16":
+		return r.BF16, nil
+	case "i8":
+		return r.I8, nil
+	}
+	return 0, fmt.Errorf("there is no limit %q: there are dram, l3, l2, f32, bf16 and i8", limit)
+}
+
+// part is one probe and where its rate belongs.
+type part struct {
+	limit  string // of Rate, "" for none
+	probe  string
+	amount int64    // bytes to read
+	unit   float64  // operations of an instruction
+	rate   *float64 // the best of the parts that share it
+	issue  *float64 // instructions, may be nil
+}
+
+// parts are all probes of the machine; issue may be nil.
+func (m *Meter) parts(r *Rates, issue *Issue) []part {
+	each, lanes := int64(len(m.memory[0].Bytes())), float64(m.machine.lanes)
+	all := issue != nil
+	if !all {
+		issue = new(Issue)
+	}
+	list := []part{
+		{"dram", "read", each, 1, &r.DRAM, nil},
+		{"dram", "read_prefetched", each, 1, &r.DRAMPrefetched, nil},
+		{"l3", "read", m.l3, 1, &r.L3, nil},
+		{"l2", "read", m.l2, 1, &r.L2, nil},
+		{"f32", "fma", 0, 2 * lanes, &r.F32, &issue.FMA},
+		{"bf16", "vdpbf16ps", 0, 4 * lanes, &r.BF16, &issue.VDPBF16PS},
+		{"i8", "vpdpbusd", 0, 8 * lanes, &r.I8, &issue.VPDPBUSD},
+		{"i8", "vpmaddubsw", 0, 8 * lanes, &r.I8, nil},
+		{"bf16", "tdpbf16ps", 0, 2 * 16 * 16 * 32, &r.BF16, &issue.TDPBF16PS},
+		{"i8", "tdpbssd", 0, 2 * 16 * 16 * 64, &r.I8, &issue.TDPBSSD},
+	}
+	if all {
+		list = append(list, part{"", "vpshufb", 0, 0, new(float64), &issue.VPSHUFB}, part{"", "vpermb", 0, 0, new(float64), &issue.VPERMB},
+			part{"", "vpermi2b", 0, 0, new(float64), &issue.VPERMI2B}, part{"", "vpaddb", 0, 0, new(float64), &issue.VPADDB},
+			part{"", "vpsrlw", 0, 0, new(float64), &issue.VPSRLW})
+	}
+	return slices.DeleteFunc(list, func(p part) bool { _, ok := m.probes[p.probe]; return !ok })
+}
+
+// part measures one.
+func (m *Meter) part(ctx context.Context, p part, threads int) error {
+	if p.probe == "tdpbf16ps" || p.probe == "tdpbssd" {
+		for _, memory := range m.chains {
+			tileConfiguration(memory.Bytes())
 		}
-		return rate
 	}
-	r.BF16 = optional("vdpbf16ps", &issues.VDPBF16PS) * 4 * lanes
-	r.I8 = optional("vpdpbusd", &issues.VPDPBUSD) * 8 * lanes
-	if r.I8 == 0 {
-		var triples float64
-		r.I8 = optional("vpmaddubsw", &triples) * 8 * lanes
+	n, err := m.run(ctx, p.probe, threads, p.amount)
+	if err != nil {
+		return err
 	}
-	if m.machine.amx {
-		for _, b := range m.chains {
-			tileConfiguration(b.Bytes())
+	*p.rate = max(*p.rate, n*p.unit)
+	if p.issue != nil {
+		*p.issue = n
+	}
+	return nil
+}
+
+// rates measures all of them with a number of threads, and the rates of instructions where issue is not nil.
+func (m *Meter) rates(ctx context.Context, threads int, r *Rates, issue *Issue) error {
+	for _, p := range m.parts(r, issue) {
+		if err := m.part(ctx, p, threads); err != nil {
+			return err
 		}
-		r.BF16 = max(r.BF16, optional("tdpbf16ps", &issues.TDPBF16PS)*2*16*16*32)
-		r.I8 = max(r.I8, optional("tdpbssd", &issues.TDPBSSD)*2*16*16*64)
 	}
-	if threads == 1 {
-		optional("vpshufb", &issues.VPSHUFB)
-		optional("vpermb", &issues.VPERMB)
-		optional("vpermi2b", &issues.VPERMI2B)
-		optional("vpaddb", &issues.VPADDB)
-		optional("vpsrlw", &issues.VPSRLW)
-		*issue = issues
-	}
-	return failed
+	return nil
 }
 
 // tileConfiguration writes one for eight tiles of 16 rows of 64 bytes, over what is the first operand of other probes:
@@ -189,7 +235,7 @@ func tileConfiguration(b []byte) {
 
 // run measures a probe in 1e9 bytes or instructions a second, of all threads together: the best of several runs.
 // Amount is how many bytes each thread reads, 0 for a probe of an instruction.
-func (m *meter) run(ctx context.Context, name string, threads int, amount int64) (float64, error) {
+func (m *Meter) run(ctx context.Context, name string, threads int, amount int64) (float64, error) {
 	p := m.probes[name]
 	memory, unit := m.chains, float64(p.perTurn)
 	if amount > 0 {

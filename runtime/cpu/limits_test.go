@@ -62,6 +62,32 @@ func TestMeasureLimits(t *testing.T) {
 	}
 }
 
+func TestMeter(t *testing.T) {
+	if !canMap {
+		t.Skip("no objects are loaded on this system")
+	}
+	m, err := NewMeter(t.Context(), clang(t), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, limit := range []string{"dram", "l3", "l2", "f32"} {
+		for threads := 1; threads <= 2; threads++ {
+			if rate, err := m.Rate(t.Context(), limit, threads); err != nil || rate <= 0 {
+				t.Errorf("%s of %d threads: %g, %v", limit, threads, rate, err)
+			}
+		}
+	}
+	if _, err := m.Rate(t.Context(), "l4", 1); err == nil {
+		t.Error("there is an l4")
+	}
+	for _, threads := range []int{0, 3} {
+		if _, err := m.Rate(t.Context(), "l2", threads); err == nil {
+			t.Errorf("a meter of 2 threads measures %d", threads)
+		}
+	}
+}
+
 func TestMeasureLimitsFailures(t *testing.T) {
 	broken := errors.New("no such instruction")
 	if _, err := MeasureLimits(t.Context(), func(context.Context, string) ([]byte, error) { return nil, broken }, 1); !errors.Is(err, broken) {
