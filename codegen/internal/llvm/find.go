@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tilec/tilec/runtime/cache"
 )
@@ -18,8 +19,8 @@ import (
 // Variable names, in the environment, the LLVM to use: a library, a folder of libraries or tools, or "off" for none.
 const Variable = "TILEC_LLVM"
 
-// Find gives the first LLVM of the machine that can be used. The error is an [*Absent] where there is none. A caller
-// keeps what it finds: each toolchain has processes of its own.
+// Find gives the first LLVM of the machine that can be used. The error is an [*Absent] where there is none. Called again
+// it looks again, but what it finds shares its processes with what it found before.
 func Find() (Toolchain, error) { return machine().find() }
 
 // Absent says that no LLVM was found, and what to do.
@@ -47,11 +48,15 @@ type search struct {
 	tools     []string
 	listed    func() []string // paths of more libraries, asked for where the folders have none that works
 	kept      *cache.Cache    // what earlier processes found out about files
+	shared    *sync.Map       // toolchains of libraries by their files, nil to share none
 }
+
+// inUse are the libraries that this process has found.
+var inUse sync.Map
 
 // machine is this machine and its user's environment.
 func machine() search {
-	s := search{variable: os.Getenv(Variable), kept: cache.Open(), tools: filepath.SplitList(os.Getenv("PATH")), listed: linkerLibraries}
+	s := search{variable: os.Getenv(Variable), kept: cache.Open(), shared: &inUse, tools: filepath.SplitList(os.Getenv("PATH")), listed: linkerLibraries}
 	s.libraries = filepath.SplitList(os.Getenv("LD_LIBRARY_PATH"))
 	switch runtime.GOOS {
 	case "darwin":

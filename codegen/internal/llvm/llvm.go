@@ -6,18 +6,21 @@
 //
 // # Which LLVM
 //
-// [Find] takes the first that works of libLLVM 16 to 22, opt with llc, and clang. A library is four to five times as fast
-// as the tools, as most of their time is the start of two processes.
+// [Find] takes the first that works of libLLVM 16 to 22, opt with llc, and clang. For a kernel of twenty instructions a
+// library takes 2 ms, and 14 ms more the first time; the programs take 25 to 35 ms, the start of two processes. Library
+// and opt run the same passes and give the same code; clang runs its own.
 //
 // # Why a child
 //
 // LLVM ends the process on what it calls a fatal error (an intrinsic that the processor lacks), overflows the stack on
 // deep expressions and, built without its checks, may crash on a module that it should refuse. Therefore libLLVM is never
 // loaded into the process that asks: the same executable is started once more as a child, which serves any number of
-// compiles over pipes. Any program that links this package can be the child, as an init function below takes over when
-// the environment names the library to serve; main is never reached. A crash costs one child: the caller gets an error
-// with LLVM's last words and the path of the saved module, and the next compile starts another child. The child ends when
-// its input does, so it outlives its parent by no more than a moment, however that ended.
+// compiles over pipes, at under 0.1 ms each for the pipes. Any program that links this package can be the child, as an
+// init function takes over when the environment names the library to serve; main is never reached. So nobody has to
+// remember to call anything, and tests and programs that use tilec as a library are as safe as the command. A crash costs
+// one child: the caller gets an error with LLVM's last words and the path of the saved module, and the next compile starts
+// another child. The child ends when its input does, so it outlives its parent by no more than a moment, however that
+// ended; it also ends when it was not needed for a minute.
 package llvm
 
 import (

@@ -46,11 +46,11 @@ done:
 `
 
 // toolchains are all that this machine has: the library, opt with llc, clang.
-func toolchains(t *testing.T) map[string]Toolchain {
+func toolchains(t testing.TB) map[string]Toolchain {
 	t.Helper()
 	all := map[string]Toolchain{}
 	here := machine()
-	here.variable = ""
+	here.variable, here.shared = "", nil
 	library := here
 	library.tools = nil
 	if found, err := library.find(); err == nil {
@@ -75,7 +75,7 @@ func each(t *testing.T, test func(t *testing.T, c Toolchain)) {
 	}
 }
 
-func compile(t *testing.T, c Toolchain, ir string, o Options) []byte {
+func compile(t testing.TB, c Toolchain, ir string, o Options) []byte {
 	t.Helper()
 	obj, err := c.Compile(context.Background(), []byte(ir), o)
 	if err != nil {
@@ -418,14 +418,13 @@ func TestProblem(t *testing.T) {
 	}
 }
 
+// The time of a compile of a small module, by each toolchain.
 func BenchmarkCompile(b *testing.B) {
-	c, err := Find()
-	if err != nil {
-		b.Skip(err)
-	}
-	for b.Loop() {
-		if _, err := c.Compile(context.Background(), []byte(scale), Options{Triple: x86, CPU: "x86-64-v4"}); err != nil {
-			b.Fatal(err)
-		}
+	for name, c := range toolchains(b) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				compile(b, c, scale, Options{Triple: x86, CPU: "x86-64-v4"})
+			}
+		})
 	}
 }

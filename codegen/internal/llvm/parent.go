@@ -50,6 +50,11 @@ const rest = time.Minute
 // earlier process did: then nothing is started until there is something to compile.
 func (s search) newChildren(path string) (Toolchain, error) {
 	c := &children{path: path, stamp: stamp(path), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	if s.shared != nil {
+		if found, ok := s.shared.Load(path + " " + c.stamp); ok {
+			return found.(*children), nil
+		}
+	}
 	key := cache.Key([]byte("version of a libLLVM"), []byte(path), []byte(c.stamp))
 	version, ok := s.kept.Get(key)
 	if !ok {
@@ -64,6 +69,11 @@ func (s search) newChildren(path string) (Toolchain, error) {
 	c.version = string(version)
 	if _, err := fmt.Sscan(c.version, &c.major); err != nil {
 		return nil, fmt.Errorf("%s: version %q", path, c.version)
+	}
+	if s.shared != nil {
+		// Of two that look at once the first stays; the child of the other ends when it has waited long enough.
+		found, _ := s.shared.LoadOrStore(path+" "+c.stamp, c)
+		return found.(*children), nil
 	}
 	return c, nil
 }
