@@ -46,11 +46,11 @@ func (p product) sum() class {
 //
 // A is read an element at a time, a row's step i at a + row·rowA + i·stepA. B is a sliver: for each step the columns'
 // elements behind each other, 64-byte aligned. Where header holds, the sliver begins with what each sum starts from.
-// Everything beyond what is live is padding, which is computed like the rest: what B holds there is 0, and A nothing that
-// makes a product with 0 other than 0.
+// Rows and columns beyond what is live are computed like the rest; they may hold anything.
 type micro struct {
 	product
 	rows, vectors int // the tile: rows of so many vectors
+	wide          int // vectors in a step of the sliver, of which the first are computed
 	lanes         int // elements of C in a vector
 	rowA, stepA   int64
 	rowC          int64 // bytes from a row of C to the next
@@ -58,13 +58,11 @@ type micro struct {
 	matrix        bool // by the matrix unit, in tiles of 16 rows of 64 bytes
 }
 
-func (m micro) columns() int { return m.vectors * m.lanes }
-
 // sliver is the bytes of a step of B.
-func (m micro) sliver() int64 { return int64(m.columns()) * m.step() }
+func (m micro) sliver() int64 { return int64(m.wide*m.lanes) * m.step() }
 
 func (m micro) name() string {
-	s := fmt.Sprintf("micro.%s.%dx%d.a%d.%d.c%d", m.product, m.rows, m.columns(), m.rowA, m.stepA, m.rowC)
+	s := fmt.Sprintf("micro.%s.%dx%d.w%d.a%d.%d.c%d", m.product, m.rows, m.vectors*m.lanes, m.wide, m.rowA, m.stepA, m.rowC)
 	if m.header {
 		s += ".h"
 	}
@@ -74,8 +72,8 @@ func (m micro) name() string {
 	return s
 }
 
-// unrolled is how many steps one turn of the inner loop does.
-const unrolled = 4
+// stepsAtOnce is how many steps one turn of the inner loop does.
+const stepsAtOnce = 4
 
 // library emits the functions that a module needs once, however often they are called.
 type library struct {
@@ -94,10 +92,10 @@ func (l *library) function(name string, params ...*ir.Param) *llx.B {
 
 // micro emits a micro-kernel, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr nextA, ptr nextB)
+//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next)
 //
-// Unless add is 0 the products are added to C. NextA and nextB are what will be read next, for the prefetcher; they are
-// never read.
+// Unless add is 0 the products are added to C. From next on lies what will be wanted soon: memory is asked for a line of
+// it in every turn, and it may be anywhere, as that is no access.
 func (l *library) micro(m micro) string {
 	name := m.name()
 	if l.made[name] {
@@ -117,14 +115,14 @@ func microParams() []*ir.Param {
 	return []*ir.Param{
 		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("b", llx.Ptr, "noalias", "nocapture", "readonly"),
 		llx.Param("steps", llx.I64), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("add", llx.I64),
-		llx.Param("nextA", llx.Ptr, "nocapture"), llx.Param("nextB", llx.Ptr, "nocapture"),
+		llx.Param("next", llx.Ptr, "nocapture"),
 	}
 }
 
 func (l *library) vectorMicro(m micro, name string) {
 	b := l.function(name, microParams()...)
 	p := b.Fn.Params
-	a, sliver, steps, c, add, nextA := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
+	a, sliver, steps, c, add, ahead := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
 	t := m.sum().typ(m.lanes)
 	width := int64(m.lanes) * m.step()
 	sums := make([][]llx.Value, m.rows)
@@ -145,7 +143,7 @@ func (l *library) vectorMicro(m micro, name string) {
 	}
 	// The tile of C is wanted when the sums are done.
 	for r := range m.rows {
-		for at := int64(0); at < m.sliver(); at += 64 {
+		for at := int64(0); at < int64(m.vectors)*width; at += 64 {
 			prefetch(b, b.Offset(c, llx.C64(int64(r)*m.rowC+at)), true, 3)
 		}
 	}
@@ -153,7 +151,7 @@ func (l *library) vectorMicro(m micro, name string) {
 	atNext := b.Alloca(llx.Ptr, 1, 8)
 	b.Store(a, atA, 8)
 	b.Store(sliver, atB, 8)
-	b.Store(nextA, atNext, 8)
+	b.Store(ahead, atNext, 8)
 	turn := func(n int) {
 		pa, pb := b.Load(llx.Ptr, atA, 8), b.Load(llx.Ptr, atB, 8)
 		for i := range n {
@@ -169,19 +167,15 @@ func (l *library) vectorMicro(m micro, name string) {
 			}
 		}
 		if n > 1 {
-			// The next panel of A is spread over the turns.
 			next := b.Load(llx.Ptr, atNext, 8)
-			bytes := int64(n) * int64(m.rows) * m.step()
-			for at := int64(0); at < bytes; at += 64 {
-				prefetch(b, b.Offset(next, llx.C64(at)), false, prefetchLevel)
-			}
-			b.Store(b.Offset(next, llx.C64(bytes)), atNext, 8)
+			prefetch(b, next, false, 2)
+			b.Store(b.Offset(next, llx.C64(64)), atNext, 8)
 		}
 		b.Store(b.Offset(pa, llx.C64(int64(n)*m.stepA)), atA, 8)
 		b.Store(b.Offset(pb, llx.C64(int64(n)*m.sliver())), atB, 8)
 	}
-	whole := b.And(steps, llx.C64(-unrolled))
-	b.For(llx.C64(0), whole, unrolled, func(llx.Value) { turn(unrolled) })
+	whole := b.And(steps, llx.C64(-stepsAtOnce))
+	b.For(llx.C64(0), whole, stepsAtOnce, func(llx.Value) { turn(stepsAtOnce) })
 	b.For(whole, steps, 1, func(llx.Value) { turn(1) })
 	each := func(f func(at llx.Value, s llx.Value)) {
 		for r := range m.rows {
@@ -204,8 +198,6 @@ func (l *library) vectorMicro(m micro, name string) {
 	})
 	b.Ret(nil)
 }
-
-const prefetchLevel = 2
 
 // prefetch asks for the line at p, in all caches but the first 3 - locality of them.
 func prefetch(b *llx.B, p llx.Value, write bool, locality int64) {
@@ -255,7 +247,7 @@ func (l *library) multiplyAdd(b *llx.B, p product, s, x, y llx.Value) llx.Value 
 func (l *library) matrixMicro(m micro, name string) {
 	b := l.function(name, microParams()...)
 	p := b.Fn.Params
-	a, sliver, steps, c, add, nextA := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
+	a, sliver, steps, c, add, ahead := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
 	op := "llvm.x86.tdpbf16ps.internal"
 	if m.product == i8Product {
 		op = "llvm.x86.tdpbssd.internal"
@@ -302,9 +294,8 @@ func (l *library) matrixMicro(m micro, name string) {
 	b.Branch(b.ICmp("slt", i, steps), in, out)
 	b.Cur = in
 	pa, pb := b.Offset(a, b.Mul(i, llx.C64(m.stepA))), b.Offset(sliver, b.Mul(i, llx.C64(m.sliver())))
-	next := b.Offset(nextA, b.Mul(i, llx.C64(int64(m.rows)*m.step())))
-	for at := int64(0); at < side*int64(m.rows)*m.step(); at += 64 {
-		prefetch(b, b.Offset(next, llx.C64(at)), false, prefetchLevel)
+	for line := range int64(side / stepsAtOnce) {
+		prefetch(b, b.Offset(ahead, b.Add(b.Mul(i, llx.C64(64/stepsAtOnce)), llx.C64(64*line))), false, 2)
 	}
 	columns := make([]llx.Value, m.vectors)
 	next2 := make([]llx.Value, 0, len(sums))
@@ -329,4 +320,9 @@ func (l *library) matrixMicro(m micro, name string) {
 		}
 	}
 	b.Ret(nil)
+}
+
+// library emits the functions of the module that several kernels share.
+func (g *gen) library() *library {
+	return &library{m: g.m, level: g.level, attrs: g.attributes(), made: g.made}
 }

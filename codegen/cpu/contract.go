@@ -1,0 +1,465 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
+)
+
+// contraction is how a contraction is computed: as products of matrices of rows by columns, for each position along the
+// axes outside. The rows' operand is read where it lies or copied row by row, the columns' is packed into slivers.
+type contraction struct {
+	e    *emitter
+	o    *ir.Op
+	dest *tile
+	sums *tile // in which the products are summed: dest, or a tile of a wider type
+	block
+	a, b  factor
+	outer []*ir.Value // loops outside, those over summed axes last
+	rows  []*ir.Value // run through C together, the last one contiguous in it or nearly
+	cols  []*ir.Value
+	k     *ir.Value // the summed axis that panels run along, nil for none
+	// chunk is the number of k in a panel.
+	chunk int64
+	// tall is the number of rows that are packed at once.
+	tall int64
+}
+
+// factor is an operand: its value times its scale.
+type factor struct {
+	v, scale *ir.Value
+}
+
+// Panels' sizes: a sliver stays in a first cache of 48 KiB, with room for what passes it, packed rows in a part of the
+// second.
+const (
+	sliverBytes = 32 << 10
+	rowsBytes   = 256 << 10
+)
+
+// contract emits a contraction.
+func (e *emitter) contract(o *ir.Op) {
+	c, ok := e.planContraction(o)
+	if !ok {
+		e.contractSlowly(o)
+		return
+	}
+	e.g.report.Plans = append(e.g.report.Plans, c.String())
+	c.emit()
+}
+
+func (c *contraction) String() string {
+	return fmt.Sprintf("%d:%d: %s, tiles of %d by %d, %d k at a time", c.o.Pos.Line, c.o.Pos.Col, c.product, c.block.rows, c.wide*c.lanes, c.chunk)
+}
+
+// productOf is the product for factors of two types summed in a third; ok is false where panels do not serve. Scaled
+// factors are floats whatever they were.
+func productOf(l *Level, a, b, sum dtype.Type, scaled bool) (p product, ok bool) {
+	if !sum.IsFloat() {
+		if sum.Bits() > 32 {
+			return i64Product, true
+		}
+		fits := func(t dtype.Type, lo, hi int64) bool { return t.MinInt() >= lo && t.MaxInt() <= hi }
+		bytes := fits(b, -128, 127) && (fits(a, -128, 127) || fits(a, 0, 255) && !l.AMX)
+		words := fits(a, -32768, 32767) && fits(b, -32768, 32767)
+		switch {
+		case bytes && l.VNNI:
+			return i8Product, true
+		case words && l.Arch == "amd64":
+			return i16Product, true
+		}
+		return i32Product, true
+	}
+	if sum == dtype.F64 || a == dtype.F64 || b == dtype.F64 {
+		return f64Product, sum == dtype.F64
+	}
+	if l.BF16 && !scaled && halfExact(a) && halfExact(b) {
+		return bf16Product, true
+	}
+	return f32Product, true
+}
+
+// halfExact reports whether every value of a float is one of bf16.
+func halfExact(t dtype.Type) bool {
+	return t.IsFloat() && t.Man <= 7 && t.Exp <= 8 && t != dtype.E8M0
+}
+
+// shapeOf is the largest tile of a product whose sums fit the registers, beside a step of B and an element of A.
+func shapeOf(l *Level, p product, rows, cols int64) (height, wide, lanes int) {
+	lanes = l.Lanes
+	if p.step() == 8 {
+		lanes /= 2
+	}
+	switch {
+	case l.AVX512:
+		height, wide = 12, 2
+	case l.Registers == 32:
+		height, wide = 8, 2
+	case l.FMA:
+		height, wide = 6, 2
+	default:
+		height, wide = 4, 2
+	}
+	if cols <= int64(lanes) {
+		wide = 1
+	}
+	return height, wide, lanes
+}
+
+// planContraction chooses the axes and tiles; ok is false where the generic way is as good or the only one.
+func (e *emitter) planContraction(o *ir.Op) (c *contraction, ok bool) {
+	a, b, sa, sb, _ := o.ContractParts()
+	t := o.Result().Type
+	if t.Kind != ir.Tile || e.scratch == nil {
+		return nil, false
+	}
+	c = &contraction{e: e, o: o}
+	x, y := factor{e.resolve(a), sa}, factor{e.resolve(b), sb}
+	order := spansOf(t)
+	if d := e.dest[o.Result()]; d != nil {
+		order = d.axes
+	}
+	// The operand that has the last axis of the result gives the columns.
+	end := order[len(order)-1]
+	switch {
+	case y.v.Type.Axis(end) < 0:
+		x, y = y, x
+	case x.v.Type.Axis(end) >= 0:
+		return nil, false
+	}
+	c.a, c.b = x, y
+	i := len(order)
+	extentC := int64(1)
+	for i > 0 && x.v.Type.Axis(order[i-1]) < 0 {
+		i--
+		extentC *= order[i].Type.Width
+	}
+	c.cols = order[i:]
+	j, extentR := i, int64(1)
+	for j > 0 && y.v.Type.Axis(order[j-1]) < 0 {
+		j--
+		extentR *= order[j].Type.Width
+	}
+	c.rows = order[j:i]
+	c.outer = append(c.outer, order[:j]...)
+	// Panels run along the longest of the summed axes.
+	for _, s := range o.Axes {
+		if c.k == nil || s.Type.Width > c.k.Type.Width {
+			c.k = s
+		}
+	}
+	c.outer = append(c.outer, without(o.Axes, []*ir.Value{c.k})...)
+	if extentR < 4 || extentC < int64(e.level.Lanes)/2 || c.k.Type.Width < 4 {
+		return nil, false
+	}
+	c.product, ok = productOf(e.level, x.v.Type.Elem, y.v.Type.Elem, t.Elem, sa != nil || sb != nil)
+	if !ok {
+		return nil, false
+	}
+	c.block.rows, c.wide, c.lanes = shapeOf(e.level, c.product, extentR, extentC)
+	c.micro.vectors = c.wide
+	c.dest = e.destination(o.Result(), order...)
+	c.sums = c.dest
+	if classOf(t.Elem) != c.sum() || container(t.Elem) != int(c.step()) || t.Elem == dtype.TF32 {
+		return nil, false
+	}
+	// Where rows would not be packed at once, the leading axes of them are gone through outside.
+	height := int64(c.block.rows)
+	per := int64(c.per())
+	steps := (c.k.Type.Width + per - 1) / per
+	most := sliverBytes / (int64(c.wide*c.lanes) * c.step()) * 5 / 4
+	chunks := (steps + most - 1) / most
+	c.depth = ((steps+chunks-1)/chunks + 15) / 16 * 16
+	c.chunk = c.depth * per
+	c.tall = max(rowsBytes/(c.depth*c.step())/height*height, height)
+	for len(c.rows) > 1 && extentR > c.tall {
+		extentR /= c.rows[0].Type.Width
+		c.outer, c.rows = append([]*ir.Value{c.rows[0]}, c.outer...), c.rows[1:]
+	}
+	c.tall = min(c.tall, (extentR+height-1)/height*height)
+	c.extent = extentR
+	c.rowC = c.sums.stride(c.rows[len(c.rows)-1]) * c.step()
+	c.vectors = c.columns() / int64(c.lanes)
+	if e.level.AMX && (c.product == bf16Product || c.product == i8Product) && extentR%16 == 0 && c.vectors > 0 {
+		c.matrix, c.block.rows = true, 32
+		c.tall = max(c.tall/32*32, 32)
+	}
+	c.header = c.product == i8Product && x.v.Type.Elem.MinInt() < 0 && !c.matrix
+	c.stepA = c.step()
+	c.rowA = c.depth*c.step() + 64
+	return c, true
+}
+
+// columns is the number of columns that a row of C has room for.
+func (c *contraction) columns() int64 {
+	n := c.sums.extents[len(c.sums.extents)-1]
+	for _, s := range c.cols[:len(c.cols)-1] {
+		n *= s.Type.Width
+	}
+	return n
+}
+
+// length is the number of places of a run of axes up to the last that may be live; last is the room for its last axis, 0 for
+// its width.
+func (c *contraction) length(run []*ir.Value, last int64) llx.Value {
+	e := c.e
+	if len(run) == 1 {
+		return e.span(run[0]).n
+	}
+	n := e.span(run[0]).n
+	for i, s := range run[1:] {
+		w := s.Type.Width
+		if i == len(run)-2 && last > 0 {
+			w = last
+		}
+		n = e.Mul(n, llx.C64(w))
+	}
+	return n
+}
+
+func (c *contraction) emit() {
+	e := c.e
+	_, _, _, _, acc := c.o.ContractParts()
+	sumsOutside := len(c.o.Axes) > 1
+	add := llx.Value(llx.C64(0))
+	switch {
+	case acc != nil:
+		if t := e.tileOf(e.resolve(acc)); t != c.dest {
+			e.copyTo(c.dest, acc)
+		}
+		add = llx.C64(1)
+	case sumsOutside:
+		e.clear(c.dest)
+		add = llx.C64(1)
+	}
+	e.scope(func() { c.outside(e.point(), c.outer, add) })
+	e.store(c.o.Result(), c.dest)
+}
+
+// clear sets a tile to zeros.
+func (e *emitter) clear(t *tile) {
+	e.loop(llx.C64(0), llx.C64(t.bytes()), 16*t.size, func(i llx.Value) {
+		e.Store(llx.Zero(llx.Vec(llx.I8, int(16*t.size))), e.Offset(t.base, i), int(t.size))
+	})
+}
+
+// outside goes through the axes outside of the products.
+func (c *contraction) outside(p *point, axes []*ir.Value, add llx.Value) {
+	if len(axes) > 0 {
+		c.e.loop(llx.C64(0), c.e.span(axes[0]).n, 1, func(i llx.Value) {
+			c.outside(p.inside(axes[0], i), axes[1:], add)
+		})
+		return
+	}
+	c.products(p, add)
+}
+
+// products emits the product at one place outside.
+func (c *contraction) products(p *point, add llx.Value) {
+	e := c.e
+	direct, ok := c.direct(p)
+	if !ok {
+		direct = e.room(c.tall * c.rowA)
+	}
+	groups := (c.columns() + int64(c.wide*c.lanes) - 1) / int64(c.wide*c.lanes)
+	slivers := e.room(groups*c.sliverBytes() + 64)
+	name := e.g.library().block(c.block)
+	rows := c.length(c.rows, 0)
+	columns := e.divUp(c.length(c.cols, c.sums.extents[len(c.sums.extents)-1]), int64(c.lanes))
+	atC := c.sums.base
+	for a, i := range p.pos {
+		if s := c.sums.stride(a); s != 0 {
+			atC = e.Offset(atC, e.Mul(i, llx.C64(s*c.step())))
+		}
+	}
+	live := e.span(c.k).n
+	e.loop(llx.C64(0), e.Max(live, llx.C64(1)), c.chunk, func(k llx.Value) {
+		n := e.Min(e.Sub(live, k), llx.C64(c.chunk))
+		if c.k.Type.Width <= c.chunk {
+			n = live
+		}
+		steps := c.steps(n)
+		again := add
+		if first, ok := llx.ConstInt(k); !ok || first != 0 {
+			again = e.Or(add, e.ZExt(e.ICmp("ne", k, llx.C64(0)), llx.I64))
+		}
+		e.scope(func() { c.packColumns(p, slivers, k, n) })
+		if ok {
+			a := e.Offset(direct, e.Mul(k, llx.C64(c.step()/int64(c.per()))))
+			e.Call(name, llx.Void, a, slivers, atC, rows, columns, steps, again)
+			return
+		}
+		e.loop(llx.C64(0), rows, c.tall, func(r llx.Value) {
+			some := rows
+			if c.extent > c.tall {
+				some = e.Min(e.Sub(rows, r), llx.C64(c.tall))
+			}
+			e.scope(func() { c.packRows(p, direct, r, some, k, n) })
+			e.Call(name, llx.Void, direct, slivers, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again)
+		})
+	})
+}
+
+// divUp is n divided by a constant, rounded up.
+func (e *emitter) divUp(n llx.Value, by int64) llx.Value {
+	if by == 1 {
+		return n
+	}
+	if k, ok := llx.ConstInt(n); ok {
+		return llx.C64((k + by - 1) / by)
+	}
+	if by&(by-1) == 0 {
+		return e.LShr(e.Add(n, llx.C64(by-1)), llx.C64(int64(log2(by))))
+	}
+	return e.UDiv(e.Add(n, llx.C64(by-1)), llx.C64(by))
+}
+
+// steps is the number of steps of n places along k.
+func (c *contraction) steps(n llx.Value) llx.Value {
+	s := c.e.divUp(n, int64(c.per()))
+	if !c.matrix {
+		return s
+	}
+	if k, ok := llx.ConstInt(s); ok {
+		return llx.C64((k + 15) / 16 * 16)
+	}
+	return c.e.And(c.e.Add(s, llx.C64(15)), llx.C64(-16))
+}
+
+// direct is where the rows' operand lies, if the micro-kernels can read it there.
+func (c *contraction) direct(p *point) (base llx.Value, ok bool) {
+	e := c.e
+	t := e.tileOf(c.a.v)
+	if t == nil || c.a.scale != nil || c.matrix || c.header || t.last() != c.k || t.size*int64(c.per()) != c.step() {
+		return nil, false
+	}
+	want := map[product]dtype.Type{f32Product: dtype.F32, f64Product: dtype.F64, bf16Product: dtype.BF16, i16Product: dtype.I16, i8Product: dtype.U8}
+	switch {
+	case c.product == i32Product || c.product == i64Product:
+		if !t.elem.IsInt() || int64(t.elem.Bits()/8) != c.step() {
+			return nil, false
+		}
+	case want[c.product] != t.elem:
+		return nil, false
+	}
+	n := t.stride(c.rows[len(c.rows)-1])
+	c.rowA = n * t.size
+	for i := len(c.rows) - 1; i > 0; i-- {
+		n *= c.rows[i].Type.Width
+		if t.stride(c.rows[i-1]) != n {
+			return nil, false
+		}
+	}
+	base = t.base
+	for a, i := range p.pos {
+		if s := t.stride(a); s != 0 {
+			base = e.Offset(base, e.Mul(i, llx.C64(s*t.size)))
+		}
+	}
+	// A last step that is not whole is filled up with zeros.
+	per := int64(c.per())
+	live := e.span(c.k).n
+	if k, ok := llx.ConstInt(live); per > 1 && !(ok && k%per == 0) {
+		e.If(e.ICmp("ne", e.And(live, llx.C64(per-1)), llx.C64(0)), func() {
+			e.For(llx.C64(0), c.length(c.rows, 0), 1, func(r llx.Value) {
+				at := e.Offset(base, e.Add(e.Mul(r, llx.C64(c.rowA)), e.Mul(live, llx.C64(t.size))))
+				for i := range per - 1 {
+					// What follows in the row is padding, up to a multiple of 16 elements.
+					in := e.ICmp("ne", e.And(e.Add(live, llx.C64(i)), llx.C64(per-1)), llx.C64(0))
+					e.If(in, func() { e.Store(llx.Zero(codeType(t.elem)), e.Offset(at, llx.C64(i*t.size)), int(t.size)) }, nil)
+				}
+			})
+		}, nil)
+	}
+	return base, true
+}
+
+// alongSum reports whether a factor is better read along k than along another axis.
+func (c *contraction) alongSum(f factor, axis *ir.Value) bool {
+	s := vecScore{e: c.e, axes: []*ir.Value{c.k, axis}, score: map[*ir.Value]float64{}, seen: map[*ir.Value]bool{}}
+	s.visit(f.v)
+	return s.score[c.k] >= s.score[axis]
+}
+
+// packer reads a factor with one place along its last axis, counted from the given point, and one along k, from k on.
+func (c *contraction) packer(f factor, p *point, axis *ir.Value, from llx.Value) *packer {
+	e := c.e
+	k := &packer{unit: &e.unit, product: c.product, lanes: c.lanes, alongK: c.alongSum(f, axis)}
+	k.at = func(other, place, live llx.Value) llx.Value {
+		q := p.clone()
+		q.outer = p
+		q.pos[axis], q.pos[c.k] = other, e.Add(from, place)
+		q.vec, q.lanes, q.live = axis, c.lanes, live
+		if k.alongK {
+			q.vec = c.k
+		}
+		return c.value(f, q)
+	}
+	return k
+}
+
+// value is a factor at a point in the class that the product takes.
+func (c *contraction) value(f factor, p *point) llx.Value {
+	e := c.e
+	to := f.v.Type.Elem
+	switch c.product {
+	case f32Product, bf16Product:
+		to = dtype.F32
+	case f64Product:
+		to = dtype.F64
+	case i64Product:
+		to = dtype.I64
+	}
+	x := e.vector(f.v, p)
+	if classOf(to) != classOf(f.v.Type.Elem) {
+		x = e.convert(f.v.Type.Elem, to, x, p.lanes)
+	}
+	if f.scale == nil {
+		return x
+	}
+	s := e.vector(f.scale, p)
+	if classOf(to) != classOf(f.scale.Type.Elem) {
+		s = e.convert(f.scale.Type.Elem, to, s, p.lanes)
+	}
+	return e.FMul(x, s)
+}
+
+// along goes through all axes of a run but the last; f gets the number of the first place of the last axis.
+func (c *contraction) along(p *point, run []*ir.Value, last int64, first llx.Value, f func(p *point, first llx.Value)) {
+	if len(run) == 1 {
+		f(p, first)
+		return
+	}
+	n := last
+	for _, s := range run[1 : len(run)-1] {
+		n *= s.Type.Width
+	}
+	c.e.loop(llx.C64(0), c.e.span(run[0]).n, 1, func(i llx.Value) {
+		c.along(p.inside(run[0], i), run[1:], last, c.e.Add(first, c.e.Mul(i, llx.C64(n))), f)
+	})
+}
+
+// packColumns packs n places along k, from k on, of all columns.
+func (c *contraction) packColumns(p *point, slivers, k, n llx.Value) {
+	axis := c.cols[len(c.cols)-1]
+	c.along(p, c.cols, c.sums.extents[len(c.sums.extents)-1], llx.C64(0), func(p *point, first llx.Value) {
+		s := &columnPanel{packer: c.packer(c.b, p, axis, k), block: c.block, base: slivers, first: first}
+		s.fill(c.e, c.e.span(axis).n, n)
+	})
+}
+
+// packRows packs n places along k, from k on, of some rows from r on. Only where there is one axis of rows is r not 0.
+func (c *contraction) packRows(p *point, panel, r, some, k, n llx.Value) {
+	axis := c.rows[len(c.rows)-1]
+	live := c.e.span(axis).n
+	if len(c.rows) == 1 {
+		live = some
+	}
+	c.along(p, c.rows, axis.Type.Width, llx.C64(0), func(p *point, first llx.Value) {
+		s := &rowPanel{packer: c.packer(c.a, p, axis, k), block: c.block, base: panel, first: first, from: r}
+		s.bias = c.header
+		s.fill(c.e, live, n)
+	})
+}

@@ -1,0 +1,391 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/tilec/tilec/codegen/internal/llx"
+)
+
+// packer fills the panels of a micro-kernel with an operand's values. A panel's element is a step: as many k of one row
+// (of A) or column (of B) as an instruction multiplies at once, four bytes or eight.
+//
+// Values come a vector at a time, along k or along the other axis, whichever way they lie in memory, and are turned where
+// the panel runs the other way. Positions are counted from the panel's begin.
+type packer struct {
+	*unit
+	product
+	lanes  int  // steps in a vector
+	alongK bool // vectors run along k
+	// at gives lanes values from a position on: along k at one place of the other axis, or the reverse. They are of the
+	// product's class for factors (f32, f64, i32, i64) and hold what the product does exactly. Live is how many are
+	// there, the rest anything; nil for all of them.
+	at func(other, k, live llx.Value) llx.Value
+	// bias is added to the factors of i8Product, which A wants in 0 … 255.
+	bias bool
+}
+
+// bits is the type of a vector of steps.
+func (p *packer) bits() llx.Type {
+	if p.step() == 8 {
+		return llx.Vec(llx.I64, p.lanes)
+	}
+	return llx.Vec(llx.I32, p.lanes)
+}
+
+// zeroed is v with 0 from lane live on.
+func (p *packer) zeroed(v, live llx.Value) llx.Value {
+	if live == nil {
+		return v
+	}
+	mask := p.ICmp("slt", p.Steps(llx.I32, p.lanes), p.Splat(p.Trunc(live, llx.I32), p.lanes))
+	return p.Select(mask, v, llx.Zero(v.Type()))
+}
+
+// narrow is the low bits of each lane that a factor takes in a step, as integers.
+func (p *packer) narrow(v llx.Value) llx.Value {
+	switch p.product {
+	case bf16Product:
+		high := p.LShr(p.Bitcast(v, llx.Vec(llx.I32, p.lanes)), p.Splat(llx.C32(16), p.lanes))
+		return p.Trunc(high, llx.Vec(llx.I16, p.lanes))
+	case i16Product:
+		return p.Trunc(v, llx.Vec(llx.I16, p.lanes))
+	case i8Product:
+		return p.Trunc(v, llx.Vec(llx.I8, p.lanes))
+	}
+	return p.Bitcast(v, p.bits())
+}
+
+// concat is vectors behind each other.
+func (p *packer) concat(list []llx.Value) llx.Value {
+	for len(list) > 1 {
+		var next []llx.Value
+		for i := 0; i < len(list); i += 2 {
+			n := llx.Lanes(list[i].Type())
+			next = append(next, p.Shuffle(list[i], list[i+1], sequence(2*n)))
+		}
+		list = next
+	}
+	return list[0]
+}
+
+func sequence(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// steps is a vector of steps: along k, from the value at k on, or along the other axis. LiveK is how many k are there
+// from k on, live how many places of the other axis from other on; nil where they are surely enough.
+func (p *packer) steps(other, k, liveK, live llx.Value) llx.Value {
+	per := p.per()
+	list := make([]llx.Value, per)
+	if p.alongK {
+		for q := range list {
+			var left llx.Value
+			if liveK != nil {
+				left = p.Sub(liveK, llx.C64(int64(q*p.lanes)))
+			}
+			list[q] = p.narrow(p.fetch(other, p.Add(k, llx.C64(int64(q*p.lanes))), left))
+		}
+		return p.biased(p.Bitcast(p.concat(list), p.bits()))
+	}
+	for q := range list {
+		at := p.Add(k, llx.C64(int64(q)))
+		if liveK == nil || q == 0 {
+			list[q] = p.narrow(p.fetch(other, at, live))
+			continue
+		}
+		s := p.Alloca(p.narrowType(), 1, 64)
+		p.If(p.ICmp("sgt", liveK, llx.C64(int64(q))), func() {
+			p.Store(p.narrow(p.fetch(other, at, live)), s, 64)
+		}, func() { p.Store(llx.Zero(p.narrowType()), s, 64) })
+		list[q] = p.Load(p.narrowType(), s, 64)
+	}
+	if per == 1 {
+		return list[0]
+	}
+	// Step i is the i-th of each.
+	v := llx.Value(nil)
+	for q, x := range list {
+		wide := p.ZExt(x, p.bits())
+		if q > 0 {
+			wide = p.Shl(wide, p.Splat(llx.C32(int64(32/per*q)), p.lanes))
+			v = p.Or(v, wide)
+		} else {
+			v = wide
+		}
+	}
+	return p.biased(v)
+}
+
+func (p *packer) narrowType() llx.Type {
+	switch p.per() {
+	case 2:
+		return llx.Vec(llx.I16, p.lanes)
+	case 4:
+		return llx.Vec(llx.I8, p.lanes)
+	}
+	return p.bits()
+}
+
+func (p *packer) biased(v llx.Value) llx.Value {
+	if p.product != i8Product || !p.bias {
+		return v
+	}
+	return p.Xor(v, p.Splat(llx.C32(-0x7f7f7f80), p.lanes)) // 0x80808080
+}
+
+// fetch is at with 0 where nothing is; nothing is read where nothing at all is.
+func (p *packer) fetch(other, k, live llx.Value) llx.Value {
+	if live == nil {
+		return p.at(other, k, nil)
+	}
+	var t llx.Type
+	switch p.product {
+	case f32Product, bf16Product:
+		t = llx.Vec(llx.Float, p.lanes)
+	case f64Product:
+		t = llx.Vec(llx.Double, p.lanes)
+	case i64Product:
+		t = llx.Vec(llx.I64, p.lanes)
+	default:
+		t = llx.Vec(llx.I32, p.lanes)
+	}
+	s := p.Alloca(t, 1, 64)
+	p.If(p.ICmp("sge", live, llx.C64(int64(p.lanes))), func() {
+		p.Store(p.at(other, k, nil), s, 64)
+	}, func() {
+		p.If(p.ICmp("sgt", live, llx.C64(0)), func() {
+			p.Store(p.zeroed(p.at(other, k, live), live), s, 64)
+		}, func() { p.Store(llx.Zero(t), s, 64) })
+	})
+	return p.Load(t, s, 64)
+}
+
+// columnPanel is a panel of columns: slivers.
+type columnPanel struct {
+	*packer
+	block
+	base  llx.Value
+	first llx.Value // number of the first column, a multiple of the lanes
+}
+
+// sliver is where a vector of columns lies: its header, and its first step.
+func (c *columnPanel) sliver(column llx.Value) (header, first llx.Value) {
+	width := int64(c.packer.lanes) * c.packer.step()
+	v := c.divide(c.Add(c.first, column), int64(c.packer.lanes))
+	n := c.divide(v, int64(c.wide))
+	at := c.Add(c.Mul(n, llx.C64(c.sliverBytes())), c.Mul(c.Sub(v, c.Mul(n, llx.C64(int64(c.wide)))), llx.C64(width)))
+	header = c.Offset(c.base, at)
+	if !c.header {
+		return header, header
+	}
+	return header, c.Offset(header, llx.C64(c.block.sliver()))
+}
+
+func (c *columnPanel) divide(n llx.Value, by int64) llx.Value {
+	if k, ok := llx.ConstInt(n); ok {
+		return llx.C64(k / by)
+	}
+	if by&(by-1) == 0 {
+		return c.LShr(n, llx.C64(int64(log2(by))))
+	}
+	return c.UDiv(n, llx.C64(by))
+}
+
+// fill packs columns of n places along k. Steps up to a multiple of 16 are written, what is not there as 0.
+func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
+	lanes := int64(c.packer.lanes)
+	per := int64(c.per())
+	if !c.alongK {
+		group := func(k, liveK llx.Value, put func(column, v llx.Value)) {
+			whole := e.whole(columns, lanes)
+			e.loop(llx.C64(0), whole, lanes, func(j llx.Value) { put(j, c.steps(j, k, liveK, nil)) })
+			e.when(e.ICmp("slt", whole, columns), func() { put(whole, c.steps(whole, k, liveK, e.Sub(columns, whole))) }, nil)
+		}
+		// Sums of columns are kept in the header while there are steps to come.
+		if c.header {
+			e.loop(llx.C64(0), columns, lanes, func(j llx.Value) {
+				header, _ := c.sliver(j)
+				e.Store(llx.Zero(c.bits()), header, 4)
+			})
+		}
+		step := func(k, liveK llx.Value) {
+			at := e.Mul(c.divide(k, per), llx.C64(c.block.sliver()))
+			group(k, liveK, func(j, v llx.Value) {
+				header, first := c.sliver(j)
+				e.Store(v, e.Offset(first, at), int(c.packer.step()))
+				if c.header {
+					e.Store(c.addUp(e.Load(c.bits(), header, 4), v), header, 4)
+				}
+			})
+		}
+		whole := e.whole(n, per)
+		e.loop(llx.C64(0), whole, per, func(k llx.Value) { step(k, nil) })
+		if per > 1 {
+			e.when(e.ICmp("slt", whole, n), func() { step(whole, e.Sub(n, whole)) }, nil)
+		}
+		if c.header {
+			e.loop(llx.C64(0), columns, lanes, func(j llx.Value) {
+				header, _ := c.sliver(j)
+				e.Store(c.start(e.Load(c.bits(), header, 4)), header, 4)
+			})
+		}
+		if c.matrix {
+			e.loop(e.divUp(n, per), e.And(e.Add(e.divUp(n, per), llx.C64(15)), llx.C64(-16)), 1, func(s llx.Value) {
+				e.loop(llx.C64(0), columns, lanes, func(j llx.Value) {
+					_, first := c.sliver(j)
+					e.Store(llx.Zero(c.bits()), e.Offset(first, e.Mul(s, llx.C64(c.block.sliver()))), 4)
+				})
+			})
+		}
+		return
+	}
+	room := c.square()
+	e.loop(llx.C64(0), columns, lanes, func(j llx.Value) {
+		header, first := c.sliver(j)
+		some := e.Min(e.Sub(columns, j), llx.C64(lanes))
+		var sum llx.Value
+		if c.header {
+			sum = e.Alloca(c.bits(), 1, 64)
+			e.Store(llx.Zero(c.bits()), sum, 64)
+		}
+		c.blocks(e, n, func(k, liveK llx.Value) {
+			c.gather(e, room, some, func(i llx.Value) llx.Value { return c.steps(e.Add(j, i), k, liveK, nil) })
+			at := e.Mul(c.divide(k, per), llx.C64(c.block.sliver()))
+			total := llx.Value(nil)
+			if c.header {
+				total = e.Load(c.bits(), sum, 64)
+			}
+			for i, v := range c.turned(e, room) {
+				e.Store(v, e.Offset(first, e.Add(at, llx.C64(int64(i)*c.block.sliver()))), int(c.packer.step()))
+				if c.header {
+					total = c.addUp(total, v)
+				}
+			}
+			if c.header {
+				e.Store(total, sum, 64)
+			}
+		})
+		if c.header {
+			e.Store(c.start(e.Load(c.bits(), sum, 64)), header, 4)
+		}
+	})
+}
+
+// addUp adds the four bytes of each step to sums.
+func (c *columnPanel) addUp(sums, v llx.Value) llx.Value {
+	return c.Call(fmt.Sprintf("llvm.x86.avx512.vpdpbusd.%d", 32*c.packer.lanes), sums.Type(), sums, c.Splat(llx.C32(0x01010101), c.packer.lanes), v)
+}
+
+// start is what sums start from where each element of A is 128 too great.
+func (c *columnPanel) start(sums llx.Value) llx.Value {
+	return c.Mul(sums, c.Splat(llx.C32(-128), c.packer.lanes))
+}
+
+// blocks runs f for every vector of steps along k; liveK is nil in whole ones.
+func (p *packer) blocks(e *emitter, n llx.Value, f func(k, liveK llx.Value)) {
+	length := int64(p.lanes * p.per())
+	whole := e.whole(n, length)
+	e.loop(llx.C64(0), whole, length, func(k llx.Value) { f(k, nil) })
+	e.when(e.ICmp("slt", whole, n), func() { f(whole, e.Sub(n, whole)) }, nil)
+}
+
+// square is room for as many vectors of steps as one has lanes.
+func (p *packer) square() llx.Value { return p.Alloca(p.bits(), p.lanes, 64) }
+
+func (p *packer) row(room, i llx.Value) llx.Value {
+	return p.Offset(room, p.Mul(i, llx.C64(int64(p.lanes)*p.step())))
+}
+
+// gather fills the first n rows of a square, the rest with zeros.
+func (p *packer) gather(e *emitter, room, n llx.Value, f func(i llx.Value) llx.Value) {
+	e.loop(llx.C64(0), n, 1, func(i llx.Value) { e.Store(f(i), p.row(room, i), 64) })
+	e.loop(n, llx.C64(int64(p.lanes)), 1, func(i llx.Value) { e.Store(llx.Zero(p.bits()), p.row(room, i), 64) })
+}
+
+// turned are the columns of a square.
+func (p *packer) turned(e *emitter, room llx.Value) []llx.Value {
+	rows := make([]llx.Value, p.lanes)
+	for i := range rows {
+		rows[i] = e.Load(p.bits(), p.row(room, llx.C64(int64(i))), 64)
+	}
+	return e.turn(rows)
+}
+
+// rowPanel is a panel of rows, each behind the other.
+type rowPanel struct {
+	*packer
+	block
+	base  llx.Value
+	first llx.Value // number of the first row in the panel
+	from  llx.Value // the place of the first row along its axis
+}
+
+func (r *rowPanel) row(i llx.Value) llx.Value {
+	return r.Offset(r.base, r.Mul(r.Add(r.first, i), llx.C64(r.rowA)))
+}
+
+// fill packs rows of n places along k. Whole vectors of steps are written, what is not there as 0.
+func (r *rowPanel) fill(e *emitter, rows, n llx.Value) {
+	lanes := int64(r.packer.lanes)
+	per := int64(r.per())
+	at := func(row, k llx.Value) llx.Value {
+		return e.Offset(row, e.Mul(e.divUp(k, per), llx.C64(r.packer.step())))
+	}
+	if r.alongK {
+		e.loop(llx.C64(0), rows, 1, func(i llx.Value) {
+			row := r.row(i)
+			r.blocks(e, n, func(k, liveK llx.Value) {
+				e.Store(r.steps(e.Add(r.from, i), k, liveK, nil), at(row, k), 4)
+			})
+		})
+		return
+	}
+	room := r.square()
+	group := func(i, live llx.Value) {
+		r.blocks(e, n, func(k, liveK llx.Value) {
+			some := llx.Value(llx.C64(lanes))
+			if liveK != nil {
+				some = e.divUp(liveK, per)
+			}
+			r.gather(e, room, some, func(s llx.Value) llx.Value {
+				left := liveK
+				if left != nil {
+					left = e.Sub(left, e.Mul(s, llx.C64(per)))
+				}
+				return r.steps(e.Add(r.from, i), e.Add(k, e.Mul(s, llx.C64(per))), left, live)
+			})
+			for j, v := range r.turned(e, room) {
+				e.Store(v, at(r.row(e.Add(i, llx.C64(int64(j)))), k), 4)
+			}
+		})
+	}
+	whole := e.whole(rows, lanes)
+	e.loop(llx.C64(0), whole, lanes, func(i llx.Value) { group(i, nil) })
+	e.when(e.ICmp("slt", whole, rows), func() { group(whole, e.Sub(rows, whole)) }, nil)
+}
+
+// turn transposes as many vectors as each has lanes.
+func (u *unit) turn(rows []llx.Value) []llx.Value {
+	n := len(rows)
+	x := append([]llx.Value(nil), rows...)
+	for d := n / 2; d >= 1; d /= 2 {
+		low, high := make([]int, n), make([]int, n)
+		for l := range n {
+			if l&d == 0 {
+				low[l], high[l] = l, l+d
+			} else {
+				low[l], high[l] = n+l-d, n+l
+			}
+		}
+		for i := range n {
+			if i&d == 0 {
+				x[i], x[i+d] = u.Shuffle(x[i], x[i+d], low), u.Shuffle(x[i], x[i+d], high)
+			}
+		}
+	}
+	return x
+}
