@@ -216,6 +216,12 @@ func (b *B) Splat(x Value, lanes int) Value {
 	}
 	t := Vec(x.Type(), lanes)
 	if c, ok := x.(constant.Constant); ok {
+		if isInt(x, 0) {
+			return Zero(t)
+		}
+		if f, ok := x.(*floatText); ok && f.bits == 0 {
+			return Zero(t)
+		}
 		return &splatText{t, c}
 	}
 	one := add(b, &ir.InstInsertElement{X: Undef(t), Elem: x, Index: C64(0), Typ: vectorType(t)})
