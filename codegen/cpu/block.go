@@ -28,6 +28,9 @@ func (k block) name() string {
 	return fmt.Sprintf("block.%s.d%d.e%d.v%d", k.micro.name(), k.depth, k.extent%4, k.vectors%int64(k.wide))
 }
 
+// padded reports whether up to 3 rows beyond the last may be computed.
+func (k block) padded() bool { return k.extent%4 == 0 && k.rows%4 == 0 }
+
 // heights are the heights of the tiles that rows are cut into, descending; the last one is 1.
 func (k block) heights() []int {
 	if k.matrix {
@@ -85,7 +88,7 @@ func (l *library) block(k block) string {
 			left := b.Sub(rows, at)
 			last := n == len(heights)-1
 			switch {
-			case h == 4 && k.extent%4 == 0:
+			case h == 4 && k.padded():
 				b.For(at, rows, 4, func(i llx.Value) { call(h, i) })
 				at = rows
 			case n == 0:
@@ -98,7 +101,7 @@ func (l *library) block(k block) string {
 					// With one more row than fits, the rest takes another tile.
 					b.If(b.ICmp("sgt", left, step), func() { call(h, b.Add(at, step)) }, nil)
 				}, nil)
-			case last && k.extent%4 != 0:
+			case last && !k.padded():
 				b.For(at, rows, 1, func(i llx.Value) { call(h, i) })
 			case last:
 			default:

@@ -35,7 +35,7 @@ func (c blockCase) plan(l *Level) block {
 	k := block{micro: micro{product: c.product}}
 	k.micro.rows, k.wide, k.lanes = shapeOf(l, c.product, int64(c.rows), int64(c.cols))
 	k.micro.vectors = k.wide
-	k.depth = (c.deep/int64(c.per()) + 15) / 16 * 16
+	k.depth = ((c.deep+int64(c.per())-1)/int64(c.per()) + 15) / 16 * 16
 	k.extent = int64(c.rows+3) / 4 * 4
 	if c.tight {
 		k.extent = int64(c.rows)
@@ -161,7 +161,7 @@ func TestBlock(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer mod.Close()
-			pool := runtime.NewPool(1 << 30)
+			pool := &runtime.Pool{}
 			for i, c := range list {
 				fn, ok := mod.Symbol(c.name())
 				if !ok {
