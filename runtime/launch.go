@@ -1,8 +1,9 @@
 // Package runtime launches compiled kernels on arrays in memory.
 //
-// In go a function of the tile IR and arrays for its inputs; out come arrays for its outputs. It always holds that
-// arguments are checked against the function's shapes, types and launch contracts before anything runs, and that
-// inputs are not changed. The one device there is, the interpreter, also checks what the kernel does while it runs.
+// In go a function of the tile IR, what a target made of it, and arrays for its inputs; out come arrays for its outputs.
+// It always holds that arguments are checked against the function's shapes, types and launch contracts before anything
+// runs, and that inputs are not changed. A [Device] runs kernels: the interpreter, which also checks what a kernel does
+// while it runs, or this machine's cores. Package jit compiles functions for a device.
 package runtime
 
 import (
@@ -18,17 +19,33 @@ import (
 	"github.com/tilec/tilec/runtime/array"
 )
 
-// Arg is an argument of a launch: Tensor for a tensor, Int for a scalar of integers or bool, Float for one of floats.
+// Arg is an argument of a launch: Tensor or Buffer for a tensor, Int for a scalar of integers or bool, Float for one of
+// floats.
 type Arg struct {
 	Tensor *array.Array
+	Buffer *Buffer
 	Int    int64
 	Float  float64
 }
 
-// Kernel is a function ready to be launched, any number of times and from several goroutines.
+// Kernel is a function ready to be launched on a device, any number of times and from several goroutines.
 type Kernel struct {
 	fn      *ir.Func
-	program *interp.Program
+	device  Device
+	layouts []string // of each parameter, nil where all are dense
+	engine  engine
+}
+
+// engine is how a device runs a kernel. Bind takes arguments for all parameters, in the layouts that the kernel has, and
+// the bytes that may be taken besides.
+type engine interface {
+	bind(sizes []int64, args []interp.Arg, layouts []string, limit int64) (runner, error)
+}
+
+// runner is a bound kernel.
+type runner interface {
+	run(ctx context.Context, o Options) error
+	close()
 }
 
 // Options of a launch.
@@ -36,31 +53,41 @@ type Options struct {
 	Print    io.Writer                             // where print statements write, nil for nowhere
 	Progress func(phase string, done, total int64) // told now and then how many blocks are done
 	Workers  int                                   // blocks run at once, 0 for one a core
-	// Multiplies, if set, is added the multiply-adds of all contractions.
+	// Fixed gives each of the workers the same blocks in every launch.
+	Fixed bool
+	// Multiplies, if set, is added the multiply-adds of all contractions; nothing where only running the kernel could
+	// tell and the device does not count.
 	Multiplies *atomic.Int64
 }
 
 // New prepares a function for the interpreter. It fails only where the function is not valid: the error is a
 // [*interp.Fault] of kind Internal.
-func New(fn *ir.Func) (*Kernel, error) {
-	program, err := interp.Compile(fn)
-	if err != nil {
-		return nil, &interp.Fault{Kind: interp.Internal, Message: err.Error(), Err: err}
-	}
-	return &Kernel{fn: fn, program: program}, nil
-}
+func New(fn *ir.Func) (*Kernel, error) { return interpreter{}.Load(fn, nil) }
 
 // Func is the function that a launch runs.
 func (k *Kernel) Func() *ir.Func { return k.fn }
 
+// Device is where the kernel runs.
+func (k *Kernel) Device() Device { return k.device }
+
+// Layout is the layout in which the kernel takes a parameter, "" for the dense one. An argument in another layout is
+// packed by each launch that it is given to; [Device.Upload] does it once for all.
+func (k *Kernel) Layout(param int) string {
+	if k.layouts == nil {
+		return ""
+	}
+	return k.layouts[param]
+}
+
 // Launch runs the kernel. Args are its inputs and inouts in the order of its parameters; the result has its inouts and
 // outputs in that order, as new arrays. Sizes are the values of the function's sizes.
 func (k *Kernel) Launch(ctx context.Context, sizes []int64, args []Arg, o Options) ([]*array.Array, error) {
-	run, outs, err := k.Prepare(sizes, args)
+	l, outs, err := k.prepare(sizes, args)
 	if err != nil {
 		return nil, err
 	}
-	if err := run(ctx, o); err != nil {
+	defer l.Close()
+	if err := l.Run(ctx, o); err != nil {
 		return nil, err
 	}
 	return outs, nil
@@ -69,14 +96,100 @@ func (k *Kernel) Launch(ctx context.Context, sizes []int64, args []Arg, o Option
 // Prepare makes the output arrays of a launch and gives a function that runs it, any number of times; an inout goes on
 // from what the run before left.
 func (k *Kernel) Prepare(sizes []int64, args []Arg) (run func(context.Context, Options) error, outs []*array.Array, err error) {
+	l, outs, err := k.prepare(sizes, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.Run, outs, nil
+}
+
+// Bound is a kernel bound to its arguments, which it reads and writes in place. It can run any number of times.
+type Bound struct{ runner runner }
+
+// Run runs the kernel. The error is a [*interp.Fault], whatever the device.
+func (b *Bound) Run(ctx context.Context, o Options) error { return b.runner.run(ctx, o) }
+
+// Close frees what the launch took besides its arguments, sooner than Go would. It may not run again.
+func (b *Bound) Close() { b.runner.close() }
+
+// Bind binds the kernel to arguments for all its parameters, inputs and outputs, which are used where they are. Inputs may
+// share memory with each other; what is written may share it with nothing.
+func (k *Kernel) Bind(sizes []int64, args []Arg) (*Bound, error) {
+	if err := k.sized(sizes); err != nil {
+		return nil, err
+	}
+	if len(args) != len(k.fn.Params) {
+		return nil, fmt.Errorf("kernel %s: %d arguments for %d parameters", k.fn.Name, len(args), len(k.fn.Params))
+	}
+	list := make([]interp.Arg, len(args))
+	for i, p := range k.fn.Params {
+		if p.Type.Kind == ir.Scalar {
+			list[i] = interp.Arg{Int: args[i].Int, Float: args[i].Float}
+			continue
+		}
+		t, err := k.tensor(i, args[i])
+		if err != nil {
+			return nil, err
+		}
+		list[i].Tensor = t
+	}
+	r, err := k.engine.bind(sizes, list, k.layouts, FreeMemory())
+	if err != nil {
+		return nil, err
+	}
+	return &Bound{r}, nil
+}
+
+func (k *Kernel) sized(sizes []int64) error {
 	if len(sizes) != len(k.fn.Sizes) {
-		return nil, nil, fmt.Errorf("kernel %s has %d sizes, not %d", k.fn.Name, len(k.fn.Sizes), len(sizes))
+		return fmt.Errorf("kernel %s has %d sizes, not %d", k.fn.Name, len(k.fn.Sizes), len(sizes))
+	}
+	return nil
+}
+
+// tensor is an argument for a parameter in the layout that the kernel takes.
+func (k *Kernel) tensor(param int, a Arg) (*interp.Tensor, error) {
+	p, layout := k.fn.Params[param], k.Layout(param)
+	b := a.Buffer
+	if b == nil {
+		if a.Tensor == nil {
+			return nil, fmt.Errorf("kernel %s: the argument for %s is not a tensor", k.fn.Name, p.Name)
+		}
+		if layout == "" {
+			return view(a.Tensor), nil
+		}
+		if a.Tensor.Elem != p.Type.Elem || len(a.Tensor.Shape) != len(p.Type.Dims) {
+			return view(a.Tensor), nil // to be refused
+		}
+		var err error
+		if b, err = k.device.Upload(a.Tensor, layout); err != nil {
+			return nil, fmt.Errorf("kernel %s: the argument for %s: %w", k.fn.Name, p.Name, err)
+		}
+	}
+	if b.Layout != layout {
+		return nil, fmt.Errorf("kernel %s takes %s %s, and its argument is %s", k.fn.Name, p.Name, layoutText(layout), layoutText(b.Layout))
+	}
+	return &interp.Tensor{Elem: b.Elem, Shape: b.Shape, Data: b.data}, nil
+}
+
+func layoutText(layout string) string {
+	if layout == "" {
+		return "dense"
+	}
+	return "in layout " + layout
+}
+
+// prepare is Prepare, with the launch itself.
+func (k *Kernel) prepare(sizes []int64, args []Arg) (*Bound, []*array.Array, error) {
+	if err := k.sized(sizes); err != nil {
+		return nil, nil, err
 	}
 	list := make([]interp.Arg, len(k.fn.Params))
+	var outs []*array.Array
 	next := 0
 	free, need := FreeMemory(), int64(0)
 	for i, p := range k.fn.Params {
-		var given *array.Array
+		var given *interp.Tensor
 		if p.Role != ir.Out {
 			if next == len(args) {
 				return nil, nil, fmt.Errorf("kernel %s: no argument for %s", k.fn.Name, p.Name)
@@ -87,12 +200,13 @@ func (k *Kernel) Prepare(sizes []int64, args []Arg) (run func(context.Context, O
 				list[i] = interp.Arg{Int: arg.Int, Float: arg.Float}
 				continue
 			}
-			if given = arg.Tensor; given == nil {
-				return nil, nil, fmt.Errorf("kernel %s: the argument for %s is not a tensor", k.fn.Name, p.Name)
+			var err error
+			if given, err = k.tensor(i, arg); err != nil {
+				return nil, nil, err
 			}
 		}
 		if p.Role == ir.In {
-			list[i].Tensor = view(given)
+			list[i].Tensor = given
 			continue
 		}
 		shape, err := extents(k.fn, p, sizes)
@@ -110,27 +224,25 @@ func (k *Kernel) Prepare(sizes []int64, args []Arg) (run func(context.Context, O
 		}
 		need += size
 		out := &array.Array{Elem: p.Type.Elem, Shape: shape, Data: make([]byte, size)}
+		list[i].Tensor = view(out)
 		if given != nil {
-			if err := fill(out, given); err != nil {
+			if err := fill(out, &array.Array{Elem: given.Elem, Shape: given.Shape, Data: given.Data}); err != nil {
 				return nil, nil, fmt.Errorf("inout %s: %w", p.Name, err)
 			}
+		} else {
+			interp.Poison(list[i].Tensor) // so that what is never written is easy to see
 		}
-		list[i].Tensor = view(out)
 		outs = append(outs, out)
 	}
 	if next != len(args) {
 		return nil, nil, fmt.Errorf("kernel %s: %d arguments for %d inputs", k.fn.Name, len(args), next)
 	}
-	limit := max(free-need, leastMemory)
-	return func(ctx context.Context, o Options) error {
-		return k.program.Run(list, interp.Options{
-			Workers: o.Workers, Context: ctx, Progress: o.Progress, Print: o.Print, Multiplies: o.Multiplies, MaxMemory: limit,
-		})
-	}, outs, nil
+	r, err := k.engine.bind(sizes, list, k.layouts, free-need)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Bound{r}, outs, nil
 }
-
-// leastMemory is what a run may always take, in bytes, for temps, tiles and the records of who wrote what.
-const leastMemory = 64 << 20
 
 // fill gives an inout its values: those of the argument in the parameter's own type, or, where a function computes in
 // f64 what the text computes in another float, in f64.

@@ -372,7 +372,7 @@ func (l *Launcher) Launch(ctx context.Context, k *typed.Kernel, sizes []int64, a
 	}
 	list := make([]rt.Arg, len(args))
 	for i, a := range args {
-		list[i] = rt.Arg(a)
+		list[i] = rt.Arg{Tensor: a.Tensor, Int: a.Int, Float: a.Float}
 	}
 	launch, outs, err := kernel.Prepare(sizes, list)
 	if err != nil {

@@ -253,33 +253,20 @@ func (c *compiler) print(o *ir.Op) func(w *worker) error {
 		if out == nil {
 			return nil
 		}
-		var b strings.Builder
-		next := 0
-		for i := 0; i < len(text); i++ {
-			switch {
-			case text[i] != '%' || i+1 == len(text):
-				b.WriteByte(text[i])
-				continue
-			case text[i+1] == '%':
-				b.WriteByte('%')
-			case text[i+1] == 'v' && next < len(cells):
-				x := &w.cells[cells[next]]
-				if err := w.force(x); err != nil {
-					return err
-				}
-				x.write(&b)
-				next++
-			default:
-				b.WriteString(text[i : i+2])
+		line, err := printText(text, len(cells), func(i int, b *strings.Builder) error {
+			x := &w.cells[cells[i]]
+			if err := w.force(x); err != nil {
+				return err
 			}
-			i++
-		}
-		if !strings.HasSuffix(b.String(), "\n") {
-			b.WriteByte('\n')
+			x.write(b)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		w.run.printing.Lock()
 		defer w.run.printing.Unlock()
-		if _, err := io.WriteString(out, b.String()); err != nil {
+		if _, err := io.WriteString(out, line); err != nil {
 			return &Fault{Kind: Limit, Pos: o.Pos, Message: "cannot print: " + err.Error(), Err: err}
 		}
 		return nil

@@ -286,6 +286,9 @@ func (l *Launch) Close() {
 	l.memory.free()
 }
 
+// ErrDamaged is in the chain of an error that only a kernel or manifest that breaks its own rules can bring.
+var ErrDamaged = errors.New("the kernel breaks its own rules")
+
 // ErrClosed is the error of a launch that was closed.
 var ErrClosed = errors.New("the launch was closed")
 
@@ -457,7 +460,7 @@ func (l *Launch) workspace(p *entry, at uintptr, s *seat) error {
 func (l *Launch) fault(n int64) error {
 	list := l.kernel.manifest.Faults
 	if n < 0 || n >= int64(len(list)) {
-		return fmt.Errorf("kernel %s ended with fault %d, and its manifest has %d", l.kernel.manifest.Kernel, n, len(list))
+		return fmt.Errorf("%w: kernel %s ended with fault %d, and its manifest has %d", ErrDamaged, l.kernel.manifest.Kernel, n, len(list))
 	}
 	return &Fault{list[n]}
 }
@@ -478,7 +481,7 @@ func (l *Launch) printed(print func(Printed) error) error {
 		return nil
 	}
 	defer l.rewind()
-	damaged := fmt.Errorf("kernel %s: its print buffer is damaged", l.kernel.manifest.Kernel)
+	damaged := fmt.Errorf("%w: the print buffer of kernel %s is damaged", ErrDamaged, l.kernel.manifest.Kernel)
 	if used < printHead || used > uint64(len(data)) {
 		return damaged
 	}

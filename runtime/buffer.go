@@ -1,0 +1,39 @@
+package runtime
+
+import (
+	"fmt"
+
+	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/runtime/array"
+)
+
+// Buffer is a tensor where a device's kernels reach it: an argument that is brought there once and used in many launches.
+type Buffer struct {
+	// Elem and Shape are those of the tensor, whatever its layout.
+	Elem  dtype.Type
+	Shape []int64
+	// Layout is how its elements lie, "" for row-major without gaps.
+	Layout string
+
+	data []byte
+}
+
+// Array is the buffer's tensor as an array, which shares the buffer's memory. A buffer in a layout of its own has none.
+func (b *Buffer) Array() (*array.Array, error) {
+	if b.Layout != "" {
+		return nil, fmt.Errorf("the buffer is in layout %s: only a dense one is an array", b.Layout)
+	}
+	return &array.Array{Elem: b.Elem, Shape: b.Shape, Data: b.data}, nil
+}
+
+// share makes a dense buffer over an array's memory, which must have all its bytes.
+func share(a *array.Array) (*Buffer, error) {
+	n, err := array.Count(a.Elem, a.Shape)
+	if err != nil {
+		return nil, err
+	}
+	if need := dtype.StreamBytes(a.Elem.Bits(), n); len(a.Data) < need {
+		return nil, fmt.Errorf("an array of %d elements of %s needs %d bytes and has %d", n, a.Elem, need, len(a.Data))
+	}
+	return &Buffer{Elem: a.Elem, Shape: a.Shape, data: a.Data}, nil
+}
