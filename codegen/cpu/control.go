@@ -345,7 +345,7 @@ func (e *emitter) forLoop(o *ir.Op) {
 		end = e.Add(lo, e.whole(n, step))
 	}
 	if broken == nil {
-		e.loop(lo, end, step, func(i llx.Value) { turn(i, whole(i)) })
+		e.For(lo, end, step, func(i llx.Value) { turn(i, whole(i)) })
 	} else {
 		e.breakable(lo, end, step, broken, func(i llx.Value) { turn(i, whole(i)) })
 	}
@@ -356,7 +356,7 @@ func (e *emitter) forLoop(o *ir.Op) {
 		}
 		ragged := e.ragged
 		e.ragged = true
-		e.when(more, func() { turn(end, e.Sub(hi, end)) }, nil)
+		e.If(more, func() { turn(end, e.Sub(hi, end)) }, nil)
 		e.ragged = ragged
 	}
 	e.bind(c, o.Results)
@@ -441,7 +441,7 @@ func (e *emitter) branch(o *ir.Op) {
 	arm := func(r *ir.Region) func() {
 		return func() { e.pass(r, c, nil, func(llx.Value) {}) }
 	}
-	e.when(e.scalar(o.Operands[0]), arm(o.Regions[0]), arm(o.Regions[1]))
+	e.If(e.scalar(o.Operands[0]), arm(o.Regions[0]), arm(o.Regions[1]))
 	e.bind(c, o.Results)
 }
 
@@ -473,7 +473,7 @@ func (e *emitter) unswitch(r *ir.Region, body func()) {
 			body()
 		}
 	}
-	e.when(c, both(true), both(false))
+	e.If(c, both(true), both(false))
 }
 
 // invariant reports whether a scalar is computed from arguments alone.

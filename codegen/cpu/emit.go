@@ -72,22 +72,6 @@ func set[K comparable, V any](e *emitter, m map[K]V, k K, v V) {
 	})
 }
 
-// loop is For in a scope.
-func (e *emitter) loop(lo, hi llx.Value, step int64, body func(i llx.Value)) {
-	e.For(lo, hi, step, func(i llx.Value) { e.scope(func() { body(i) }) })
-}
-
-// when is If with a scope for each arm.
-func (e *emitter) when(c llx.Value, yes, no func()) {
-	arm := func(f func()) func() {
-		if f == nil {
-			return nil
-		}
-		return func() { e.scope(f) }
-	}
-	e.If(c, arm(yes), arm(no))
-}
-
 // resolve follows aliases.
 func (e *emitter) resolve(v *ir.Value) *ir.Value {
 	for e.alias[v] != nil {

@@ -149,6 +149,7 @@ func (g *gen) function(name string, params ...*lir.Param) *emitter {
 	b := g.m.Func(name, llx.I64, all, g.attributes()...)
 	e := &emitter{unit: unit{b, g.level}, g: g, ctx: b.Fn.Params[0], scalars: map[*ir.Value]llx.Value{}, spans: map[*ir.Value]*span{},
 		tiles: map[*ir.Value]*tile{}, tensors: map[*ir.Value]*tensor{}, alias: map[*ir.Value]*ir.Value{}, taken: map[*ir.Value]bool{}, dest: map[*ir.Value]*tile{}}
+	b.Scope = e.scope
 	return e
 }
 
@@ -305,7 +306,7 @@ func (g *gen) parallelPhase(o *ir.Op) {
 				e.scope(func() {
 					for i, w := range by {
 						if w == 0 {
-							e.scalars[body.Args[i]] = bounds[i].lo
+							set(e, e.scalars, body.Args[i], bounds[i].lo)
 							continue
 						}
 						n := bounds[i].n
@@ -316,7 +317,7 @@ func (g *gen) parallelPhase(o *ir.Op) {
 						if c, ok := o.Operands[2*i].ConstInt(); ok {
 							s.align = alignOf(c, w)
 						}
-						e.spans[body.Args[i]] = s
+						set(e, e.spans, body.Args[i], s)
 					}
 					e.ragged = !isFull
 					if isFull {

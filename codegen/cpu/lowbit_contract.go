@@ -216,15 +216,15 @@ func (e *emitter) contractCodes(o *ir.Op) bool {
 			}
 		}
 		several := e.whole(panels, int64(u.plan.panels))
-		e.loop(llx.C64(0), several, int64(u.plan.panels), func(panel llx.Value) { some(panel, u.plan.panels) })
+		e.For(llx.C64(0), several, int64(u.plan.panels), func(panel llx.Value) { some(panel, u.plan.panels) })
 		if u.plan.panels > 1 {
-			e.loop(several, panels, 1, func(panel llx.Value) { some(panel, 1) })
+			e.For(several, panels, 1, func(panel llx.Value) { some(panel, 1) })
 		}
 	}
 	whole := e.whole(rows, int64(u.plan.rows))
-	e.loop(llx.C64(0), whole, int64(u.plan.rows), func(r llx.Value) { block(r, u.plan.rows) })
+	e.For(llx.C64(0), whole, int64(u.plan.rows), func(r llx.Value) { block(r, u.plan.rows) })
 	if u.plan.rows > 1 {
-		e.loop(whole, rows, 1, func(r llx.Value) { block(r, 1) })
+		e.For(whole, rows, 1, func(r llx.Value) { block(r, 1) })
 	}
 	e.store(o.Result(), dest)
 	return true

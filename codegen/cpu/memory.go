@@ -277,7 +277,7 @@ func (e *emitter) load(o *ir.Op, p *point, lanes int) llx.Value {
 func (e *emitter) guarded(c llx.Value, k class, lanes int, read func() llx.Value) llx.Value {
 	v := e.Alloca(varType(k, lanes), 1, 64)
 	e.Store(llx.Zero(varType(k, lanes)), v, 64)
-	e.when(c, func() { e.Store(e.toVar(k, read(), lanes), v, 64) }, nil)
+	e.If(c, func() { e.Store(e.toVar(k, read(), lanes), v, 64) }, nil)
 	return e.fromVar(k, e.Load(varType(k, lanes), v, 64), lanes)
 }
 
@@ -321,7 +321,7 @@ func (e *emitter) storeInto(o *ir.Op, p *point, values []llx.Value) {
 		x = e.Splat(x, lanes)
 	}
 	if inside != nil && llx.Lanes(inside.Type()) == 1 {
-		e.when(inside, func() { e.put(o, p, at, nil, x, lanes, elem, base) }, nil)
+		e.If(inside, func() { e.put(o, p, at, nil, x, lanes, elem, base) }, nil)
 		return
 	}
 	e.put(o, p, at, inside, x, lanes, elem, base)

@@ -70,7 +70,7 @@ func (w *walker) each(lo, hi llx.Value, step int64, body func(i llx.Value)) {
 		}
 		return
 	}
-	w.e.loop(lo, hi, step, body)
+	w.e.For(lo, hi, step, body)
 }
 
 // walk emits the loops over the axes left.
@@ -123,7 +123,7 @@ func (w *walker) walk(p *point, axes []*ir.Value, body func(p *point)) {
 		}
 		return
 	}
-	e.when(e.ICmp("slt", whole, s.n), func() { at(whole, 0, e.Sub(s.n, whole)) }, nil)
+	e.If(e.ICmp("slt", whole, s.n), func() { at(whole, 0, e.Sub(s.n, whole)) }, nil)
 }
 
 // whole is n rounded down to a multiple of a power of two.

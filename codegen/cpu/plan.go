@@ -175,12 +175,48 @@ func (p *plan) add(e *emitter, o *ir.Op) {
 		if p.stored[o.Result()] {
 			p.join(e, &root{keep: o.Result(), axes: spansOf(o.Result().Type)}, nil)
 		}
+	case o.Code == ir.Const:
+		// Made where it is used.
 	default:
 		if o.Code == ir.Contract {
 			p.keepShared(e, o)
 		}
 		p.steps = append(p.steps, &step{op: o})
+		if n := len(p.steps); n > 1 && p.steps[n-2].group != nil && e.precedes(p, o, p.steps[n-2].group) {
+			// What needs nothing of the group before it stands before that, so that roots behind it may join.
+			p.steps[n-2], p.steps[n-1] = p.steps[n-1], p.steps[n-2]
+		}
 	}
+}
+
+// precedes reports whether an operation may be computed before a group that precedes it in the text: it gives a scalar or
+// a span, and depends on nothing that the group makes or stores.
+func (e *emitter) precedes(p *plan, o *ir.Op, g *group) bool {
+	switch o.Code {
+	case ir.SpanOf, ir.SpanCopy, ir.SpanCat:
+	case ir.Load:
+		if e.g.written[o.Operands[0]] || o.Result().Type.Kind != ir.Scalar {
+			return false
+		}
+	default:
+		if len(o.Results) != 1 || o.Result().Type.Kind != ir.Scalar || !inlined(o) && o.Code != ir.SpanLo && o.Code != ir.SpanHi {
+			return false
+		}
+	}
+	free := true
+	check := func(v *ir.Value) {
+		v = e.resolve(v)
+		switch {
+		case v.Type.Kind == ir.Tile:
+			free = false
+		case v.Def != nil:
+			free = free && !g.makes(v)
+		}
+	}
+	for _, v := range o.Operands {
+		check(v)
+	}
+	return free
 }
 
 // reducible reports whether a reduction fits a nest: it runs over axes of its operand.

@@ -18,6 +18,17 @@ type B struct {
 	entry *ir.Block
 	vars  int // allocas at the head of entry
 	names int
+	// Scope, if set, runs what emits a block that may not run: what it finds out holds in that block only.
+	Scope func(emit func())
+}
+
+// scoped emits a block.
+func (b *B) scoped(emit func()) {
+	if b.Scope == nil {
+		emit()
+		return
+	}
+	b.Scope(emit)
 }
 
 // Block makes a block that nothing jumps to yet.
@@ -423,11 +434,11 @@ func (b *B) If(c Value, yes, no func()) {
 	}
 	b.Branch(c, then, other)
 	b.Cur = then
-	yes()
+	b.scoped(yes)
 	b.Jump(end)
 	if no != nil {
 		b.Cur = other
-		no()
+		b.scoped(no)
 		b.Jump(end)
 	}
 	b.Cur = end
@@ -454,7 +465,7 @@ func (b *B) For(lo, hi Value, step int64, body func(i Value)) {
 	add(b, i)
 	b.Branch(b.ICmp("slt", i, hi), in, out)
 	b.Cur = in
-	body(i)
+	b.scoped(func() { body(i) })
 	next := add(b, &ir.InstAdd{X: i, Y: C64(step), Typ: I64, OverflowFlags: noWrap})
 	i.Incs = append(i.Incs, ir.NewIncoming(next, b.Cur))
 	b.Jump(head)
@@ -475,7 +486,7 @@ func (b *B) While(cond func() Value, body func()) {
 	b.Cur = head
 	b.Branch(cond(), in, out)
 	b.Cur = in
-	body()
+	b.scoped(body)
 	b.Jump(head)
 	b.Cur = out
 }

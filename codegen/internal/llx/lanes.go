@@ -21,12 +21,13 @@ func (b *B) Choose(c Value, yes, no func() Value) Value {
 	}
 	then, other, end := b.Block("then"), b.Block("else"), b.Block("end")
 	b.Branch(c, then, other)
+	var x, y Value
 	b.Cur = then
-	x := yes()
+	b.scoped(func() { x = yes() })
 	thenEnd := b.Cur
 	b.Jump(end)
 	b.Cur = other
-	y := no()
+	b.scoped(func() { y = no() })
 	otherEnd := b.Cur
 	b.Jump(end)
 	b.Cur = end
