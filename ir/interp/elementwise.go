@@ -120,7 +120,7 @@ func mapperOf(o *ir.Op) (mapper, error) {
 	default:
 		switch classOf(t) {
 		case f32Class:
-			m = floatOf[float32](o.Code, t, r)
+			m = floatOf[float32](o, t, r)
 			if k := f32Of(o.Code, t); k != nil {
 				m = k
 			}
@@ -128,7 +128,7 @@ func mapperOf(o *ir.Op) (mapper, error) {
 				m = m.rounded(t)
 			}
 		case f64Class:
-			m = floatOf[float64](o.Code, t, r)
+			m = floatOf[float64](o, t, r)
 		case intClass:
 			m = intOf(o, t)
 		default:
@@ -163,8 +163,8 @@ func f32Of(code ir.Code, t dtype.Type) mapper {
 }
 
 // floatOf are the operations of floats, without rounding to a type narrower than T.
-func floatOf[T float](code ir.Code, t, r dtype.Type) mapper {
-	switch code {
+func floatOf[T float](o *ir.Op, t, r dtype.Type) mapper {
+	switch o.Code {
 	case ir.Neg:
 		return unary(negate[T])
 	case ir.Abs:
@@ -202,7 +202,7 @@ func floatOf[T float](code ir.Code, t, r dtype.Type) mapper {
 	case ir.Copysign:
 		return binary(copysign[T])
 	case ir.Ldexp:
-		return binary(ldexp[T](t))
+		return binary(ldexp[T](t, o.Operands[1].Type.Elem == dtype.U64))
 	case ir.Exponent:
 		return exponentOf[T](r)
 	case ir.Isnan:
@@ -210,7 +210,7 @@ func floatOf[T float](code ir.Code, t, r dtype.Type) mapper {
 	case ir.Finite:
 		return unary(finite[T])
 	}
-	if f := functionOf[T](code); f != nil {
+	if f := functionOf[T](o.Code); f != nil {
 		return unary(each1[T](f))
 	}
 	return nil

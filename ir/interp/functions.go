@@ -217,12 +217,16 @@ func softplus(x float64) float64 {
 	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
 }
 
-// ldexp is x·2^n, rounded once to the type.
-func ldexp[T float](t dtype.Type) func(d, a []T, n []int64) {
+// ldexp is x·2^n, rounded once to the type; n is a u64 or has a sign.
+func ldexp[T float](t dtype.Type, unsigned bool) func(d, a []T, n []int64) {
 	return func(d, a []T, n []int64) {
 		for i := range d {
+			e := n[i]
+			if unsigned && e < 0 {
+				e = math.MaxInt64
+			}
 			// Beyond these bounds the result is 0 or inf whatever x is.
-			y := math.Ldexp(float64(a[i]), int(min(max(n[i], -3000), 3000)))
+			y := math.Ldexp(float64(a[i]), int(min(max(e, -3000), 3000)))
 			d[i] = T(t.Round64(y))
 		}
 	}
