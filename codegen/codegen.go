@@ -114,9 +114,12 @@ type Fault struct {
 
 // PrintBytes is the size of a print buffer. It begins with an i64, the bytes in use, itself included. A record is an i64,
 // the number of the print statement, an i64, the bytes of the record, and for each value its rank, its live lengths and
-// its elements in row-major order: floats as a float64, all else as an i64. A span is its first index and one past its
-// last, of rank 1 and length 2. What does not fit is a fault.
+// its elements in row-major order, the first PrintElements of them: floats as a float64, all else as an i64. A span is its
+// first index and one past its last, of rank 1 and length 2. What does not fit is a fault.
 const PrintBytes = 64 << 20
+
+// PrintElements is how many elements of a value a record has at most; no more are shown.
+const PrintElements = 1000
 
 // Print is a print statement: records of the print buffer name it by its number.
 type Print struct {
