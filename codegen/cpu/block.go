@@ -24,6 +24,12 @@ func (k block) sliverBytes() int64 {
 	return n
 }
 
+// sameSlivers reports whether slivers for one block serve another.
+func (k block) sameSlivers(o block) bool {
+	return k.product == o.product && k.wide == o.wide && k.lanes == o.lanes && k.depth == o.depth && k.header == o.header &&
+		k.vectors == o.vectors && k.matrix == o.matrix
+}
+
 func (k block) name() string {
 	return fmt.Sprintf("block.%s.d%d.e%d.v%d", k.micro.name(), k.depth, k.extent%4, k.vectors%int64(k.wide))
 }

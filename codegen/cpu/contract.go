@@ -14,7 +14,6 @@ type contraction struct {
 	e    *emitter
 	o    *ir.Op
 	dest *tile
-	sums *tile // in which the products are summed: dest, or a tile of a wider type
 	block
 	a, b  factor
 	outer []*ir.Value // loops outside, those over summed axes last
@@ -41,17 +40,28 @@ const (
 
 // contract emits a contraction.
 func (e *emitter) contract(o *ir.Op) {
-	c, ok := e.planContraction(o)
+	if e.contractCodes(o) {
+		return
+	}
+	dest := e.dest[o.Result()]
+	c, ok := e.planContraction(o, dest)
 	if !ok {
 		e.contractSlowly(o)
 		return
 	}
-	e.g.report.Plans = append(e.g.report.Plans, c.String())
+	e.plans(o, c.String())
+	if dest == nil {
+		c.dest.base = e.room(c.dest.bytes())
+	}
 	c.emit()
 }
 
 func (c *contraction) String() string {
-	return fmt.Sprintf("%d:%d: %s, tiles of %d by %d, %d k at a time", c.o.Pos.Line, c.o.Pos.Col, c.product, c.block.rows, c.wide*c.lanes, c.chunk)
+	how := fmt.Sprintf("panels of %s, %d k at a time, in tiles of %d by %d", c.product, c.chunk, c.block.rows, c.wide*c.lanes)
+	if c.e.g.hoisted[c.o] != nil {
+		how += ", columns packed once for all blocks"
+	}
+	return how
 }
 
 // productOf is the product for factors of two types summed in a third; ok is false where panels do not serve. Scaled
@@ -108,18 +118,19 @@ func shapeOf(l *Level, p product, rows, cols int64) (height, wide, lanes int) {
 	return height, wide, lanes
 }
 
-// planContraction chooses the axes and tiles; ok is false where the generic way is as good or the only one.
-func (e *emitter) planContraction(o *ir.Op) (c *contraction, ok bool) {
+// planContraction chooses the axes and tiles; ok is false where the generic way is as good or the only one. Dest is where
+// the result is wanted; where that is nil, the plan's has a shape but no memory.
+func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool) {
 	a, b, sa, sb, _ := o.ContractParts()
 	t := o.Result().Type
-	if t.Kind != ir.Tile || e.scratch == nil {
+	if t.Kind != ir.Tile {
 		return nil, false
 	}
 	c = &contraction{e: e, o: o}
 	x, y := factor{e.resolve(a), sa}, factor{e.resolve(b), sb}
 	order := spansOf(t)
-	if d := e.dest[o.Result()]; d != nil {
-		order = d.axes
+	if dest != nil {
+		order = dest.axes
 	}
 	// The operand that has the last axis of the result gives the columns.
 	end := order[len(order)-1]
@@ -160,8 +171,9 @@ func (e *emitter) planContraction(o *ir.Op) (c *contraction, ok bool) {
 	}
 	c.block.rows, c.wide, c.lanes = shapeOf(e.level, c.product, extentR, extentC)
 	c.micro.vectors = c.wide
-	c.dest = e.destination(o.Result(), order...)
-	c.sums = c.dest
+	if c.dest = dest; dest == nil {
+		c.dest = e.newTileShape(t, order...)
+	}
 	if classOf(t.Elem) != c.sum() || container(t.Elem) != int(c.step()) || t.Elem == dtype.TF32 {
 		return nil, false
 	}
@@ -180,7 +192,7 @@ func (e *emitter) planContraction(o *ir.Op) (c *contraction, ok bool) {
 	}
 	c.tall = min(c.tall, (extentR+height-1)/height*height)
 	c.extent = extentR
-	c.rowC = c.sums.stride(c.rows[len(c.rows)-1]) * c.step()
+	c.rowC = c.dest.stride(c.rows[len(c.rows)-1]) * c.step()
 	c.vectors = c.columns() / int64(c.lanes)
 	if e.level.AMX && (c.product == bf16Product || c.product == i8Product) && extentR%16 == 0 && c.vectors > 0 {
 		c.matrix, c.block.rows = true, 32
@@ -194,7 +206,7 @@ func (e *emitter) planContraction(o *ir.Op) (c *contraction, ok bool) {
 
 // columns is the number of columns that a row of C has room for.
 func (c *contraction) columns() int64 {
-	n := c.sums.extents[len(c.sums.extents)-1]
+	n := c.dest.extents[len(c.dest.extents)-1]
 	for _, s := range c.cols[:len(c.cols)-1] {
 		n *= s.Type.Width
 	}
@@ -240,7 +252,7 @@ func (c *contraction) emit() {
 
 // clear sets a tile to zeros.
 func (e *emitter) clear(t *tile) {
-	e.loop(llx.C64(0), llx.C64(t.bytes()), 16*t.size, func(i llx.Value) {
+	e.For(llx.C64(0), llx.C64(t.bytes()), 16*t.size, func(i llx.Value) {
 		e.Store(llx.Zero(llx.Vec(llx.I8, int(16*t.size))), e.Offset(t.base, i), int(t.size))
 	})
 }
@@ -248,7 +260,7 @@ func (e *emitter) clear(t *tile) {
 // outside goes through the axes outside of the products.
 func (c *contraction) outside(p *point, axes []*ir.Value, add llx.Value) {
 	if len(axes) > 0 {
-		c.e.loop(llx.C64(0), c.e.span(axes[0]).n, 1, func(i llx.Value) {
+		c.e.For(llx.C64(0), c.e.span(axes[0]).n, 1, func(i llx.Value) {
 			c.outside(p.inside(axes[0], i), axes[1:], add)
 		})
 		return
@@ -263,19 +275,19 @@ func (c *contraction) products(p *point, add llx.Value) {
 	if !ok {
 		direct = e.room(c.tall * c.rowA)
 	}
-	groups := (c.columns() + int64(c.wide*c.lanes) - 1) / int64(c.wide*c.lanes)
-	slivers := e.room(groups*c.sliverBytes() + 64)
+	slivers := e.room(c.panelBytes() + 64)
+	shared, have := c.shared(p)
 	name := e.g.library().block(c.block)
 	rows := c.length(c.rows, 0)
-	columns := e.divUp(c.length(c.cols, c.sums.extents[len(c.sums.extents)-1]), int64(c.lanes))
-	atC := c.sums.base
+	columns := e.divUp(c.length(c.cols, c.dest.extents[len(c.dest.extents)-1]), int64(c.lanes))
+	atC := c.dest.base
 	for a, i := range p.pos {
-		if s := c.sums.stride(a); s != 0 {
+		if s := c.dest.stride(a); s != 0 {
 			atC = e.Offset(atC, e.Mul(i, llx.C64(s*c.step())))
 		}
 	}
 	live := e.span(c.k).n
-	e.loop(llx.C64(0), e.Max(live, llx.C64(1)), c.chunk, func(k llx.Value) {
+	e.For(llx.C64(0), e.Max(live, llx.C64(1)), c.chunk, func(k llx.Value) {
 		n := e.Min(e.Sub(live, k), llx.C64(c.chunk))
 		if c.k.Type.Width <= c.chunk {
 			n = live
@@ -285,21 +297,49 @@ func (c *contraction) products(p *point, add llx.Value) {
 		if first, ok := llx.ConstInt(k); !ok || first != 0 {
 			again = e.Or(add, e.ZExt(e.ICmp("ne", k, llx.C64(0)), llx.I64))
 		}
-		e.scope(func() { c.packColumns(p, slivers, k, n) })
+		b := slivers
+		if have == nil {
+			e.scope(func() { c.packColumns(p, slivers, k, n) })
+		} else {
+			// Where the columns are packed already, they are used.
+			from := e.Alloca(llx.Ptr, 1, 8)
+			e.If(have, func() {
+				at := e.Mul(c.chunkNumber(k), llx.C64(c.panelBytes()))
+				e.Store(e.Offset(shared, at), from, 8)
+			}, func() {
+				c.packColumns(p, slivers, k, n)
+				e.Store(slivers, from, 8)
+			})
+			b = e.Load(llx.Ptr, from, 8)
+		}
 		if ok {
 			a := e.Offset(direct, e.Mul(k, llx.C64(c.step()/int64(c.per()))))
-			e.Call(name, llx.Void, a, slivers, atC, rows, columns, steps, again)
+			e.Call(name, llx.Void, a, b, atC, rows, columns, steps, again)
 			return
 		}
-		e.loop(llx.C64(0), rows, c.tall, func(r llx.Value) {
+		e.For(llx.C64(0), rows, c.tall, func(r llx.Value) {
 			some := rows
 			if c.extent > c.tall {
 				some = e.Min(e.Sub(rows, r), llx.C64(c.tall))
 			}
 			e.scope(func() { c.packRows(p, direct, r, some, k, n) })
-			e.Call(name, llx.Void, direct, slivers, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again)
+			e.Call(name, llx.Void, direct, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again)
 		})
 	})
+}
+
+// panelBytes is the size of the slivers of all columns and a chunk of k.
+func (c *contraction) panelBytes() int64 {
+	width := int64(c.wide * c.lanes)
+	return (c.columns() + width - 1) / width * c.sliverBytes()
+}
+
+// chunkNumber is the number of the chunk that begins at k.
+func (c *contraction) chunkNumber(k llx.Value) llx.Value {
+	if i, ok := llx.ConstInt(k); ok {
+		return llx.C64(i / c.chunk)
+	}
+	return c.e.UDiv(k, llx.C64(c.chunk))
 }
 
 // divUp is n divided by a constant, rounded up.
@@ -436,7 +476,7 @@ func (c *contraction) along(p *point, run []*ir.Value, last int64, first llx.Val
 	for _, s := range run[1 : len(run)-1] {
 		n *= s.Type.Width
 	}
-	c.e.loop(llx.C64(0), c.e.span(run[0]).n, 1, func(i llx.Value) {
+	c.e.For(llx.C64(0), c.e.span(run[0]).n, 1, func(i llx.Value) {
 		c.along(p.inside(run[0], i), run[1:], last, c.e.Add(first, c.e.Mul(i, llx.C64(n))), f)
 	})
 }
@@ -444,7 +484,7 @@ func (c *contraction) along(p *point, run []*ir.Value, last int64, first llx.Val
 // packColumns packs n places along k, from k on, of all columns.
 func (c *contraction) packColumns(p *point, slivers, k, n llx.Value) {
 	axis := c.cols[len(c.cols)-1]
-	c.along(p, c.cols, c.sums.extents[len(c.sums.extents)-1], llx.C64(0), func(p *point, first llx.Value) {
+	c.along(p, c.cols, c.dest.extents[len(c.dest.extents)-1], llx.C64(0), func(p *point, first llx.Value) {
 		s := &columnPanel{packer: c.packer(c.b, p, axis, k), block: c.block, base: slivers, first: first}
 		s.fill(c.e, c.e.span(axis).n, n)
 	})

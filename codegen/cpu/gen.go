@@ -33,6 +33,8 @@ type gen struct {
 	made    map[string]bool // helper functions that the module has
 	// packed are the layouts of packed parameters.
 	packed map[*ir.Value]Layout
+	// hoisted are contractions whose columns a phase before packs for all blocks.
+	hoisted map[*ir.Op]*hoist
 }
 
 // keptTile is where a tile of a serial phase lies.
@@ -54,7 +56,7 @@ func (g *gen) fail(pos ir.Pos, format string, args ...any) {
 func newGen(fn *ir.Func, level *Level, o codegen.Options) *gen {
 	g := &gen{m: llx.NewModule(level.Triple()), fn: fn, level: level, opts: o, slots: map[*ir.Value]int{}, strides: map[*ir.Value][]int{},
 		kept: map[*ir.Value]*keptTile{}, cancel: -1, print: -1, uses: map[*ir.Value][]*ir.Op{}, made: map[string]bool{},
-		packed: map[*ir.Value]Layout{}}
+		packed: map[*ir.Value]Layout{}, hoisted: map[*ir.Op]*hoist{}}
 	g.manifest.Kernel, g.manifest.Target, g.manifest.Level = fn.Name, "cpu", level.Name
 	for _, b := range fn.Binds {
 		g.manifest.Binds = append(g.manifest.Binds, b.Name+"="+b.Value)
@@ -122,6 +124,7 @@ func (g *gen) generate() (err error) {
 			g.slots[o.Result()] = g.slot(codegen.Slot{Kind: codegen.TempSlot, Name: o.Result().Name, Dims: t.Dims, Bits: t.Elem.Bits()})
 		case o.Code == ir.Parallel:
 			flush()
+			g.hoistPacks(o)
 			g.parallelPhase(o)
 		case g.pure(o):
 			// Each phase that needs it computes it again.
