@@ -421,9 +421,9 @@ func (b *B) Branch(c Value, yes, no *ir.Block) { b.Cur.Term = ir.NewCondBr(c, ye
 func (b *B) If(c Value, yes, no func()) {
 	if k, ok := c.(*constant.Int); ok {
 		if k.X.Sign() != 0 {
-			yes()
+			b.scoped(yes)
 		} else if no != nil {
-			no()
+			b.scoped(no)
 		}
 		return
 	}
@@ -453,7 +453,7 @@ func (b *B) For(lo, hi Value, step int64, body func(i Value)) {
 			return
 		}
 		if h-l <= step {
-			body(lo)
+			b.scoped(func() { body(lo) })
 			return
 		}
 	}
