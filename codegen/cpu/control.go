@@ -301,6 +301,9 @@ func (e *emitter) copyTile(to, from *tile) {
 
 // forLoop emits a loop. One over spans runs whole spans first, whose length is known, then what is left.
 func (e *emitter) forLoop(o *ir.Op) {
+	if e.lowbitLoop(o) {
+		return
+	}
 	r := o.Regions[0]
 	index, args := r.Args[0], r.Args[1:]
 	lo, hi, by := e.scalar(o.Operands[0]), e.scalar(o.Operands[1]), o.Int("by")
@@ -378,13 +381,36 @@ func (e *emitter) breakable(lo, hi llx.Value, step int64, broken llx.Value, body
 	})
 }
 
-// worthPeeling reports whether a loop's body gains from knowing its span's length.
+// worthPeeling reports whether a region gains from a copy of its own for spans of full width: it has a tile of so few
+// vectors that it is kept in registers where its length is known.
 func (e *emitter) worthPeeling(r *ir.Region) bool {
 	worth := false
 	r.Walk(func(o *ir.Op) {
-		worth = worth || o.Code == ir.Contract || o.Code == ir.Reduce || o.Code == ir.Lookup
+		switch o.Code {
+		case ir.Reduce, ir.Contract, ir.Lookup, ir.Scan:
+			for _, v := range o.Operands {
+				worth = worth || v.Type.Kind == ir.Tile && len(v.Type.Axes) > 0 && e.turns(spansOf(v.Type)) <= unrolled
+			}
+		case ir.For, ir.While:
+			for _, v := range o.Results {
+				worth = worth || v.Type.Kind == ir.Tile && e.turns(spansOf(v.Type)) <= unrolled/4
+			}
+		}
 	})
 	return worth
+}
+
+// turns is the number of vectors of a tile of full spans.
+func (e *emitter) turns(axes []*ir.Value) int64 {
+	n := int64(1)
+	for i, a := range axes {
+		k := a.Type.Width
+		if i == len(axes)-1 {
+			k = (k + int64(e.level.Lanes) - 1) / int64(e.level.Lanes)
+		}
+		n = min(n*k, 1<<20)
+	}
+	return n
 }
 
 // whileLoop emits a loop with a condition. It gives up where the launcher asks for that.

@@ -5,8 +5,12 @@ import (
 	"slices"
 
 	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/codegen/packed"
 	"github.com/tilec/tilec/ir/dtype"
 )
+
+// Layout is how the codes of a packed matrix lie in memory.
+type Layout = packed.Layout
 
 // lowbit is a plan for the exact products, in i32, of codes in panels with rows of i8, over one group.
 //
@@ -29,8 +33,8 @@ type lowbit struct {
 // planLowbit is a plan for a group of codes of elem by a number of rows of i8. ok is false where no plan fits: the layout is
 // then dense. A call takes as many panels and rows as the plan says, or fewer; what is more is for other calls.
 func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) {
-	layout, ok := panelLayout(l, elem, group)
-	if !ok || group > maxGroup || rows < 1 {
+	layout, ok := packed.Panels(l.Lanes, elem, group)
+	if !ok || rows < 1 {
 		return lowbit{}, false
 	}
 	// Measured: alone, a panel's sums at their own powers of two keep the pipes busy; from some rows on two panels share what
@@ -64,9 +68,9 @@ func (p lowbit) worth() (a, b int64) {
 // scales are the powers of two at which the slots' fields lie, ascending from 0, or 0 alone where they are shifted.
 func (p lowbit) scales(l *Level) []int {
 	var list []int
-	for _, s := range p.layout.unit().slots {
-		if !slices.Contains(list, s.scale) {
-			list = append(list, s.scale)
+	for _, s := range p.layout.Unit().Slots {
+		if !slices.Contains(list, s.Scale) {
+			list = append(list, s.Scale)
 		}
 	}
 	slices.Sort(list)
@@ -160,7 +164,7 @@ const longest = 512
 
 // run adds the products of the group to the sums.
 func (g *groupDot) run(sums []llx.Value) []llx.Value {
-	per := g.layout.unit().codes()
+	per := g.layout.Unit().Codes()
 	whole := g.group / per
 	perUnit := per / 4 * len(g.w) * len(g.x)
 	if whole*perUnit <= longest {
@@ -205,34 +209,34 @@ func (g *groupDot) run(sums []llx.Value) []llx.Value {
 // add adds the products of a unit, of which codes are there.
 func (g *groupDot) add(sums []llx.Value, index llx.Value, codes int) []llx.Value {
 	sums = slices.Clone(sums)
-	u := g.layout.unit()
+	u := g.layout.Unit()
 	t := llx.Vec(llx.I32, g.level.Lanes)
 	vecs := make([]*fields, len(g.w))
 	for i, w := range g.w {
-		at := g.Offset(w, g.Mul(index, llx.C64(int64(u.vecs*g.layout.vector()))))
+		at := g.Offset(w, g.Mul(index, llx.C64(int64(u.Vecs*g.layout.Vector()))))
 		f := &fields{unit: g.unit, shifted: map[[2]int]llx.Value{}}
-		for v := range u.vecs {
-			here := g.Offset(at, llx.C64(int64(v*g.layout.vector())))
+		for v := range u.Vecs {
+			here := g.Offset(at, llx.C64(int64(v*g.layout.Vector())))
 			f.vecs = append(f.vecs, g.Load(t, here, 1))
-			if g.prefetch > 0 && v*g.layout.vector()%64 == 0 {
+			if g.prefetch > 0 && v*g.layout.Vector()%64 == 0 {
 				g.Call("llvm.prefetch.p0", llx.Void, g.Offset(here, llx.C64(int64(g.prefetch))), llx.C32(0), llx.C32(3), llx.C32(1))
 			}
 		}
 		vecs[i] = f
 	}
 	for s := range codes / 4 {
-		one := &u.slots[s]
-		scale := slices.Index(g.scales, one.scale)
+		one := &u.Slots[s]
+		scale := slices.Index(g.scales, one.Scale)
 		shift := 0
 		if scale < 0 || len(g.scales) == 1 {
-			scale, shift = 0, one.scale
+			scale, shift = 0, one.Scale
 		}
 		codes := make([]llx.Value, len(g.w))
 		for i := range g.w {
 			codes[i] = vecs[i].slot(one, shift)
 		}
 		for r, row := range g.x {
-			at := g.Offset(row, g.Add(g.Mul(index, llx.C64(int64(u.codes()))), llx.C64(int64(4*s))))
+			at := g.Offset(row, g.Add(g.Mul(index, llx.C64(int64(u.Codes()))), llx.C64(int64(4*s))))
 			x := g.factors(g.Splat(g.Load(llx.I32, at, 1), g.level.Lanes))
 			for i := range g.w {
 				k := g.sum(i, r, scale, g.turn%g.chains)
@@ -269,12 +273,12 @@ type fields struct {
 }
 
 // slot is the codes of a slot, in bytes: at its scale, or shifted down by as much as is asked.
-func (f *fields) slot(s *slot, down int) llx.Value {
+func (f *fields) slot(s *packed.Slot, down int) llx.Value {
 	var codes llx.Value
-	for _, p := range s.parts {
-		v := f.moved(p.vec, p.shift)
-		if p.mask != 0xff {
-			v = f.And(v, f.Splat(llx.C32(int64(int32(uint32(p.mask)*0x01010101))), f.level.Lanes))
+	for _, p := range s.Parts {
+		v := f.moved(p.Vec, p.Shift)
+		if p.Mask != 0xff {
+			v = f.And(v, f.Splat(llx.C32(int64(int32(uint32(p.Mask)*0x01010101))), f.level.Lanes))
 		}
 		if codes == nil {
 			codes = v

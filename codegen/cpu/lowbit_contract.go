@@ -8,6 +8,7 @@ import (
 
 // lowbitUse is a contraction that a plan for codes in panels computes: Σ_j w[n, base + j]·x[…, base + j] in i32.
 type lowbitUse struct {
+	o      *ir.Op
 	plan   lowbit
 	weight *ir.Op // the load of the packed tensor
 	x      *ir.Op // the load of i8
@@ -27,7 +28,7 @@ func lowbitOf(l *Level, o *ir.Op) (u lowbitUse, ok bool) {
 	if !packedLoad(b) || a.Def == nil || a.Def.Code != ir.Load || a.Type.Elem != dtype.I8 || a.Def.Operands[0].Type.Mem != ir.Dense {
 		return u, false
 	}
-	u = lowbitUse{weight: b.Def, x: a.Def, j: o.Axes[0]}
+	u = lowbitUse{o: o, weight: b.Def, x: a.Def, j: o.Axes[0]}
 	if u.weight.Str("mode") != "in" || u.x.Str("mode") != "in" {
 		return u, false
 	}

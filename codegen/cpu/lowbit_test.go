@@ -52,6 +52,18 @@ func lowbitAttributes(l *Level) []lir.FuncAttribute {
 	return list
 }
 
+// lowTypes are the element types that panels hold.
+func lowTypes() []dtype.Type {
+	var list []dtype.Type
+	for n := 1; n <= 8; n++ {
+		list = append(list, dtype.Uint(n), dtype.Bipolar(n))
+		if n > 1 {
+			list = append(list, dtype.Int(n))
+		}
+	}
+	return list
+}
+
 // lowbitFunc adds a function name(w, panel bytes, x, row bytes, y) that stores the products of one group, [panel][row][lane].
 func lowbitFunc(m *llx.Module, name string, l *Level, p lowbit, panels, rows int) {
 	b := m.Func(name, llx.Void, []*lir.Param{llx.Param("w", llx.Ptr), llx.Param("stride", llx.I64), llx.Param("x", llx.Ptr),

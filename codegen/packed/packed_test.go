@@ -1,4 +1,4 @@
-package cpu
+package packed
 
 import (
 	"bytes"
@@ -14,33 +14,33 @@ import (
 func TestUnits(t *testing.T) {
 	for width := 1; width <= 8; width++ {
 		u := &units[width]
-		if u.vecs*8 != width*len(u.slots) {
-			t.Errorf("%d bits: %d vectors for %d slots", width, u.vecs, len(u.slots))
+		if u.Vecs*8 != width*len(u.Slots) {
+			t.Errorf("%d bits: %d vectors for %d slots", width, u.Vecs, len(u.Slots))
 		}
-		used := make([]int, u.vecs)
-		for i, s := range u.slots {
+		used := make([]int, u.Vecs)
+		for i, s := range u.Slots {
 			have := 0
-			for _, p := range s.parts {
-				if have&int(p.mask) != 0 {
+			for _, p := range s.Parts {
+				if have&int(p.Mask) != 0 {
 					t.Errorf("%d bits, slot %d: parts overlap", width, i)
 				}
-				have |= int(p.mask)
-				at := int(p.mask)
-				if p.shift >= 0 {
-					at <<= p.shift
+				have |= int(p.Mask)
+				at := int(p.Mask)
+				if p.Shift >= 0 {
+					at <<= p.Shift
 				} else {
-					at >>= -p.shift
+					at >>= -p.Shift
 				}
-				if at > 255 || bits.OnesCount(uint(at)) != bits.OnesCount8(p.mask) {
-					t.Errorf("%d bits, slot %d: shift %d moves bits of mask %#x out of the byte", width, i, p.shift, p.mask)
+				if at > 255 || bits.OnesCount(uint(at)) != bits.OnesCount8(p.Mask) {
+					t.Errorf("%d bits, slot %d: shift %d moves bits of mask %#x out of the byte", width, i, p.Shift, p.Mask)
 				}
-				if used[p.vec]&at != 0 {
-					t.Errorf("%d bits, slot %d: vector %d has bits that another slot has", width, i, p.vec)
+				if used[p.Vec]&at != 0 {
+					t.Errorf("%d bits, slot %d: vector %d has bits that another slot has", width, i, p.Vec)
 				}
-				used[p.vec] |= at
+				used[p.Vec] |= at
 			}
-			if have != (1<<width-1)<<s.scale {
-				t.Errorf("%d bits, slot %d: fields %#x at scale %d", width, i, have, s.scale)
+			if have != (1<<width-1)<<s.Scale {
+				t.Errorf("%d bits, slot %d: fields %#x at scale %d", width, i, have, s.Scale)
 			}
 		}
 		for v, m := range used {
@@ -68,14 +68,14 @@ func TestPackUnpack(t *testing.T) {
 	types := lowTypes()
 	rapid.Check(t, func(t *rapid.T) {
 		elem := rapid.SampledFrom(types).Draw(t, "type")
-		level := rapid.SampledFrom(Levels()).Draw(t, "level")
+		rows := rapid.SampledFrom([]int{4, 8, 16}).Draw(t, "rows")
 		group := 4 * rapid.IntRange(1, 24).Draw(t, "group/4")
 		n, k := rapid.IntRange(0, 40).Draw(t, "n"), rapid.IntRange(0, 200).Draw(t, "k")
-		l, ok := panelLayout(level, elem, group)
+		l, ok := Panels(rows, elem, group)
 		if !ok {
 			t.Fatalf("no layout for %v in groups of %d", elem, group)
 		}
-		if again, err := ParseLayout(l.String()); err != nil || again != l {
+		if again, err := Parse(l.String()); err != nil || again != l {
 			t.Fatalf("%s read again: %v, %v", l, again, err)
 		}
 		dense := make([]byte, Layout{}.Size(elem.Bits(), int64(n), int64(k)))
@@ -132,7 +132,7 @@ func TestPackByHand(t *testing.T) {
 func TestLayoutErrors(t *testing.T) {
 	for _, name := range []string{"panels", "panels2 rows 16 bits 4 group 8", "panels1 rows 5 bits 4 group 8", "panels1 rows 16 bits 9 group 8",
 		"panels1 rows 16 bits 4 group 6", "panels1 rows 16 bits 4 group 8 more", "panels1 rows 16 bits 4 group 0"} {
-		if l, err := ParseLayout(name); err == nil {
+		if l, err := Parse(name); err == nil {
 			t.Errorf("%q is taken for %v", name, l)
 		}
 	}
@@ -146,9 +146,25 @@ func TestLayoutErrors(t *testing.T) {
 	for _, c := range []struct {
 		elem  dtype.Type
 		group int
-	}{{dtype.F4E2M1, 32}, {dtype.I16, 32}, {dtype.U4, 6}, {dtype.U4, 0}} {
-		if l, ok := panelLayout(levels[2], c.elem, c.group); ok {
+	}{{dtype.F4E2M1, 32}, {dtype.I16, 32}, {dtype.U4, 6}, {dtype.U4, 0}, {dtype.U4, MaxGroup + 4}} {
+		if l, ok := Panels(16, c.elem, c.group); ok {
 			t.Errorf("%v in groups of %d: %v", c.elem, c.group, l)
 		}
+	}
+}
+
+func BenchmarkPack(b *testing.B) {
+	const n, k = 4096, 4096
+	for _, elem := range []dtype.Type{dtype.U1, dtype.Uint(3), dtype.U4} {
+		b.Run(elem.String(), func(b *testing.B) {
+			l, _ := Panels(16, elem, 128)
+			dense := make([]byte, Layout{}.Size(elem.Bits(), n, k))
+			b.SetBytes(int64(len(dense)))
+			for b.Loop() {
+				if _, err := l.Pack(dense, elem, n, k); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

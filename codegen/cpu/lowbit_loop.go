@@ -1,0 +1,362 @@
+package cpu
+
+import (
+	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/ir"
+)
+
+// lowbitLoop is a loop over groups whose body multiplies groups of packed codes by groups of i8, and adds what it makes of
+// the sums to carried tiles:
+//
+//	for g { d[m, n] = Σ_j x[m, g·G + j]·w[n, g·G + j]; acc[m, n] = f(acc[m, n], d[m, n], s[n, g], …) }
+//
+// Its body is evaluated a panel at a time: the products come from [unit.lowbitDot], the rest from the emitter, in vectors
+// along n.
+type lowbitLoop struct {
+	o          *ir.Op
+	products   []lowbitUse
+	made       map[*ir.Value]bool // their results
+	rows, cols *ir.Value          // m, nil where there is none, and n
+	// turned are loads whose vectors along n lie apart, along a dimension that the loop's index runs through. They are
+	// copied ahead of time for some turns of the loop, so that they are contiguous.
+	turned []*ir.Op
+}
+
+// lowbitLoopOf matches a loop whose packed parameters lie in panels.
+func (e *emitter) lowbitLoopOf(o *ir.Op) (l *lowbitLoop, ok bool) {
+	if o.Int("by") != 0 || len(o.Results) == 0 {
+		return nil, false
+	}
+	r := o.Regions[0]
+	values, stop := r.Yield().Yielded()
+	if stop != nil {
+		return nil, false
+	}
+	l = &lowbitLoop{o: o, made: map[*ir.Value]bool{}}
+	for _, q := range r.Ops {
+		switch {
+		case q.Code == ir.Contract:
+			u, ok := lowbitOf(e.level, q)
+			if !ok || e.g.packed[u.weight.Operands[0]].Dense() || len(l.products) > 0 && (u.n != l.cols || u.m != l.rows) {
+				return nil, false
+			}
+			l.cols, l.rows = u.n, u.m
+			l.products = append(l.products, u)
+			l.made[q.Result()] = true
+		case len(q.Regions) > 0 || q.AllEffects()&(ir.Writes|ir.IO|ir.Asserts) != 0:
+			return nil, false
+		}
+	}
+	if len(l.products) == 0 {
+		return nil, false
+	}
+	seen := map[*ir.Value]bool{}
+	for i, v := range values {
+		t := o.Results[i].Type
+		if t.Kind != ir.Tile || t.Axis(l.cols) < 0 || len(t.Axes) != 1+b2i(l.rows != nil) || !l.pointwise(v, seen) {
+			return nil, false
+		}
+	}
+	return l, true
+}
+
+// pointwise reports whether v is computed from the products element by element, over rows and columns alone.
+func (l *lowbitLoop) pointwise(v *ir.Value, seen map[*ir.Value]bool) bool {
+	if seen[v] || l.made[v] || v.Type.Kind == ir.Tensor || v.Type.Kind == ir.Span {
+		return true
+	}
+	seen[v] = true
+	for _, a := range v.Type.Axes {
+		if a.Span != l.rows && a.Span != l.cols {
+			return false
+		}
+	}
+	o := v.Def
+	if o == nil || o.Parent != l.o.Regions[0] {
+		return true
+	}
+	switch o.Code {
+	case ir.Load:
+		if l.apart(o) {
+			l.turned = append(l.turned, o)
+			return true
+		}
+	case ir.Bcast, ir.Affine, ir.Iota, ir.Const:
+	default:
+		if !o.Code.Spec().Elementwise() {
+			return false
+		}
+	}
+	for _, x := range o.Operands {
+		if !l.pointwise(x, seen) {
+			return false
+		}
+	}
+	return true
+}
+
+// apart reports whether a load gives elements that lie apart along the columns and together along the loop's index.
+func (l *lowbitLoop) apart(o *ir.Op) bool {
+	t := o.Operands[0].Type
+	r := l.o.Regions[0]
+	subs := o.Subscripts()
+	bits := t.Elem.Bits()
+	if o.Str("mode") != "in" || t.Mem == ir.Packed || len(subs) < 2 || subs[len(subs)-1] != r.Args[0] || bits != 8 && bits != 16 && bits != 32 {
+		return false
+	}
+	found := false
+	for _, s := range subs[:len(subs)-1] {
+		switch {
+		case s == l.cols && !found:
+			found = true
+		case s.Type.Kind != ir.Scalar || s.Def != nil && s.Def.Parent == r:
+			return false
+		}
+	}
+	return found
+}
+
+// lowbitLoop emits a loop over groups; ok is false where it is none.
+func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
+	l, ok := e.lowbitLoopOf(o)
+	if !ok {
+		return false
+	}
+	r := o.Regions[0]
+	index, args := r.Args[0], r.Args[1:]
+	lo, hi := e.scalar(o.Operands[0]), e.scalar(o.Operands[1])
+	c := e.homes(o.Results)
+	e.begin(c, o.Operands[2:])
+	e.scope(func() {
+		group := func(i llx.Value) {
+			set(e, e.scalars, index, i)
+			e.bind(c, args)
+			e.eachRows(l, func(first llx.Value, rows int) { e.lowbitRows(l, c, first, rows) })
+		}
+		if len(l.turned) == 0 {
+			e.For(lo, hi, 1, group)
+			return
+		}
+		tiles := make([]*tile, len(l.turned))
+		for i, q := range l.turned {
+			tiles[i] = e.newTileShape(q.Result().Type)
+			tiles[i].base = e.room(tiles[i].bytes() * turnedGroups)
+		}
+		e.For(lo, hi, turnedGroups, func(i llx.Value) {
+			n := e.Min(e.Sub(hi, i), llx.C64(turnedGroups))
+			for k, q := range l.turned {
+				e.scope(func() { e.turnLoad(l, q, tiles[k], i, n) })
+			}
+			e.For(llx.C64(0), n, 1, func(j llx.Value) {
+				for k, q := range l.turned {
+					t := *tiles[k]
+					t.base = e.Offset(t.base, e.Mul(j, llx.C64(t.bytes())))
+					e.store(q.Result(), &t)
+				}
+				group(e.Add(i, j))
+			})
+		})
+	})
+	e.bind(c, o.Results)
+	for _, u := range l.products {
+		e.plans(u.o, u.plan.String()+", with what follows")
+	}
+	return true
+}
+
+// eachRows runs body for runs of as many rows as a plan takes, then for what is left in powers of two.
+func (e *emitter) eachRows(l *lowbitLoop, body func(first llx.Value, rows int)) {
+	if l.rows == nil {
+		body(nil, 1)
+		return
+	}
+	most := 1
+	for 2*most <= l.products[0].plan.rows {
+		most *= 2
+	}
+	n := e.span(l.rows).n
+	whole := e.whole(n, int64(most))
+	e.For(llx.C64(0), whole, int64(most), func(i llx.Value) { body(i, most) })
+	first := whole
+	for k := most / 2; k >= 1; k /= 2 {
+		has := e.ICmp("ne", e.And(n, llx.C64(int64(k))), llx.C64(0))
+		if c, ok := llx.ConstInt(n); ok {
+			has = llx.Int(llx.I1, int64(b2i(c&int64(k) != 0)))
+		}
+		at := first
+		e.If(has, func() { body(at, k) }, nil)
+		first = e.Add(first, e.and(n, int64(k)))
+	}
+}
+
+// and is n & k.
+func (e *emitter) and(n llx.Value, k int64) llx.Value {
+	if c, ok := llx.ConstInt(n); ok {
+		return llx.C64(c & k)
+	}
+	return e.And(n, llx.C64(k))
+}
+
+// lowbitRows emits one turn of the loop for some rows and all columns.
+func (e *emitter) lowbitRows(l *lowbitLoop, c *carried, first llx.Value, rows int) {
+	yields, _ := l.o.Regions[0].Yield().Yielded()
+	points := make([]*point, rows)
+	for i := range points {
+		p := e.point()
+		if l.rows != nil {
+			p = p.inside(l.rows, e.Add(first, llx.C64(int64(i))))
+		}
+		w := walker{e: e, nestOf: nestOf{refs: yields}}
+		w.hoist(p, []*ir.Value{l.cols})
+		points[i] = p
+	}
+	// What is the same for all panels: where the rows of x are, and what codes that are not what they are worth add.
+	plans := make([]lowbit, len(l.products))
+	x, offset := make([][]llx.Value, len(l.products)), make([][]llx.Value, len(l.products))
+	together := 1
+	for k, u := range l.products {
+		plans[k], _ = planLowbit(e.level, u.plan.elem, u.plan.group, rows)
+		t := e.tensorOf(u.x.Operands[0])
+		for i := range points {
+			at := e.placeOf(u.x.Operands[0], u.x.Subscripts(), points[i].inside(u.j, llx.C64(0)), 1, false)
+			x[k] = append(x[k], e.Offset(t.base, at.base))
+		}
+		offset[k] = e.lowbitOffset(plans[k], x[k])
+		together = plans[k].panels
+	}
+	if len(plans) > 1 {
+		together = 1
+	}
+	lanes := int64(e.level.Lanes)
+	panels := func(at llx.Value, n int, live llx.Value) {
+		sums := make([][][]llx.Value, len(plans))
+		for k, u := range l.products {
+			sums[k] = e.lowbitDot(plans[k], e.panelsAt(u, at, n), x[k], offset[k])
+		}
+		for i := range n {
+			for r, p := range points {
+				q := p.inside(l.cols, e.Add(at, llx.C64(int64(i)*lanes)))
+				q.vec, q.lanes, q.live = l.cols, int(lanes), live
+				for k, u := range l.products {
+					q.memo[u.o.Result()] = sums[k][i][r]
+				}
+				values := make([]llx.Value, len(yields))
+				for k, v := range yields {
+					values[k] = e.fill(e.at(v, q), v.Type, q)
+				}
+				for k, v := range values {
+					e.write(c.tiles[k], q, v)
+				}
+			}
+		}
+	}
+	n := e.span(l.cols).n
+	from := llx.C64(0)
+	for _, k := range []int{together, 1} {
+		whole := e.whole(n, int64(k)*lanes)
+		if end, ok := llx.ConstInt(whole); ok {
+			if begin, ok := llx.ConstInt(from); ok && begin >= end {
+				continue
+			}
+		}
+		e.For(from, whole, int64(k)*lanes, func(i llx.Value) { panels(i, k, nil) })
+		from = whole
+		if k == 1 {
+			break
+		}
+	}
+	if c, ok := llx.ConstInt(n); ok {
+		if c%lanes != 0 {
+			e.scope(func() { panels(from, 1, llx.C64(c%lanes)) })
+		}
+		return
+	}
+	e.If(e.ICmp("slt", from, n), func() { panels(from, 1, e.Sub(n, from)) }, nil)
+}
+
+// panelsAt are the addresses of the group at hand in panels from a column on.
+func (e *emitter) panelsAt(u lowbitUse, at llx.Value, n int) []llx.Value {
+	w, layout := e.tensorOf(u.weight.Operands[0]), u.plan.layout
+	panel := e.Mul(e.divUp(w.dims[1], int64(layout.Group)), llx.C64(layout.GroupBytes()))
+	first := e.LShr(e.Add(e.span(u.n).lo, at), llx.C64(int64(log2(int64(layout.Rows)))))
+	p := e.point().inside(u.j, llx.C64(0))
+	k, _ := e.subscript(u.weight.Subscripts()[1], p, 1)
+	group := e.Mul(e.UDiv(k.base, llx.C64(int64(layout.Group))), llx.C64(layout.GroupBytes()))
+	base := e.Offset(w.base, e.Add(e.Mul(first, panel), group))
+	list := make([]llx.Value, n)
+	for i := range list {
+		list[i] = e.Offset(base, e.Mul(panel, llx.C64(int64(i))))
+	}
+	return list
+}
+
+// turnedGroups is how many turns of the loop are copied for at once.
+const turnedGroups = 32
+
+// turnLoad copies what a load reads in n turns of the loop from first on: a tile for each.
+func (e *emitter) turnLoad(l *lowbitLoop, o *ir.Op, t *tile, first, n llx.Value) {
+	lanes := int64(e.level.Lanes)
+	tensor := e.tensorOf(o.Operands[0])
+	set(e, e.scalars, l.o.Regions[0].Args[0], first)
+	row := func(i llx.Value) llx.Value {
+		q := e.point().inside(l.cols, i)
+		at := e.placeOf(o.Operands[0], o.Subscripts(), q, 1, false)
+		return e.Offset(tensor.base, e.Mul(at.base, llx.C64(t.size)))
+	}
+	code := llx.IntType(int(8 * t.size))
+	live := e.span(l.cols).n
+	slowly := func() {
+		e.For(llx.C64(0), live, 1, func(i llx.Value) {
+			from, to := row(i), e.Offset(t.base, e.Mul(i, llx.C64(t.size)))
+			e.For(llx.C64(0), n, 1, func(j llx.Value) {
+				v := e.Load(code, e.Offset(from, e.Mul(j, llx.C64(t.size))), int(t.size))
+				e.Store(v, e.Offset(to, e.Mul(j, llx.C64(t.bytes()))), int(t.size))
+			})
+		})
+	}
+	per := 4 / t.size // elements in a dword
+	fast := func(masked bool) {
+		e.For(llx.C64(0), live, lanes, func(i llx.Value) {
+			rows := make([]llx.Value, lanes)
+			for k := range rows {
+				// Rows past the end are the last one once more.
+				at := e.Add(i, llx.C64(int64(k)))
+				if c, ok := llx.ConstInt(live); !ok || c%lanes != 0 {
+					at = e.Min(at, e.Sub(live, llx.C64(1)))
+				}
+				rows[k] = row(at)
+			}
+			for from := int64(0); from < turnedGroups; from += lanes * per {
+				parts := make([]llx.Value, lanes)
+				for k := range rows {
+					at := e.Offset(rows[k], llx.C64(from*t.size))
+					if !masked {
+						parts[k] = e.Load(llx.Vec(llx.I32, int(lanes)), at, int(t.size))
+						continue
+					}
+					some := llx.Vec(code, int(lanes*per))
+					mask := e.ICmp("slt", e.Steps(llx.I64, int(lanes*per)), e.Splat(e.Sub(n, llx.C64(from)), int(lanes*per)))
+					v := e.Call("llvm.masked.load."+llx.Suffix(some)+".p0", some, at, llx.C32(t.size), mask, llx.Zero(some))
+					parts[k] = e.Bitcast(v, llx.Vec(llx.I32, int(lanes)))
+				}
+				for k, v := range e.turn(parts) {
+					for q := range per {
+						one := v
+						if per > 1 {
+							shifted := e.LShr(v, e.Splat(llx.C32(8*t.size*q), int(lanes)))
+							one = e.Trunc(shifted, llx.Vec(code, int(lanes)))
+						}
+						j := from + int64(k)*per + q
+						e.Store(one, e.Offset(t.base, e.Add(llx.C64(j*t.bytes()), e.Mul(i, llx.C64(t.size)))), int(t.size))
+					}
+				}
+			}
+		})
+	}
+	whole := e.ICmp("eq", n, llx.C64(turnedGroups))
+	if e.level.AVX512 {
+		e.If(whole, func() { fast(false) }, func() { fast(true) })
+		return
+	}
+	e.If(whole, func() { fast(false) }, slowly)
+}
