@@ -304,7 +304,7 @@ func (g *gen) parallelPhase(o *ir.Op) {
 				}
 			}
 		}
-		run := func(isFull bool) func() {
+		run := func(isFull, ragged bool) func() {
 			return func() {
 				e.scope(func() {
 					for i, w := range by {
@@ -322,8 +322,8 @@ func (g *gen) parallelPhase(o *ir.Op) {
 						}
 						set(e, e.spans, body.Args[i], s)
 					}
-					e.ragged = !isFull
-					if isFull {
+					e.ragged = ragged
+					if !ragged {
 						e.unswitch(body, func() { e.region(body.Ops) })
 					} else {
 						e.region(body.Ops)
@@ -331,10 +331,11 @@ func (g *gen) parallelPhase(o *ir.Op) {
 				})
 			}
 		}
-		if anySpan {
-			e.If(full, run(true), run(false))
+		// A copy of the code for full spans pays where it can keep tiles in registers.
+		if anySpan && e.worthPeeling(body) {
+			e.If(full, run(true, false), run(false, true))
 		} else {
-			run(true)()
+			run(false, false)()
 		}
 	})
 	e.finish(p)
