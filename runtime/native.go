@@ -69,7 +69,7 @@ func (d *native) Upload(a *array.Array, layout string) (*Buffer, error) {
 	if err != nil || layout == "" {
 		return b, err
 	}
-	return nil, fmt.Errorf("device %s has no layout %s", d.Name(), layout)
+	return pack(b, layout)
 }
 
 // compiled is a loaded artefact as a kernel's engine.

@@ -6,6 +6,7 @@ package toolchain
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 
@@ -44,4 +45,17 @@ func Object(ctx context.Context, module string) ([]byte, error) {
 		o = llvm.Options{Triple: "aarch64-unknown-linux-gnu", CPU: "generic"}
 	}
 	return t.Compile(ctx, []byte(module), o)
+}
+
+// Off reports that an error of this package says that LLVM is switched off, by choice.
+func Off(err error) bool {
+	var absent *llvm.Absent
+	return errors.As(err, &absent) && absent.Off
+}
+
+// Broken reports that an error says that LLVM refused a module or crashed on it: a fault of who made the module, or LLVM's.
+func Broken(err error) bool {
+	var parse *llvm.ParseError
+	var crash *llvm.Crash
+	return errors.As(err, &parse) || errors.As(err, &crash)
 }

@@ -121,7 +121,7 @@ func launcher(o compile.Options) eval.Launch {
 		}
 		list := make([]runtime.Arg, len(args))
 		for i, a := range args {
-			list[i] = runtime.Arg(a)
+			list[i] = runtime.Arg{Tensor: a.Tensor, Int: a.Int, Float: a.Float}
 		}
 		return prepared.Launch(ctx, sizes, list, runtime.Options{})
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/eval"
 	"github.com/tilec/tilec/dsl/typed"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
 	rt "github.com/tilec/tilec/runtime"
 )
 
@@ -21,6 +23,9 @@ type Timing struct {
 	Times  []time.Duration // of every run after the first, ascending
 	Bytes  int64           // of all tensors, each once
 	Flops  int64           // two a multiply-add of the contractions
+	// Type is what the contractions multiply: i8 where all factors are integers of at most 8 bits, bf16 where all are
+	// values that bf16 has, else f32.
+	Type string
 }
 
 // Median is the median time.
@@ -48,7 +53,7 @@ func Bench(ctx context.Context, prog *check.Program, o BenchOptions, report func
 				return list, nil
 			}
 			for _, c := range cases {
-				l := NewLauncher(1)
+				l := NewLauncher(1, o.Load)
 				l.Around = func(launch *Launched) error {
 					timing, err := Measure(ctx, launch, o)
 					if err == nil {
@@ -71,7 +76,7 @@ func Bench(ctx context.Context, prog *check.Program, o BenchOptions, report func
 // Measure times a launch.
 func Measure(ctx context.Context, l *Launched, o BenchOptions) (*Timing, error) {
 	var multiplies atomic.Int64
-	t := &Timing{Kernel: l.Kernel.Package + "." + l.Kernel.Name, Bytes: l.Bytes}
+	t := &Timing{Kernel: l.Kernel.Package + "." + l.Kernel.Name, Bytes: l.Bytes, Type: factorType(l.Func)}
 	options := rt.Options{Workers: o.Threads, Multiplies: &multiplies}
 	if err := l.Once(options); err != nil {
 		return nil, err
@@ -96,6 +101,29 @@ func Measure(ctx context.Context, l *Launched, o BenchOptions) (*Timing, error) 
 	}
 	slices.Sort(t.Times)
 	return t, nil
+}
+
+// factorType is the narrowest of i8, bf16 and f32 that holds the factors of all contractions.
+func factorType(fn *ir.Func) string {
+	whole, short := true, true
+	fn.Walk(func(o *ir.Op) {
+		if o.Code != ir.Contract {
+			return
+		}
+		for _, v := range o.Operands[:2] {
+			e := v.Type.Elem
+			integer := e.Class() == dtype.ClassInt
+			whole = whole && integer && e.Bits() <= 8
+			short = short && (e.Bits() <= 8 || e == dtype.BF16)
+		}
+	})
+	switch {
+	case whole:
+		return "i8"
+	case short:
+		return "bf16"
+	}
+	return "f32"
 }
 
 // evictBytes is more than a last-level cache holds.

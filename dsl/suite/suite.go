@@ -1,6 +1,6 @@
 // Package suite runs the test and bench blocks of a program.
 //
-// In go a loaded program and a launcher of kernels; out come results, one for each test and binding of its free
+// In go a loaded program and a way to make kernels for a device; out come results, one for each test and binding of its free
 // generics, in the order of the text. It always holds that a test sees the same data in every run with the same seed,
 // whatever runs beside it, and that every result says how to repeat it.
 package suite
@@ -23,14 +23,17 @@ import (
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/eval"
 	"github.com/tilec/tilec/dsl/typed"
+	"github.com/tilec/tilec/ir"
 	rt "github.com/tilec/tilec/runtime"
 	"github.com/tilec/tilec/runtime/array"
 )
 
 // Options of a run.
 type Options struct {
-	// Target names the sections of schedules that refine default; kernels run on the interpreter.
+	// Target names the sections of schedules that refine default.
 	Target string
+	// Load makes a kernel of a function for the device that is to run it; nil is the interpreter.
+	Load func(ctx context.Context, fn *ir.Func) (*rt.Kernel, error)
 	// Match selects tests by "package.kernel/name"; nil selects all.
 	Match *regexp.Regexp
 	// Files selects tests by the file they stand in; empty selects all.
@@ -271,7 +274,7 @@ func run(ctx context.Context, j job, o Options, beside int) *Result {
 			}
 		}()
 	}
-	l := NewLauncher(beside)
+	l := NewLauncher(beside, o.Load)
 	runner := &eval.Runner{Seed: j.seed, Context: ctx, Launch: l.Launch}
 	if o.Print {
 		l.print = new(printer)
@@ -336,10 +339,11 @@ func (p *printer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Launcher compiles the variants that a test calls, each once, and launches them on the interpreter.
+// Launcher compiles the variants that a test calls, each once, and launches them.
 type Launcher struct {
 	print   *printer // nil for nowhere
 	workers int
+	load    func(ctx context.Context, fn *ir.Func) (*rt.Kernel, error)
 	ready   map[*typed.Kernel]*rt.Kernel
 	// Around, if set, gets each launch to run, as often as it likes, in place of one run.
 	Around func(l *Launched) error
@@ -348,13 +352,18 @@ type Launcher struct {
 // Launched is a launch with its operands in place.
 type Launched struct {
 	Kernel *typed.Kernel
-	Bytes  int64 // of all tensors, each once
+	Func   *ir.Func // what runs
+	Bytes  int64    // of all tensors, each once
 	Once   func(o rt.Options) error
 }
 
-// NewLauncher makes a launcher that shares the cores with a number of others.
-func NewLauncher(beside int) *Launcher {
-	return &Launcher{workers: max(1, runtime.GOMAXPROCS(0)/max(1, beside)), ready: map[*typed.Kernel]*rt.Kernel{}}
+// NewLauncher makes a launcher that shares the cores with a number of others. Load makes kernels of functions; nil is the
+// interpreter.
+func NewLauncher(beside int, load func(ctx context.Context, fn *ir.Func) (*rt.Kernel, error)) *Launcher {
+	if load == nil {
+		load = func(_ context.Context, fn *ir.Func) (*rt.Kernel, error) { return rt.New(fn) }
+	}
+	return &Launcher{workers: max(1, runtime.GOMAXPROCS(0)/max(1, beside)), load: load, ready: map[*typed.Kernel]*rt.Kernel{}}
 }
 
 // Launch is an eval.Launch.
@@ -365,7 +374,7 @@ func (l *Launcher) Launch(ctx context.Context, k *typed.Kernel, sizes []int64, a
 		if err != nil {
 			return nil, err
 		}
-		if kernel, err = rt.New(fn); err != nil {
+		if kernel, err = l.load(ctx, fn); err != nil {
 			return nil, err
 		}
 		l.ready[k] = kernel
@@ -383,7 +392,7 @@ func (l *Launcher) Launch(ctx context.Context, k *typed.Kernel, sizes []int64, a
 		options.Print = l.print
 	}
 	if l.Around != nil {
-		return outs, l.Around(&Launched{Kernel: k, Bytes: Bytes(list, outs), Once: func(o rt.Options) error { return launch(ctx, o) }})
+		return outs, l.Around(&Launched{Kernel: k, Func: kernel.Func(), Bytes: Bytes(list, outs), Once: func(o rt.Options) error { return launch(ctx, o) }})
 	}
 	return outs, launch(ctx, options)
 }
