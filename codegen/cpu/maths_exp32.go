@@ -1,0 +1,87 @@
+package cpu
+
+import "github.com/tilec/tilec/codegen/internal/llx"
+
+// ln 2 as a sum of two, the first of which has 16 bits: its product with a whole number of 8 bits is exact.
+const (
+	ln2Hi32 = 0x1.62e4p-1
+	ln2Lo32 = 0x1.7f7d1cp-20
+	log2e32 = 0x1.715476p0
+)
+
+// scaled32 is a number as p·2^k, to be scaled when all else is done, so that what is subnormal is rounded once.
+type scaled32 struct {
+	p llx.Value
+	// k is where AVX-512 scales: 2^⌊k⌋. Elsewhere pow is the power's square root.
+	k, pow llx.Value
+}
+
+// times scales y by the number's power of two.
+func (v fv) scale32(y llx.Value, s scaled32) llx.Value {
+	if v.level.AVX512 {
+		return v.scalef(y, s.k)
+	}
+	return v.FMul(v.FMul(y, s.pow), s.pow)
+}
+
+// exp2x32 is 2^x.
+func (v fv) exp2x32(x llx.Value) llx.Value {
+	if v.level.AVX512 {
+		// 2^f for f from 0 to 1: absolute error 2^-28.33. What is left of ±inf is 0.
+		f := v.x86("reduce", x, llx.C32(1), nil) // less the whole number below
+		p := v.poly(f, 1, 0x1.62e42ap-1, 0x1.ebfda8p-3, 0x1.c68320p-5, 0x1.3d3c44p-7, 0x1.456e00p-10, 0x1.c91d6ap-13)
+		return v.scalef(p, x)
+	}
+	x = v.atMost(v.atLeast(x, -152), 128)
+	k, pow := v.power(x, v.n(0.5))
+	// 2^f for f from -1 to 1: error 2^-26.15.
+	f := v.FSub(x, v.FAdd(k, k))
+	p := v.poly(f, 1, 0x1.62e432p-1, 0x1.ebfbf8p-3, 0x1.c6af9cp-5, 0x1.3b1ff0p-7, 0x1.5dbec4p-10, 0x1.481b08p-13, 0x1.f4877ap-17)
+	return v.scale32(p, scaled32{pow: pow})
+}
+
+// exp32 is e^x.
+func (v fv) exp32(x llx.Value) llx.Value {
+	s := v.expParts32(x)
+	return v.scale32(s.p, s)
+}
+
+// expParts32 is e^x before it is scaled.
+func (v fv) expParts32(x llx.Value) scaled32 {
+	if v.level.AVX512 {
+		k := v.FMul(x, v.n(log2e32))
+		n := v.Intrinsic("floor", v.floats(), k)
+		r := v.fma(n, v.n(-ln2Lo32), v.fma(n, v.n(-ln2Hi32), x))
+		// Of huge and infinite x it is anything, but of such k the power is 0 or inf. The lesser magnitude of r and 0.75:
+		r = v.x86("range", r, v.n(0.75), llx.C32(2), nil)
+		// e^r for r from 0 to ln 2: absolute error 2^-28.34.
+		p := v.poly(r, 1, 0x1.fffff8p-1, 0x1.0000e4p-1, 0x1.553414p-3, 0x1.5789ecp-5, 0x1.fcd06ap-8, 0x1.014ba4p-9)
+		return scaled32{p: p, k: k}
+	}
+	x = v.atMost(v.atLeast(x, -105), 90)
+	n, pow := v.power(x, v.n(log2e32/2))
+	// e^r for |r| ≤ ln 2: error 2^-26.04.
+	r := v.fma(n, v.n(-2*ln2Lo32), v.fma(n, v.n(-2*ln2Hi32), x))
+	p := v.poly(r, 0x1.00000cp-1, 0x1.555514p-3, 0x1.5549eep-5, 0x1.1126dap-7, 0x1.71bf8ap-10, 0x1.9bb096p-13)
+	if v.level.FMA {
+		p = v.fma(v.fma(p, r, v.n(1)), r, v.n(1))
+	} else { // r² times p rounds less than r times what is near 1
+		p = v.FAdd(v.FAdd(v.FMul(v.FMul(r, r), p), r), v.n(1))
+	}
+	return scaled32{p: p, pow: pow}
+}
+
+// tanh32 is the hyperbolic tangent: 1 - 2/(1 + e^2|x|), and where that would cancel a polynomial.
+func (v fv) tanh32(x llx.Value) llx.Value {
+	a := v.atMost(v.abs(x), 9.1)
+	n, pow := v.power(a, v.n(2*log2e32))
+	r := v.fma(n, v.n(-0x1.62e43p-2), a)
+	// e^2r for 2|r| ≤ ln 2/2: error 2^-23.38, of which less than half remains.
+	p := v.poly(r, 1, 2*0x1.fffff6p-1, 4*0x1.fffdc6p-2, 8*0x1.555a7ap-3, 16*0x1.573a20p-5, 32*0x1.0fa312p-7)
+	large := v.FSub(v.n(1), v.FDiv(v.n(2), v.fma(pow, p, v.n(1))))
+	// x + x³·q(x²) for |x| ≤ 0.55: error 2^-29.71.
+	z := v.FMul(a, a)
+	q := v.poly(z, -0x1.55554ap-2, 0x1.110ceep-3, -0x1.b91e7ep-5, 0x1.58e518p-6, -0x1.9921a0p-8)
+	small := v.fma(v.FMul(q, z), a, a)
+	return v.signed(v.Select(v.FCmp("olt", a, v.n(0.55)), small, large), x)
+}

@@ -1,0 +1,361 @@
+package cpu
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"unsafe"
+
+	lir "github.com/llir/llvm/ir"
+
+	"github.com/tilec/tilec/codegen/internal/llvm"
+	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/maths"
+	runcpu "github.com/tilec/tilec/runtime/cpu"
+)
+
+var exhaustive = flag.Bool("exhaustive", false, "test the functions of one f32 with every f32")
+
+// A mathCase is a function and what it is held to.
+type mathCase struct {
+	code ir.Code
+	args int
+	ref  func(x, y float64) float64 // package maths
+	f32  func(x, y float64) float64 // faster and good enough for f32, or nil
+}
+
+func one(f func(float64) float64) func(x, y float64) float64 {
+	return func(x, _ float64) float64 { return f(x) }
+}
+
+func mathCases() []mathCase {
+	return []mathCase{
+		{ir.Exp, 1, one(maths.Exp), one(math.Exp)},
+		{ir.Exp2, 1, one(maths.Exp2), one(math.Exp2)},
+		{ir.Log, 1, one(maths.Log), one(math.Log)},
+		{ir.Log2, 1, one(maths.Log2), one(math.Log2)},
+		{ir.Tanh, 1, one(maths.Tanh), nil},
+	}
+}
+
+// toolchain is the machine's LLVM.
+func toolchain(t testing.TB) llvm.Toolchain {
+	t.Helper()
+	tc, err := shared()
+	if err != nil {
+		t.Skipf("no LLVM to compile with: %v", err)
+	}
+	return tc
+}
+
+var shared = sync.OnceValues(llvm.Find)
+
+// options are a level's for LLVM.
+func (l *Level) testOptions() llvm.Options {
+	return llvm.Options{Triple: l.Triple(), CPU: l.CPU(), Tune: l.Tune(), Features: l.Features}
+}
+
+// loopOver makes a function that applies f to runs of lanes of arrays: f(ptr to, i64 n, ptr from…).
+func loopOver(m *llx.Module, level *Level, name string, lanes int, to llx.Type, from []llx.Type, f func(u *unit, x []llx.Value) llx.Value) {
+	params := []*lir.Param{llx.Param("to", llx.Ptr, "noalias"), llx.Param("n", llx.I64)}
+	for k := range from {
+		params = append(params, llx.Param(fmt.Sprintf("x%d", k), llx.Ptr, "noalias"))
+	}
+	b := m.Func(name, llx.I64, params, llx.Word("nounwind"))
+	u := &unit{B: b, level: level}
+	b.For(llx.C64(0), b.Fn.Params[1], int64(lanes), func(i llx.Value) {
+		x := make([]llx.Value, len(from))
+		for k, t := range from {
+			x[k] = b.Load(llx.Vec(t, lanes), b.Index(t, b.Fn.Params[2+k], i), 1)
+		}
+		y := f(u, x)
+		b.Store(y, b.Index(to, b.Fn.Params[0], i), 1)
+	})
+	b.Ret(llx.C64(0))
+}
+
+func mathName(code ir.Code, c class, lanes int) string {
+	return fmt.Sprintf("%s_%d_%d", code, c, lanes)
+}
+
+// mathModule has every function over lanes.
+func mathModule(level *Level, c class, lanes int) *llx.Module {
+	m := llx.NewModule(level.Triple())
+	for _, k := range mathCases() {
+		from := []llx.Type{c.scalar(), c.scalar()}[:k.args]
+		loopOver(m, level, mathName(k.code, c, lanes), lanes, c.scalar(), from, func(u *unit, x []llx.Value) llx.Value {
+			return u.math(k.code, x, c, lanes)
+		})
+	}
+	return m
+}
+
+func compiled(t testing.TB, m *llx.Module, level *Level) *runcpu.Module {
+	t.Helper()
+	obj, err := toolchain(t).Compile(context.Background(), []byte(m.String()), level.testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := runcpu.Load(obj)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { loaded.Close() })
+	return loaded
+}
+
+// runnable are the levels of this machine's architecture that it runs.
+func runnable(t testing.TB) []*Level {
+	var list []*Level
+	for _, l := range Levels() {
+		if l.Arch != runtime.GOARCH || l.AMX {
+			continue
+		}
+		if missing, ok := l.Runs(); !ok {
+			t.Logf("%s is not tested: this machine lacks %s", l.Name, missing)
+			continue
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+// ulps32 is the distance of y from the exact want in units of want's last place.
+func ulps32(y float32, want float64) float64 {
+	if y != y || want != want {
+		if y != y && want != want {
+			return 0
+		}
+		return math.Inf(1)
+	}
+	got := float64(y)
+	// What rounds to infinity is as good as the power of two where that begins.
+	const end = 0x1p128
+	got, want = max(min(got, end), -end), max(min(want, end), -end)
+	if got == want {
+		if got == 0 && math.Signbit(float64(y)) != math.Signbit(want) {
+			return math.Inf(1)
+		}
+		return 0
+	}
+	e := math.Ilogb(want)
+	if want == 0 || e < -126 {
+		e = -126
+	}
+	if e > 127 {
+		e = 127
+	}
+	return math.Abs(got-want) * math.Ldexp(1, 23-e)
+}
+
+// worst is where a function was off most.
+type worst struct {
+	ulps    float64
+	x, y    float64
+	got     float64
+	want    float64
+	samples int64
+}
+
+func (w worst) String() string {
+	return fmt.Sprintf("%.3f ulp at %x %x: %x, not %x (%d samples)", w.ulps, w.x, w.y, w.got, w.want, w.samples)
+}
+
+// check32 holds a compiled function to its reference.
+func (k mathCase) check32(fn uintptr, x, x2, y []float32) (w worst) {
+	args := []uintptr{uintptr(unsafe.Pointer(&y[0])), uintptr(len(y)), uintptr(unsafe.Pointer(&x[0])), uintptr(unsafe.Pointer(&x2[0]))}
+	runcpu.Call(fn, args[:2+k.args]...)
+	ref := k.f32
+	if ref == nil {
+		ref = k.ref
+	}
+	w.samples = int64(len(y))
+	for i, got := range y {
+		a, b := float64(x[i]), float64(x2[i])
+		want := ref(a, b)
+		u := ulps32(got, want)
+		if k.f32 != nil && u > max(0.4, w.ulps) { // package math is exact almost everywhere
+			want = k.ref(a, b)
+			u = ulps32(got, want)
+		}
+		if u > w.ulps {
+			w.ulps, w.x, w.y, w.got, w.want = u, a, b, float64(got), want
+		}
+	}
+	return w
+}
+
+// specials32 are the ends of all that is special about f32, and near them.
+func specials32() []float32 {
+	var list []float32
+	for e := range uint32(256) {
+		for _, m := range []uint32{0, 1, 2, 1 << 22, 1<<22 + 1, 1<<23 - 2, 1<<23 - 1} {
+			list = append(list, math.Float32frombits(e<<23|m), math.Float32frombits(1<<31|e<<23|m))
+		}
+	}
+	for k := -1100; k < 1100; k++ { // where powers and multiples of ln 2 and π/2 round and end
+		for _, x := range []float64{float64(k), float64(k) / 2, float64(k) * math.Ln2 / 2, float64(k) * math.Pi / 4} {
+			y := float32(x)
+			list = append(list, math.Nextafter32(y, float32(math.Inf(-1))), y, math.Nextafter32(y, float32(math.Inf(1))))
+		}
+	}
+	return list
+}
+
+// stratified fills x with f32 of every exponent alike, and y with others.
+func stratified(x, y []float32, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	near := func() float32 { return float32(math.Ldexp(r.Float64()*2-1, r.IntN(13)-5)) }
+	for i := range x {
+		x[i], y[i] = math.Float32frombits(r.Uint32()), math.Float32frombits(r.Uint32())
+		if i&1 == 1 {
+			x[i], y[i] = near(), near()
+		}
+	}
+}
+
+const mathBound = 2.0
+
+func TestMaths32(t *testing.T) {
+	for _, level := range runnable(t) {
+		for _, lanes := range []int{1, level.Lanes} {
+			m := compiled(t, mathModule(level, f32Class, lanes), level)
+			n := 1 << 18
+			if lanes == 1 {
+				n = 1 << 14
+			}
+			x, x2, y := make([]float32, n), make([]float32, n), make([]float32, n)
+			for _, k := range mathCases() {
+				stratified(x, x2, 7)
+				sp := specials32()
+				if k.args == 2 {
+					r := rand.New(rand.NewPCG(3, 4))
+					for i := range n / 2 {
+						x[i], x2[i] = sp[r.IntN(len(sp))], sp[r.IntN(len(sp))]
+					}
+				} else {
+					copy(x, sp)
+				}
+				fn, ok := m.Symbol(mathName(k.code, f32Class, lanes))
+				if !ok {
+					t.Fatalf("no symbol of %s", k.code)
+				}
+				w := k.check32(fn, x, x2, y)
+				t.Logf("%s %d %s: %s", level.Name, lanes, k.code, w)
+				if !(w.ulps <= mathBound) {
+					t.Errorf("%s over %d lanes of %s: %s", k.code, lanes, level.Name, w)
+				}
+			}
+		}
+	}
+}
+
+// TestExhaustive32 goes through every f32, a minute or two each function and level.
+func TestExhaustive32(t *testing.T) {
+	if !*exhaustive {
+		t.Skip("-exhaustive is not given")
+	}
+	for _, level := range runnable(t) {
+		m := compiled(t, mathModule(level, f32Class, level.Lanes), level)
+		for _, k := range mathCases() {
+			if k.args != 1 {
+				continue
+			}
+			fn, _ := m.Symbol(mathName(k.code, f32Class, level.Lanes))
+			const chunk = 1 << 16
+			var all worst
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			next := make(chan uint32)
+			for range runtime.GOMAXPROCS(0) {
+				wg.Go(func() {
+					x, y := make([]float32, chunk), make([]float32, chunk)
+					for hi := range next {
+						for i := range x {
+							x[i] = math.Float32frombits(hi<<16 | uint32(i))
+						}
+						w := k.check32(fn, x, x, y)
+						mu.Lock()
+						n := all.samples + w.samples
+						if w.ulps > all.ulps {
+							all = w
+						}
+						all.samples = n
+						mu.Unlock()
+					}
+				})
+			}
+			for hi := range uint32(1 << 16) {
+				next <- hi
+			}
+			close(next)
+			wg.Wait()
+			t.Logf("%s %s: %s", level.Name, k.code, all)
+			if !(all.ulps <= mathBound) {
+				t.Errorf("%s of %s: %s", k.code, level.Name, all)
+			}
+		}
+	}
+}
+
+// TestInstructions counts the instructions of one vector, and finds calls and divisions of the wrong level.
+func TestInstructions(t *testing.T) {
+	tc := toolchain(t)
+	for _, level := range Levels() {
+		if level.AMX {
+			continue
+		}
+		for _, c := range []class{f32Class} {
+			lanes := level.Lanes
+			if c == f64Class {
+				lanes /= 2
+			}
+			text, err := tc.Assembly(context.Background(), []byte(mathModule(level, c, lanes).String()), level.testOptions())
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			var line strings.Builder
+			for _, k := range mathCases() {
+				n, calls := hotLoop(string(text), mathName(k.code, c, lanes))
+				fmt.Fprintf(&line, " %s %d", k.code, n)
+				if len(calls) > 0 {
+					t.Errorf("%s of %s calls %v", k.code, level.Name, calls)
+				}
+			}
+			t.Logf("%s %d bits:%s", level.Name, bits.Len(uint(c))*32+32, &line)
+		}
+	}
+}
+
+var instruction = regexp.MustCompile(`(?m)^\t([a-z][a-z0-9.]*)\b([^\n]*)`)
+
+// hotLoop counts the instructions of a function's body from its first label that is jumped back to, without loop control,
+// and lists what it calls.
+func hotLoop(text, name string) (n int, calls []string) {
+	_, body, _ := strings.Cut(text, "\n"+name+":")
+	body, _, _ = strings.Cut(body, ".Lfunc_end")
+	at := strings.LastIndex(body, "Loop Header")
+	if at >= 0 {
+		body = body[at:]
+	}
+	for _, f := range instruction.FindAllStringSubmatch(body, -1) {
+		switch {
+		case strings.HasPrefix(f[1], "call") || f[1] == "bl":
+			calls = append(calls, strings.TrimSpace(f[2]))
+		case f[1] == "jmp" || f[1] == "ret" || f[1] == "retq" || strings.HasPrefix(f[1], "vzero"):
+			continue
+		}
+		n++
+	}
+	return n, calls
+}
