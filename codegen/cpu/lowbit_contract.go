@@ -151,6 +151,12 @@ func (g *gen) layouts() {
 	}
 }
 
+// inPanels reports whether a contraction is one of codes that lie in panels.
+func (g *gen) inPanels(o *ir.Op) bool {
+	u, ok := lowbitOf(g.level, o)
+	return ok && !g.packed[u.weight.Operands[0]].Dense()
+}
+
 // contractCodes emits a contraction of codes in panels; ok is false where it is none.
 func (e *emitter) contractCodes(o *ir.Op) bool {
 	u, ok := lowbitOf(e.level, o)

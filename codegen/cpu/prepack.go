@@ -47,7 +47,7 @@ const leastSharing = 2
 func (g *gen) hoistPacks(o *ir.Op) {
 	g.findWrites([]*ir.Op{o})
 	o.Regions[0].Walk(func(q *ir.Op) {
-		if q.Code != ir.Contract || !plainly(q, o) {
+		if q.Code != ir.Contract || !plainly(q, o) || g.inPanels(q) {
 			return
 		}
 		e := g.emptyEmitter()

@@ -185,7 +185,7 @@ func (l Layout) check(data []byte, want int64, elem dtype.Type, n, k int) error 
 		return fmt.Errorf("a matrix of %d rows of %d", n, k)
 	case !l.Dense() && elem.Bits() != l.Bits:
 		return fmt.Errorf("layout %s is for codes of %d bits, %v has %d", l, l.Bits, elem, elem.Bits())
-	case int64(len(data)) != want:
+	case int64(len(data)) < want:
 		return fmt.Errorf("a matrix of %d rows of %d of %v has %d bytes, not %d", n, k, elem, want, len(data))
 	}
 	return nil
