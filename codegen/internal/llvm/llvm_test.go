@@ -45,6 +45,24 @@ done:
 }
 `
 
+// Loops are unrolled where the text says so, and its variables in memory become registers of each turn.
+func TestUnroll(t *testing.T) {
+	ir := scale
+	at := strings.LastIndex(ir, "br label %head")
+	asked := ir[:at] + "br label %head, !llvm.loop !0" + ir[at+len("br label %head"):] + "!0 = distinct !{!0, !1}\n!1 = !{!\"llvm.loop.unroll.count\", i32 4}\n"
+	for name, c := range toolchains(t) {
+		for text, want := range map[string]bool{ir: false, asked: true} {
+			asm, err := c.Assembly(context.Background(), []byte(text), Options{Triple: x86, CPU: "x86-64", Features: []string{"+avx512f"}, Tune: "sapphirerapids"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Count(string(asm), "vmulps"); (got >= 4) != want {
+				t.Errorf("%s: %d products, unrolled: %v\n%s", name, got, want, asm)
+			}
+		}
+	}
+}
+
 // toolchains are all that this machine has: the library, opt with llc, clang.
 func toolchains(t testing.TB) map[string]Toolchain {
 	t.Helper()

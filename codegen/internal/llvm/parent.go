@@ -80,7 +80,7 @@ func (s search) newChildren(path string) (Toolchain, error) {
 
 func (c *children) Name() string { return fmt.Sprintf("libLLVM %s (%s)", c.version, c.path) }
 
-func (c *children) ID() string { return c.Name() + " " + c.stamp + " " + passes(c.major) }
+func (c *children) ID() string { return c.Name() + " " + c.stamp + " " + pipeline(c.major, true) }
 
 func (c *children) Compile(ctx context.Context, ir []byte, o Options) ([]byte, error) {
 	o.Asm = false
@@ -107,7 +107,7 @@ func (c *children) run(ctx context.Context, ir []byte, o Options) ([]byte, error
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, k.kill)
-	answer, err := k.ask(encode(passes(c.major), o, attributed(ir, o)))
+	answer, err := k.ask(encode(passes(c.major, ir), o, attributed(ir, o)))
 	if !stop() {
 		k.kill()
 		return nil, ctx.Err()

@@ -1,27 +1,33 @@
 package llvm
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
-// passes is the pipeline that a module goes through before code is made of it, in the spelling that opt's -passes and
-// LLVMRunPasses share.
+// pipeline is what a module goes through before code is made of it, in the spelling that opt's -passes and LLVMRunPasses
+// share.
 //
-// It is LLVM's O2 without what the text has done already (inlining across functions, vectorising, unrolling beyond what
-// loop metadata asks for), so that a module costs about half of what O2 takes, and no more code than it asks for: O2
-// unrolls loops whose counts are not known, which makes registers spill that the text has counted. What is left serves
-// text that is written without care for repetition: variables in memory become registers; equal and dead computations
-// go; invariant ones leave loops; loops whose metadata says so are unrolled and simplified again.
-func passes(major int) string {
+// The text has done what LLVM's O2 spends its time on: it says which vectors there are, which loops are unrolled and which
+// functions are one. So the passes are few: variables in memory become registers, equal and dead computations go,
+// invariant ones leave loops. On the kernels of this project that takes a quarter of what making code takes; O2 takes as
+// much again as that, for more instructions: it unrolls loops of unknown counts, whose registers the text has counted. GVN
+// took as long as all others together and changed no instruction.
+func pipeline(major int, unroll bool) string {
 	// From 18 on instcombine named on its own is checked to be at a fixpoint, and ends the process where it is not.
 	combine := "instcombine<no-verify-fixpoint>"
 	if major < 18 {
 		combine = "instcombine"
 	}
-	return "always-inline,globaldce,function(" + strings.Join([]string{
-		"sroa<modify-cfg>", "early-cse<memssa>", "simplifycfg", combine,
-		"loop-mssa(loop-rotate,licm)",
-		// Only loops whose metadata asks for it.
-		"loop-unroll<O2;no-partial;no-runtime;no-peeling;no-upperbound;full-unroll-max=0>",
-		"sroa<modify-cfg>", "early-cse<memssa>", combine,
-		"gvn", "dse", "loop-mssa(licm)", "div-rem-pairs", "adce", "simplifycfg",
-	}, ",") + ")"
+	passes := []string{"sroa<modify-cfg>", "early-cse<memssa>", "simplifycfg", combine, "loop-mssa(loop-rotate,licm)"}
+	if unroll {
+		passes = append(passes, "loop-unroll<O2;no-partial;no-runtime;no-peeling;no-upperbound;full-unroll-max=0>", "sroa<modify-cfg>", combine)
+	}
+	passes = append(passes, "early-cse<memssa>", "dse", "div-rem-pairs", "adce", "simplifycfg")
+	return "always-inline,globaldce,function(" + strings.Join(passes, ",") + ")"
+}
+
+// passes is the pipeline for a module: loops are unrolled where metadata asks for it, and only there.
+func passes(major int, ir []byte) string {
+	return pipeline(major, bytes.Contains(ir, []byte(`"llvm.loop.unroll.`)))
 }

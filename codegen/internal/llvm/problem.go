@@ -16,9 +16,27 @@ import (
 // position is how LLVM begins a message about a place in the text: the buffer's name, the line, the column.
 var position = regexp.MustCompile(`(?m)^(?:[^\n]*: )?(?:` + bufferName + `|<stdin>):(\d+):(\d+): (?:error: )?(.*)$`)
 
+// mostLines of a message of LLVM's are kept.
+const mostLines = 12
+
+// nth is where the n-th c in the text is, -1 where it has fewer.
+func nth(text string, c byte, n int) int {
+	for i := range len(text) {
+		if text[i] == c {
+			if n--; n == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
 // problem is LLVM's message about a module as an error.
 func problem(ir []byte, message string) error {
 	message = strings.TrimSpace(message)
+	if end := nth(message, '\n', mostLines); end >= 0 {
+		message = message[:end] + "\n…" // the verifier reports each wrong use of each value
+	}
 	found := position.FindStringSubmatch(message)
 	if found == nil {
 		return &ParseError{Message: message}

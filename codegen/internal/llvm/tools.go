@@ -27,7 +27,7 @@ func (t *tools) Name() string {
 	return fmt.Sprintf("opt and llc %s (%s)", t.version, t.first)
 }
 
-func (t *tools) ID() string { return t.Name() + " " + t.stamp + " " + passes(t.major) }
+func (t *tools) ID() string { return t.Name() + " " + t.stamp + " " + pipeline(t.major, true) }
 
 func (t *tools) Compile(ctx context.Context, ir []byte, o Options) ([]byte, error) {
 	o.Asm = false
@@ -51,7 +51,7 @@ func (t *tools) run(ctx context.Context, ir []byte, o Options) ([]byte, error) {
 		commands = []*exec.Cmd{exec.CommandContext(ctx, t.first, t.clangArguments(o)...)}
 	} else {
 		commands = []*exec.Cmd{
-			exec.CommandContext(ctx, t.first, "-passes="+passes(t.major), "-mtriple="+o.Triple, "-o", "-"),
+			exec.CommandContext(ctx, t.first, "-passes="+passes(t.major, ir), "-mtriple="+o.Triple, "-o", "-"),
 			exec.CommandContext(ctx, t.llc, t.llcArguments(o)...),
 		}
 	}
