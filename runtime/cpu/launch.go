@@ -531,14 +531,13 @@ func printedValue(words []byte) (v PrintedValue, rest []byte, ok bool) {
 	count := uint64(1)
 	for range rank {
 		n, ok := next()
-		if !ok || n > uint64(codegen.PrintBytes) {
+		if !ok || n > 1<<40 {
 			return v, nil, false
 		}
 		v.Lengths = append(v.Lengths, int64(n))
-		if count *= n; count > uint64(codegen.PrintBytes) {
-			return v, nil, false
-		}
+		count = min(count*n, 1<<20)
 	}
+	count = min(count, codegen.PrintElements)
 	if count > uint64(len(words)/8) {
 		return v, nil, false
 	}
