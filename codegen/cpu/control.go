@@ -381,23 +381,22 @@ func (e *emitter) breakable(lo, hi llx.Value, step int64, broken llx.Value, body
 	})
 }
 
-// worthPeeling reports whether a region gains from a copy of its own for spans of full width: it has a tile of so few
-// vectors that it is kept in registers where its length is known.
+// worthPeeling reports whether a region gains from a copy of its own for spans of full width: its tiles are of so few
+// vectors that they are kept in registers where their length is known.
 func (e *emitter) worthPeeling(r *ir.Region) bool {
-	worth := false
+	worth, small := false, true
 	r.Walk(func(o *ir.Op) {
+		for _, v := range o.Operands {
+			small = small && (v.Type.Kind != ir.Tile || e.turns(spansOf(v.Type)) <= 2*unrolled)
+		}
 		switch o.Code {
-		case ir.Reduce, ir.Contract, ir.Lookup, ir.Scan:
+		case ir.Reduce, ir.Contract, ir.Lookup, ir.Scan, ir.For, ir.While:
 			for _, v := range o.Operands {
-				worth = worth || v.Type.Kind == ir.Tile && len(v.Type.Axes) > 0 && e.turns(spansOf(v.Type)) <= unrolled
-			}
-		case ir.For, ir.While:
-			for _, v := range o.Results {
-				worth = worth || v.Type.Kind == ir.Tile && e.turns(spansOf(v.Type)) <= unrolled/4
+				worth = worth || v.Type.Kind == ir.Tile
 			}
 		}
 	})
-	return worth
+	return worth && small
 }
 
 // turns is the number of vectors of a tile of full spans.
