@@ -65,7 +65,10 @@ func (l *library) block(k block) string {
 	l.made[name] = true
 	heights := k.heights()
 	kernels := map[[2]int]string{}
-	for _, h := range heights {
+	for i, h := range heights {
+		if i > 0 && h == 1 && k.padded() {
+			continue
+		}
 		for v := 1; v <= k.wide; v++ {
 			if v < k.wide && k.vectors%int64(k.wide) == 0 {
 				continue

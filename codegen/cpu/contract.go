@@ -14,6 +14,7 @@ type contraction struct {
 	e    *emitter
 	o    *ir.Op
 	dest *tile
+	sums *tile // where the products are summed: dest, or a tile of a wider type
 	block
 	a, b  factor
 	outer []*ir.Value // loops outside, those over summed axes last
@@ -174,8 +175,9 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 	if c.dest = dest; dest == nil {
 		c.dest = e.newTileShape(t, order...)
 	}
-	if classOf(t.Elem) != c.sum() || container(t.Elem) != int(c.step()) || t.Elem == dtype.TF32 {
-		return nil, false
+	c.sums = c.dest
+	if wide := c.wideElem(t.Elem); wide != t.Elem {
+		c.sums = e.newTileShape(t.WithElem(wide), order...)
 	}
 	// Where rows would not be packed at once, the leading axes of them are gone through outside.
 	height := int64(c.block.rows)
@@ -192,7 +194,7 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 	}
 	c.tall = min(c.tall, (extentR+height-1)/height*height)
 	c.extent = extentR
-	c.rowC = c.dest.stride(c.rows[len(c.rows)-1]) * c.step()
+	c.rowC = c.sums.stride(c.rows[len(c.rows)-1]) * c.step()
 	c.vectors = c.columns() / int64(c.lanes)
 	if e.level.AMX && (c.product == bf16Product || c.product == i8Product) && extentR%16 == 0 && c.vectors > 0 {
 		c.matrix, c.block.rows = true, 32
@@ -204,9 +206,20 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 	return c, true
 }
 
+// wideElem is the type in which products are summed for results of t: of 32 or 64 bits.
+func (p product) wideElem(t dtype.Type) dtype.Type {
+	switch {
+	case p.sum() == f32Class:
+		return dtype.F32
+	case p.sum() == i32Class && t.Bits() < 32:
+		return dtype.I32
+	}
+	return t
+}
+
 // columns is the number of columns that a row of C has room for.
 func (c *contraction) columns() int64 {
-	n := c.dest.extents[len(c.dest.extents)-1]
+	n := c.sums.extents[len(c.sums.extents)-1]
 	for _, s := range c.cols[:len(c.cols)-1] {
 		n *= s.Type.Width
 	}
@@ -236,17 +249,31 @@ func (c *contraction) emit() {
 	_, _, _, _, acc := c.o.ContractParts()
 	sumsOutside := len(c.o.Axes) > 1
 	add := llx.Value(llx.C64(0))
+	if c.sums != c.dest {
+		c.sums.base = e.room(c.sums.bytes())
+	}
 	switch {
-	case acc != nil:
+	case acc != nil && c.sums == c.dest:
 		if t := e.tileOf(e.resolve(acc)); t != c.dest {
 			e.copyTo(c.dest, acc)
 		}
 		add = llx.C64(1)
+	case acc != nil:
+		e.nest(nestOf{axes: c.sums.axes, vec: c.sums.last(), refs: []*ir.Value{acc}}, func(p *point) {
+			e.write(c.sums, p, e.vector(acc, p))
+		})
+		add = llx.C64(1)
 	case sumsOutside:
-		e.clear(c.dest)
+		e.clear(c.sums)
 		add = llx.C64(1)
 	}
 	e.scope(func() { c.outside(e.point(), c.outer, add) })
+	if c.sums != c.dest {
+		// The whole sum is rounded, or wrapped, once.
+		e.nest(nestOf{axes: c.dest.axes, vec: c.dest.last()}, func(p *point) {
+			e.write(c.dest, p, e.convert(c.sums.elem, c.dest.elem, e.read(c.sums, p, p.lanes), p.lanes))
+		})
+	}
 	e.store(c.o.Result(), c.dest)
 }
 
@@ -273,16 +300,17 @@ func (c *contraction) products(p *point, add llx.Value) {
 	e := c.e
 	direct, ok := c.direct(p)
 	if !ok {
-		direct = e.room(c.tall * c.rowA)
+		// Rows are turned as many at a time as a vector has lanes.
+		direct = e.room((c.tall + int64(c.lanes)) * c.rowA)
 	}
 	slivers := e.room(c.panelBytes() + 64)
 	shared, have := c.shared(p)
 	name := e.g.library().block(c.block)
 	rows := c.length(c.rows, 0)
-	columns := e.divUp(c.length(c.cols, c.dest.extents[len(c.dest.extents)-1]), int64(c.lanes))
-	atC := c.dest.base
+	columns := e.divUp(c.length(c.cols, c.sums.extents[len(c.sums.extents)-1]), int64(c.lanes))
+	atC := c.sums.base
 	for a, i := range p.pos {
-		if s := c.dest.stride(a); s != 0 {
+		if s := c.sums.stride(a); s != 0 {
 			atC = e.Offset(atC, e.Mul(i, llx.C64(s*c.step())))
 		}
 	}
@@ -484,7 +512,7 @@ func (c *contraction) along(p *point, run []*ir.Value, last int64, first llx.Val
 // packColumns packs n places along k, from k on, of all columns.
 func (c *contraction) packColumns(p *point, slivers, k, n llx.Value) {
 	axis := c.cols[len(c.cols)-1]
-	c.along(p, c.cols, c.dest.extents[len(c.dest.extents)-1], llx.C64(0), func(p *point, first llx.Value) {
+	c.along(p, c.cols, c.sums.extents[len(c.sums.extents)-1], llx.C64(0), func(p *point, first llx.Value) {
 		s := &columnPanel{packer: c.packer(c.b, p, axis, k), block: c.block, base: slivers, first: first}
 		s.fill(c.e, c.e.span(axis).n, n)
 	})
