@@ -11,9 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tilec/tilec/codegen/toolchain"
 	"github.com/tilec/tilec/dsl/compile"
 	"github.com/tilec/tilec/dsl/suite"
 	rt "github.com/tilec/tilec/runtime"
+	"github.com/tilec/tilec/runtime/cpu"
 )
 
 func benchCommand() *command {
@@ -22,11 +24,12 @@ func benchCommand() *command {
 		args:  "[FILE | DIR | ./...] | FILE:KERNEL name=value ...",
 		short: "time kernels",
 		long: `Runs the bench blocks of .tile files, or one kernel with operands as in 'tilec run', and times each call of a kernel:
-the median of its runs, GB/s (each tensor once) and GFLOP/s (two a multiply-add of its contractions). The lines can be
-read by benchstat. The interpreter checks every access, so its times say nothing of a compiled kernel's.`,
+the median of its runs, GB/s (each tensor once) and GFLOP/s (two a multiply-add of its contractions). On the CPU each
+figure stands beside the limit of the machine that the call runs into, as it was measured here (once, and kept): the
+time that the call's bytes, or its multiply-adds, take at least, and what share of the time measured that is. The lines
+can be read by benchstat. The interpreter checks every access, so its times say nothing of a compiled kernel's.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			target := fs.String("target", "interp", "the target `name`")
-			on := fs.String("on", "", "the `device` to run on")
+			device := addDeviceFlags(fs)
 			pattern := fs.String("run", "", "run only benches whose package.kernel/name matches this `regexp`")
 			threads := fs.Int("threads", 0, "the `number` of blocks run at once (default: one a core)")
 			least := fs.Duration("time", time.Second, "how `long` each call is repeated at least")
@@ -35,13 +38,15 @@ read by benchstat. The interpreter checks every access, so its times say nothing
 			var defs defines
 			fs.Var(&defs, "D", "give a generic, a tile size or a schedule word, `name=value` (with FILE:KERNEL; repeatable)")
 			return func(env *environment, args []string) error {
-				if err := checkTarget(*target, *on); err != nil {
-					return err
-				}
 				if *threads < 0 || *threads > 1024 {
 					return misusef("-threads %d: a number from 1 to 1024", *threads)
 				}
-				o := suite.BenchOptions{Threads: *threads, Least: *least, Cold: *cold}
+				x, err := device.open(env)
+				if err != nil {
+					return err
+				}
+				defer x.Close()
+				o := suite.BenchOptions{Options: suite.Options{Target: x.Target(), Load: x.load}, Threads: *threads, Least: *least, Cold: *cold}
 				if *pattern != "" {
 					match, err := regexp.Compile(*pattern)
 					if err != nil {
@@ -50,9 +55,14 @@ read by benchstat. The interpreter checks every access, so its times say nothing
 					o.Match = match
 				}
 				report := newReporter(env, *asJSON)
-				show := func(t *suite.Timing) { printTiming(env, t, *threads, *asJSON) }
+				b := &benchReport{env: env, on: x, threads: *threads, cold: *cold, asJSON: *asJSON}
+				if b.threads == 0 {
+					b.threads = runtime.GOMAXPROCS(0)
+				}
+				b.measure()
+				show := b.print
 				if len(args) > 0 && isCall(args) {
-					return benchCall(env, report, args, &defs, *target, o, show)
+					return benchCall(env, report, args, &defs, x, o, show)
 				}
 				if len(defs.names) > 0 {
 					return misusef("-D goes with FILE:KERNEL and operands")
@@ -99,12 +109,12 @@ func isCall(args []string) bool {
 }
 
 // benchCall times one kernel with operands.
-func benchCall(env *environment, report *reporter, args []string, defs *defines, target string, o suite.BenchOptions, show func(*suite.Timing)) error {
-	l, err := newLaunch(env, report, args[0], args[1:], defs, target)
+func benchCall(env *environment, report *reporter, args []string, defs *defines, on *executor, o suite.BenchOptions, show func(*suite.Timing)) error {
+	l, err := newLaunch(env, report, args[0], args[1:], defs, on)
 	if err != nil {
 		return err
 	}
-	kernel, _, err := prepare(l.typed, compile.Options{})
+	kernel, fn, err := on.prepare(env.ctx, l.typed, compile.Options{})
 	if err != nil {
 		return err
 	}
@@ -112,7 +122,7 @@ func benchCall(env *environment, report *reporter, args []string, defs *defines,
 	if err != nil {
 		return err
 	}
-	t, err := suite.Measure(env.ctx, &suite.Launched{Kernel: l.typed, Bytes: suite.Bytes(l.args, outs), Once: func(options rt.Options) error {
+	t, err := suite.Measure(env.ctx, &suite.Launched{Kernel: l.typed, Func: fn, Bytes: suite.Bytes(l.args, outs), Once: func(options rt.Options) error {
 		return launch(env.ctx, options)
 	}}, o)
 	if err != nil {
@@ -123,18 +133,54 @@ func benchCall(env *environment, report *reporter, args []string, defs *defines,
 	return nil
 }
 
-func printTiming(env *environment, t *suite.Timing, threads int, asJSON bool) {
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
+// benchReport prints timings, beside what the machine can do.
+type benchReport struct {
+	env     *environment
+	on      *executor
+	threads int
+	cold    bool
+	asJSON  bool
+	limits  *cpu.Limits // nil where they are not known
+}
+
+// measure finds the machine's limits. Where they cannot be had, the figures stand alone.
+func (b *benchReport) measure() {
+	if b.on.Target() != "cpu" {
+		return
 	}
+	limits, err := cpu.LoadLimits(b.env.ctx, toolchain.Object, 0, false)
+	if err != nil {
+		fmt.Fprintf(b.env.stderr, "tilec bench: no limits: %v\n", err)
+		return
+	}
+	b.limits = limits
+}
+
+// bound is the limit that a call runs into, and the share of it that is reached.
+func (b *benchReport) bound(t *suite.Timing) (limit string, share float64, ok bool) {
+	if b.limits == nil {
+		return "", 0, false
+	}
+	least, limit := b.limits.Bound(cpu.Work{Bytes: t.Bytes, Cold: b.cold, Flops: t.Flops, Type: t.Type}, b.threads)
+	if limit == "" {
+		return "", 0, false
+	}
+	return limit, least / t.Median().Seconds(), true
+}
+
+func (b *benchReport) print(t *suite.Timing) {
 	ns := float64(t.Median().Nanoseconds())
 	gbps, gflops := float64(t.Bytes)/ns, float64(t.Flops)/ns
-	if asJSON {
-		// The interpreter has no limit of the device to be held to: limit and share are null.
-		json.NewEncoder(env.stdout).Encode(map[string]any{
-			"kernel": t.Kernel, "bench": t.Bench, "case": t.Case, "target": "interp", "device": fmt.Sprintf("%d threads", threads), "ns": ns,
+	limit, share, bounded := b.bound(t)
+	if b.asJSON {
+		line := map[string]any{
+			"kernel": t.Kernel, "bench": t.Bench, "case": t.Case, "target": b.on.Target(), "device": fmt.Sprintf("%s, %d threads", b.on.Name(), b.threads), "ns": ns,
 			"ns_min": t.Times[0].Nanoseconds(), "flops": t.Flops, "bytes": t.Bytes, "gflops": gflops, "gbps": gbps, "limit": nil, "share": nil,
-		})
+		}
+		if bounded {
+			line["limit"], line["share"] = limit, share
+		}
+		json.NewEncoder(b.env.stdout).Encode(line) // a failing writer is seen at the end
 		return
 	}
 	name := t.Kernel + "/" + t.Bench
@@ -147,9 +193,12 @@ func printTiming(env *environment, t *suite.Timing, threads int, asJSON bool) {
 		}
 		return r
 	}, strings.ReplaceAll(strings.ReplaceAll(name, " = ", "="), ", ", ","))
-	fmt.Fprintf(env.stdout, "Benchmark%s-%d\t%8d\t%14.0f ns/op\t%10.3f GB/s", clean, threads, len(t.Times), ns, gbps)
+	fmt.Fprintf(b.env.stdout, "Benchmark%s-%d\t%8d\t%14.0f ns/op\t%10.3f GB/s", clean, b.threads, len(t.Times), ns, gbps)
 	if t.Flops > 0 {
-		fmt.Fprintf(env.stdout, "\t%10.3f GFLOP/s", gflops)
+		fmt.Fprintf(b.env.stdout, "\t%10.3f GFLOP/s", gflops)
 	}
-	fmt.Fprintln(env.stdout)
+	if bounded {
+		fmt.Fprintf(b.env.stdout, "\t%8.1f %%%s", 100*share, limit)
+	}
+	fmt.Fprintln(b.env.stdout)
 }

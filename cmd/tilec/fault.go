@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/tilec/tilec/codegen/toolchain"
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/compile"
 	"github.com/tilec/tilec/dsl/diag"
@@ -50,13 +51,13 @@ func reportFault(env *environment, args []string, cause any) int {
 	return exitFault
 }
 
-// isFault reports whether an error can only be tilec's own: a program that was checked cannot be compiled, or the
-// interpreter or the evaluator of tests finds its own rules broken.
+// isFault reports whether an error can only be tilec's own: a program that was checked cannot be compiled, LLVM refuses
+// what was made of it, or the interpreter or the evaluator of tests finds its own rules broken.
 func isFault(err error) bool {
 	var compiling *compile.Fault
 	var running *interp.Fault
 	var evaluating *eval.Error
-	return errors.As(err, &compiling) || errors.As(err, &running) && running.Kind == interp.Internal ||
+	return toolchain.Broken(err) || errors.As(err, &compiling) || errors.As(err, &running) && running.Kind == interp.Internal ||
 		errors.As(err, &evaluating) && strings.HasPrefix(evaluating.Msg, "internal error")
 }
 

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
-	"slices"
 
-	"github.com/tilec/tilec/dsl/check"
+	"github.com/tilec/tilec/codegen"
 	"github.com/tilec/tilec/dsl/compile"
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/runtime/jit"
 )
 
 func lowerCommand() *command {
@@ -15,14 +16,16 @@ func lowerCommand() *command {
 		name:  "lower",
 		args:  "FILE[:KERNEL]",
 		short: "print the IR of a kernel",
-		long: `Prints the tile IR of a kernel: -raw as it is lowered, otherwise after the passes. Generics that have no default are
-bound with -D.`,
+		long: `Prints the tile IR of a kernel: -raw as it is lowered, otherwise after the passes. With -stage target it prints what
+the target makes of it: for cpu the LLVM IR, or with -asm the assembly that LLVM makes of that. Generics that have no
+default are bound with -D.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			stage := fs.String("stage", "value", "the `stage`: value (placed and target are not there yet)")
+			stage := fs.String("stage", "value", "the `stage`: value or target (placed is not there yet)")
 			explicit := fs.Bool("explicit", false, "print the explicit form as a .tile file (not there yet)")
 			raw := fs.Bool("raw", false, "before any pass")
+			asm := fs.Bool("asm", false, "the assembly, with -stage target")
 			locations := fs.Bool("loc", false, "with the source position of every operation")
-			target := fs.String("target", "interp", "the target `name` whose schedule refines default")
+			target := fs.String("target", "", "the target `name` whose schedule refines default, cpu:LEVEL for a level (default: interp; cpu with -stage target)")
 			asJSON := fs.Bool("json", false, "print diagnostics as JSON")
 			var defs defines
 			fs.Var(&defs, "D", "give a generic, a tile size or a schedule word, `name=value` (repeatable)")
@@ -30,37 +33,48 @@ bound with -D.`,
 				if len(args) != 1 {
 					return misusef("name one .tile file")
 				}
+				native := *stage == "target"
+				if *target == "" {
+					*target = "interp"
+					if native {
+						*target = "cpu"
+					}
+				}
 				switch {
 				case *explicit:
 					return misusef("-explicit needs the placed stage, which is not there yet")
-				case *stage == "placed" || *stage == "target":
-					return misusef("there is no %s stage yet; the stage there is: value", *stage)
-				case !slices.Contains(check.Targets, *target):
-					return misusef("no target %q%s: there are %s", *target, nearest(*target, check.Targets), listed(check.Targets))
-				case *stage != "value":
+				case *stage == "placed":
+					return misusef("there is no placed stage yet; the stages there are: value and target")
+				case *stage != "value" && !native:
 					return misusef("no stage %q; the stages are value, placed and target", *stage)
+				case *raw && native:
+					return misusef("-raw is before any pass, and -stage target after all")
+				case *asm && !native:
+					return misusef("-asm goes with -stage target")
+				}
+				if err := checkSchedule(*target); err != nil {
+					return err
+				}
+				if native {
+					if err := checkCompiled(*target); err != nil {
+						return err
+					}
 				}
 				report := newReporter(env, *asJSON)
 				k, err := loadKernel(report, args[0])
 				if err != nil {
 					return err
 				}
-				b, err := defs.bindings(k, *target)
+				variant, err := instantiate(report, k, &defs, targetOf(*target))
 				if err != nil {
 					return err
-				}
-				for _, g := range k.Generics() {
-					if _, bound := b.Generics[g.Name]; !bound && !g.Default {
-						return unbound(&check.Unbound{Kernel: k.Name, Generic: g.Name, Kind: g.Kind})
-					}
-				}
-				variant, diags := k.Instantiate(b)
-				if diags.HasErrors() {
-					return report.all(diags)
 				}
 				fn, _, err := compile.Func(variant, compile.Options{Raw: *raw})
 				if err != nil {
 					return err
+				}
+				if native {
+					return lowerTarget(env, fn, *target, *asm)
 				}
 				where := ir.NoLoc
 				if *locations {
@@ -71,4 +85,27 @@ bound with -D.`,
 			}
 		},
 	}
+}
+
+// lowerTarget prints what a target makes of a function.
+func lowerTarget(env *environment, fn *ir.Func, name string, asm bool) error {
+	target, level := levelOf(name)
+	if !asm {
+		text, err := jit.Text(target, fn, codegen.Options{Level: level})
+		if err == nil {
+			_, err = fmt.Fprint(env.stdout, text)
+		}
+		return err
+	}
+	a, err := new(jit.Compiler).Compile(env.ctx, target, fn, codegen.Options{Level: level, Text: true})
+	if err != nil {
+		return err
+	}
+	for _, s := range a.Stages {
+		if s.Name == "assembly" {
+			_, err := fmt.Fprint(env.stdout, s.Text)
+			return err
+		}
+	}
+	return errors.New("the target has no assembly")
 }

@@ -68,8 +68,8 @@ func (w *writer) Write(text []byte) (int, error) {
 // commands are the subcommands, in the order `tilec -h` shows them.
 func commands() []*command {
 	return []*command{
-		runCommand(), testCommand(), benchCommand(), checkCommand(), fmtCommand(), lowerCommand(),
-		explainCommand(), completionCommand(), versionCommand(),
+		runCommand(), testCommand(), benchCommand(), buildCommand(), checkCommand(), fmtCommand(), lowerCommand(),
+		reportCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
 }
 

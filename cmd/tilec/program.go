@@ -8,11 +8,7 @@ import (
 	"strings"
 
 	"github.com/tilec/tilec/dsl/check"
-	"github.com/tilec/tilec/dsl/compile"
-	"github.com/tilec/tilec/dsl/typed"
-	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/kernels"
-	"github.com/tilec/tilec/runtime"
 )
 
 // load reads the packages of files and prints what is wrong with their text.
@@ -71,7 +67,10 @@ func listed(names []string) string {
 }
 
 // defines are the values of repeated -D name=value flags, in order.
-type defines struct{ names, values []string }
+type defines struct {
+	names, values []string
+	taken         []bool // by a kernel that [defines.of] was asked about
+}
 
 func (d *defines) String() string { return "" }
 
@@ -86,6 +85,36 @@ func (d *defines) Set(text string) error {
 		}
 	}
 	d.names, d.values = append(d.names, name), append(d.values, value)
+	return nil
+}
+
+// of are the flags that a kernel has a use for. What no kernel has a use for, used tells.
+func (d *defines) of(k *check.Kernel) *defines {
+	own := new(defines)
+	known := map[string]bool{}
+	for _, g := range k.Generics() {
+		known[g.Name] = true
+	}
+	for _, t := range k.Tiles() {
+		known[t.Name] = true
+	}
+	d.taken = append(d.taken, make([]bool, len(d.names)-len(d.taken))...)
+	for i, name := range d.names {
+		if known[name] || check.IsWord(name) {
+			own.names, own.values = append(own.names, name), append(own.values, d.values[i])
+			d.taken[i] = true
+		}
+	}
+	return own
+}
+
+// used refuses a flag that no kernel had a use for.
+func (d *defines) used() error {
+	for i, taken := range d.taken {
+		if !taken {
+			return misusef("-D %s: no kernel has a generic or tile size %s", d.names[i], d.names[i])
+		}
+	}
 	return nil
 }
 
@@ -146,29 +175,4 @@ func unbound(err error) error {
 		kind = " (" + u.Kind + ")"
 	}
 	return misusef("nothing binds generic %s%s of kernel %s: give it with -D %s=VALUE", u.Generic, kind, u.Kernel, u.Generic)
-}
-
-// checkTarget refuses what cannot run here yet.
-func checkTarget(target, on string) error {
-	switch {
-	case slices.Contains(targets(), target):
-	case slices.Contains(check.Targets, target):
-		return misusef("target %s does not run yet: the target there is now is interp", target)
-	default:
-		return misusef("no target %q%s: the target there is now is interp", target, nearest(target, check.Targets))
-	}
-	if on != "" {
-		return misusef("-on %s: the interpreter runs on this machine's CPU only", on)
-	}
-	return nil
-}
-
-// prepare compiles a checked kernel for the interpreter.
-func prepare(k *typed.Kernel, o compile.Options) (*runtime.Kernel, *ir.Func, error) {
-	fn, _, err := compile.Func(k, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	kernel, err := runtime.New(fn)
-	return kernel, fn, err
 }

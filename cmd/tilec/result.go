@@ -140,7 +140,7 @@ func (l *launch) print(results []*array.Array, compared []comparison, elapsed ti
 	var err error
 	if asJSON {
 		err = json.NewEncoder(l.env.stdout).Encode(map[string]any{
-			"kernel": l.typed.Package + "." + l.typed.Name, "target": "interp", "binds": append([]string{}, binds...), "ns": elapsed.Nanoseconds(), "outputs": list,
+			"kernel": l.typed.Package + "." + l.typed.Name, "target": l.on.Target(), "device": l.on.Name(), "binds": append([]string{}, binds...), "ns": elapsed.Nanoseconds(), "outputs": list,
 		})
 	} else {
 		l.printText(list, compared, elapsed, binds)
@@ -153,7 +153,7 @@ func (l *launch) print(results []*array.Array, compared []comparison, elapsed ti
 
 func (l *launch) printText(list []summary, compared []comparison, elapsed time.Duration, binds []string) {
 	out := l.env.stdout
-	fmt.Fprintf(out, "%s.%s on interp: %s\n", l.typed.Package, l.typed.Name, elapsed.Round(10*time.Microsecond))
+	fmt.Fprintf(out, "%s.%s on %s: %s\n", l.typed.Package, l.typed.Name, l.on.Name(), elapsed.Round(10*time.Microsecond))
 	if len(binds) > 0 {
 		fmt.Fprintf(out, "  with %s\n", strings.Join(binds, ", "))
 	}

@@ -37,12 +37,12 @@ A type that numpy has takes arrays of its own; any other takes arrays of values,
 dimensions are bound from the operands; what they leave open is given with -D. A type that only generated operands could
 bind is f32 where the kernel takes it. Outputs go to .npy files with -o, else a summary is printed.
 
--check compares with the same program computed in float64 from the same inputs, and fails where more than rounding lies
+Kernels run as machine code, compiled through LLVM, or, where that is not found or with -target interp, on the
+interpreter, which checks every access. -check compares with the same program computed in float64 from the same inputs, and fails where more than rounding lies
 between them: 2^-13, or four half ulps of a narrower float that the kernel computes with, of the element's size and of
 the output's root mean square.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			target := fs.String("target", "interp", "the target `name`")
-			on := fs.String("on", "", "the `device` to run on")
+			device := addDeviceFlags(fs)
 			checked := fs.Bool("check", false, "compare the result with float64")
 			asJSON := fs.Bool("json", false, "print diagnostics and the result as JSON")
 			var defs, outs defines
@@ -52,24 +52,26 @@ the output's root mean square.`,
 				if len(args) == 0 {
 					return misusef("name a .tile file")
 				}
-				if err := checkTarget(*target, *on); err != nil {
+				x, err := device.open(env)
+				if err != nil {
 					return err
 				}
+				defer x.Close()
 				report := newReporter(env, *asJSON)
-				l, err := newLaunch(env, report, args[0], args[1:], &defs, *target)
+				l, err := newLaunch(env, report, args[0], args[1:], &defs, x)
 				if err != nil {
 					return err
 				}
 				if err := l.checkOutputs(&outs); err != nil {
 					return err
 				}
-				results, elapsed, fn, err := l.run(compile.Options{})
+				results, elapsed, fn, err := l.run(x, compile.Options{})
 				if err != nil {
 					return report.fault(err)
 				}
 				var compared []comparison
 				if *checked {
-					exact, _, _, err := l.run(compile.Options{Float64: true})
+					exact, _, _, err := l.run(reference(), compile.Options{Float64: true})
 					if err != nil {
 						return report.fault(err)
 					}
@@ -88,6 +90,7 @@ the output's root mean square.`,
 type launch struct {
 	env    *environment
 	report *reporter
+	on     *executor
 	kernel *check.Kernel
 	typed  *typed.Kernel
 	chosen []string // what was bound without being asked for
@@ -97,12 +100,12 @@ type launch struct {
 }
 
 // newLaunch loads a kernel and its operands.
-func newLaunch(env *environment, report *reporter, file string, operands []string, defs *defines, target string) (*launch, error) {
+func newLaunch(env *environment, report *reporter, file string, operands []string, defs *defines, on *executor) (*launch, error) {
 	given, err := parseOperands(operands)
 	if err != nil {
 		return nil, err
 	}
-	l := &launch{env: env, report: report}
+	l := &launch{env: env, report: report, on: on}
 	if l.kernel, err = loadKernel(report, file); err != nil {
 		return nil, err
 	}
@@ -116,7 +119,7 @@ func newLaunch(env *environment, report *reporter, file string, operands []strin
 	if err != nil {
 		return nil, err
 	}
-	b, err := defs.bindings(l.kernel, target)
+	b, err := defs.bindings(l.kernel, on.Target())
 	if err != nil {
 		return nil, err
 	}
@@ -412,8 +415,8 @@ func (l *launch) output(name string) int {
 }
 
 // run compiles and launches.
-func (l *launch) run(o compile.Options) ([]*array.Array, time.Duration, *ir.Func, error) {
-	kernel, fn, err := prepare(l.typed, o)
+func (l *launch) run(x *executor, o compile.Options) ([]*array.Array, time.Duration, *ir.Func, error) {
+	kernel, fn, err := x.prepare(l.env.ctx, l.typed, o)
 	if err != nil {
 		return nil, 0, nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tilec/tilec/codegen/toolchain"
 	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/runtime/array"
 )
@@ -33,6 +34,7 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ROOT", root)
+			env.Setenv("TILEC_LLVM", "off") // what is printed does not depend on the machine; a script may say otherwise
 			program, err := os.Executable()
 			env.Setenv("TILEC", program)
 			return err
@@ -44,8 +46,12 @@ func TestScript(t *testing.T) {
 			"code": code, "array": makeArray, "holds": holds, "bytes": makeBytes, "header": makeHeader, "sparse": sparse,
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "root" {
+			switch name {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "llvm":
+				_, err := toolchain.LLVM()
+				return err == nil, nil
 			}
 			return false, fmt.Errorf("no condition %s", name)
 		},

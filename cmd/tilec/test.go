@@ -26,20 +26,21 @@ func testCommand() *command {
 follows from the types. Free generics run over a covering set of their alternatives. With -fuzz N each test runs N
 rounds instead, with sizes, generics and tile sizes drawn at random; the seed is printed, and -seed repeats it.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			target := fs.String("target", "interp", "the target `name`")
-			on := fs.String("on", "", "the `device` to run on")
+			device := addDeviceFlags(fs)
 			pattern := fs.String("run", "", "run only tests whose package.kernel/name matches this `regexp`")
 			verbose := fs.Bool("v", false, "print every test, with its cases and times, and what it prints")
-			fs.Bool("race", true, "report races between blocks (always on: the interpreter checks every run)")
+			fs.Bool("race", true, "report races between blocks (the interpreter always does, the CPU never)")
 			fuzz := fs.Int("fuzz", 0, "run `N` rounds of drawn sizes, generics and tile sizes")
 			seed := fs.Uint64("seed", 0, "the `seed` of drawn data (default: 0; with -fuzz: from the clock)")
 			timeout := fs.Duration("timeout", 10*time.Minute, "how `long` one case of a test may take (0: as long as it likes)")
 			asJSON := fs.Bool("json", false, "print one JSON object for each result")
 			return func(env *environment, args []string) error {
-				if err := checkTarget(*target, *on); err != nil {
+				x, err := device.open(env)
+				if err != nil {
 					return err
 				}
-				o := suite.Options{Fuzz: *fuzz, Seed: *seed, Timeout: *timeout}
+				defer x.Close()
+				o := suite.Options{Target: x.Target(), Load: x.load, Fuzz: *fuzz, Seed: *seed, Timeout: *timeout}
 				if *fuzz < 0 || *fuzz > maxRounds {
 					return misusef("-fuzz %d: a number of rounds from 0 to %d", *fuzz, maxRounds)
 				}

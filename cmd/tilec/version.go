@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
+
+	"github.com/tilec/tilec/codegen/toolchain"
+	rt "github.com/tilec/tilec/runtime"
 )
 
 func versionCommand() *command {
@@ -19,21 +23,51 @@ func versionCommand() *command {
 				if len(args) > 0 {
 					return misusef("unexpected argument %q", args[0])
 				}
-				cores := fmt.Sprintf("%d cores, %s/%s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+				v := versionFacts()
 				if *asJSON {
-					return json.NewEncoder(env.stdout).Encode(map[string]any{
-						"version": versionText(), "go": runtime.Version(), "targets": targets(), "devices": []string{"interp: " + cores},
-					})
+					return json.NewEncoder(env.stdout).Encode(v)
 				}
-				fmt.Fprintf(env.stdout, "tilec %s (%s)\ntargets: interp\ndevices: interp (%s)\n", versionText(), runtime.Version(), cores)
-				return nil
+				fmt.Fprintf(env.stdout, "tilec %s (%s)\ntargets: %s\ndevices:\n", v.Version, v.Go, strings.Join(v.Targets, " "))
+				for _, d := range v.Devices {
+					fmt.Fprintf(env.stdout, "  %s\n", d)
+				}
+				llvm := v.LLVM
+				if llvm == "" {
+					llvm = v.Problem
+				}
+				_, err := fmt.Fprintf(env.stdout, "LLVM: %s\n", llvm)
+				return err
 			}
 		},
 	}
 }
 
-// targets are the targets that can run a kernel.
-func targets() []string { return []string{"interp"} }
+// facts are what version tells.
+type facts struct {
+	Version string   `json:"version"`
+	Go      string   `json:"go"`
+	Targets []string `json:"targets"`
+	Devices []string `json:"devices"`
+	LLVM    string   `json:"llvm"`              // its name and where it is; empty if there is none
+	Problem string   `json:"problem,omitempty"` // why there is none, and what to do
+}
+
+func versionFacts() facts {
+	f := facts{Version: versionText(), Go: runtime.Version(), Targets: targets(), Devices: []string{}}
+	for _, name := range rt.Devices() {
+		// What is listed can be opened.
+		if d, err := rt.Open(name); err == nil {
+			f.Devices = append(f.Devices, name+": "+d.About())
+			d.Close()
+		}
+	}
+	name, err := toolchain.Name()
+	if err != nil {
+		f.Problem = err.Error()
+	}
+	f.LLVM = name
+	return f
+}
 
 // versionText is the module's version, or its commit where it was built from a checkout.
 func versionText() string {
