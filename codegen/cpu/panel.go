@@ -202,12 +202,12 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 	if !c.alongK {
 		group := func(k, liveK llx.Value, put func(column, v llx.Value)) {
 			whole := e.whole(columns, lanes)
-			e.loop(llx.C64(0), whole, lanes, func(j llx.Value) { put(j, c.steps(j, k, liveK, nil)) })
-			e.when(e.ICmp("slt", whole, columns), func() { put(whole, c.steps(whole, k, liveK, e.Sub(columns, whole))) }, nil)
+			e.For(llx.C64(0), whole, lanes, func(j llx.Value) { put(j, c.steps(j, k, liveK, nil)) })
+			e.If(e.ICmp("slt", whole, columns), func() { put(whole, c.steps(whole, k, liveK, e.Sub(columns, whole))) }, nil)
 		}
 		// Sums of columns are kept in the header while there are steps to come.
 		if c.header {
-			e.loop(llx.C64(0), columns, lanes, func(j llx.Value) {
+			e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
 				header, _ := c.sliver(j)
 				e.Store(llx.Zero(c.bits()), header, 4)
 			})
@@ -223,19 +223,19 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 			})
 		}
 		whole := e.whole(n, per)
-		e.loop(llx.C64(0), whole, per, func(k llx.Value) { step(k, nil) })
+		e.For(llx.C64(0), whole, per, func(k llx.Value) { step(k, nil) })
 		if per > 1 {
-			e.when(e.ICmp("slt", whole, n), func() { step(whole, e.Sub(n, whole)) }, nil)
+			e.If(e.ICmp("slt", whole, n), func() { step(whole, e.Sub(n, whole)) }, nil)
 		}
 		if c.header {
-			e.loop(llx.C64(0), columns, lanes, func(j llx.Value) {
+			e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
 				header, _ := c.sliver(j)
 				e.Store(c.start(e.Load(c.bits(), header, 4)), header, 4)
 			})
 		}
 		if c.matrix {
-			e.loop(e.divUp(n, per), e.And(e.Add(e.divUp(n, per), llx.C64(15)), llx.C64(-16)), 1, func(s llx.Value) {
-				e.loop(llx.C64(0), columns, lanes, func(j llx.Value) {
+			e.For(e.divUp(n, per), e.And(e.Add(e.divUp(n, per), llx.C64(15)), llx.C64(-16)), 1, func(s llx.Value) {
+				e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
 					_, first := c.sliver(j)
 					e.Store(llx.Zero(c.bits()), e.Offset(first, e.Mul(s, llx.C64(c.block.sliver()))), 4)
 				})
@@ -244,7 +244,7 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 		return
 	}
 	room := c.square()
-	e.loop(llx.C64(0), columns, lanes, func(j llx.Value) {
+	e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
 		header, first := c.sliver(j)
 		some := e.Min(e.Sub(columns, j), llx.C64(lanes))
 		var sum llx.Value
@@ -289,8 +289,8 @@ func (c *columnPanel) start(sums llx.Value) llx.Value {
 func (p *packer) blocks(e *emitter, n llx.Value, f func(k, liveK llx.Value)) {
 	length := int64(p.lanes * p.per())
 	whole := e.whole(n, length)
-	e.loop(llx.C64(0), whole, length, func(k llx.Value) { f(k, nil) })
-	e.when(e.ICmp("slt", whole, n), func() { f(whole, e.Sub(n, whole)) }, nil)
+	e.For(llx.C64(0), whole, length, func(k llx.Value) { f(k, nil) })
+	e.If(e.ICmp("slt", whole, n), func() { f(whole, e.Sub(n, whole)) }, nil)
 }
 
 // square is room for as many vectors of steps as one has lanes.
@@ -302,8 +302,8 @@ func (p *packer) row(room, i llx.Value) llx.Value {
 
 // gather fills the first n rows of a square, the rest with zeros.
 func (p *packer) gather(e *emitter, room, n llx.Value, f func(i llx.Value) llx.Value) {
-	e.loop(llx.C64(0), n, 1, func(i llx.Value) { e.Store(f(i), p.row(room, i), 64) })
-	e.loop(n, llx.C64(int64(p.lanes)), 1, func(i llx.Value) { e.Store(llx.Zero(p.bits()), p.row(room, i), 64) })
+	e.For(llx.C64(0), n, 1, func(i llx.Value) { e.Store(f(i), p.row(room, i), 64) })
+	e.For(n, llx.C64(int64(p.lanes)), 1, func(i llx.Value) { e.Store(llx.Zero(p.bits()), p.row(room, i), 64) })
 }
 
 // turned are the columns of a square.
@@ -336,7 +336,7 @@ func (r *rowPanel) fill(e *emitter, rows, n llx.Value) {
 		return e.Offset(row, e.Mul(e.divUp(k, per), llx.C64(r.packer.step())))
 	}
 	if r.alongK {
-		e.loop(llx.C64(0), rows, 1, func(i llx.Value) {
+		e.For(llx.C64(0), rows, 1, func(i llx.Value) {
 			row := r.row(i)
 			r.blocks(e, n, func(k, liveK llx.Value) {
 				e.Store(r.steps(e.Add(r.from, i), k, liveK, nil), at(row, k), 4)
@@ -364,8 +364,8 @@ func (r *rowPanel) fill(e *emitter, rows, n llx.Value) {
 		})
 	}
 	whole := e.whole(rows, lanes)
-	e.loop(llx.C64(0), whole, lanes, func(i llx.Value) { group(i, nil) })
-	e.when(e.ICmp("slt", whole, rows), func() { group(whole, e.Sub(rows, whole)) }, nil)
+	e.For(llx.C64(0), whole, lanes, func(i llx.Value) { group(i, nil) })
+	e.If(e.ICmp("slt", whole, rows), func() { group(whole, e.Sub(rows, whole)) }, nil)
 }
 
 // turn transposes as many vectors as each has lanes.
