@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// times are what differs from run to run.
-var times = regexp.MustCompile(`[0-9.]+(ms|µs| s\b|s\b)`)
+// varying is what differs from run to run, and from machine to machine: times, the device, the last bits of sums.
+var varying = regexp.MustCompile(`[0-9.]+(ms|µs| s\b|s\b)|on (interp|cpu:[a-z0-9]+):|off by .*`)
 
 // TestReadme runs the tour of the README in an empty folder and holds what it shows to what comes out.
 func TestReadme(t *testing.T) {
@@ -34,7 +34,11 @@ func TestReadme(t *testing.T) {
 		args := strings.Fields(strings.TrimPrefix(line, "$ tilec "))
 		var out bytes.Buffer
 		Main(&environment{ctx: context.Background(), stdin: strings.NewReader(""), stdout: &out, stderr: &out}, args)
-		if diff := cmp.Diff(times.ReplaceAllString(want, "TIME"), times.ReplaceAllString(out.String(), "TIME")); diff != "" {
+		printed := out.String()
+		if strings.HasPrefix(printed, "tilec: no LLVM was found") {
+			_, printed, _ = strings.Cut(printed, "\n")
+		}
+		if diff := cmp.Diff(varying.ReplaceAllString(want, "…"), varying.ReplaceAllString(printed, "…")); diff != "" {
 			t.Errorf("%s (-shown +printed)\n%s", line, diff)
 		}
 	}
