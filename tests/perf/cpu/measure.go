@@ -167,21 +167,22 @@ func (b *bench) contenders(s source, r *row, threads int) (list []*contender, er
 	if r.peers == "" {
 		return nil, nil
 	}
-	p, err := b.pool.take(s, threads)
+	first, err := b.pool.take(s, threads)
 	if err != nil {
 		return nil, err
 	}
-	variants, err := p.variants(r.peers)
+	variants, err := first.variants(r.peers)
 	if err != nil {
-		p.end()
+		first.end()
 		return nil, err
 	}
 	if len(variants) == 0 {
-		b.pool.give(p, threads)
+		b.pool.give(first, threads)
 		return nil, nil
 	}
 	var failures []error
 	for i, v := range variants {
+		p := first
 		if i > 0 {
 			if p, err = b.pool.take(s, threads); err != nil {
 				return list, err
