@@ -9,8 +9,8 @@ import (
 )
 
 // Multiplies counts the multiply-adds of all contractions of a function, of elements that exist, without computing them:
-// only the bounds of loops, and what they follow from, are evaluated. Args are the function's arguments, whose scalars
-// bounds may depend on. ok is false where only running the kernel could tell, or there are too many iterations.
+// only the bounds of loops, and what they follow from, are evaluated. Args are the function's arguments, on whose scalars
+// and integers bounds may depend; tensors may be left out. ok is false where only running the kernel could tell, or there are too many iterations.
 func Multiplies(fn *ir.Func, sizes []int64, args []interp.Arg) (n int64, ok bool) {
 	if fn.Body == nil {
 		return 0, false
@@ -19,9 +19,14 @@ func Multiplies(fn *ir.Func, sizes []int64, args []interp.Arg) (n int64, ok bool
 	for i, k := range sizes {
 		c.set(fn.Body.Args[i], k)
 	}
-	for i, p := range fn.Params {
-		if p.Type.Kind == ir.Scalar && !p.Type.Elem.IsFloat() && i < len(args) {
-			c.set(fn.Body.Args[len(sizes)+i], args[i].Int)
+	for i, p := range fn.Params[:min(len(fn.Params), len(args))] {
+		v := fn.Body.Args[len(sizes)+i]
+		switch {
+		case p.Type.Elem.IsFloat():
+		case p.Type.Kind == ir.Scalar:
+			c.set(v, args[i].Int)
+		case p.Role == ir.In && p.Type.Mem == ir.Dense && args[i].Tensor != nil:
+			c.tensors[v] = args[i].Tensor
 		}
 	}
 	n = c.region(fn.Body)
@@ -33,6 +38,8 @@ type counter struct {
 	counts map[*ir.Op]bool // contractions, and operations with some in their regions
 	needed map[*ir.Value]bool
 	known  map[*ir.Value]span
+	// tensors are the inputs that scalars may be loaded from.
+	tensors map[*ir.Value]*interp.Tensor
 	// unknown says that the count depends on what is not known.
 	unknown bool
 	steps   int
@@ -45,7 +52,7 @@ type span struct{ lo, hi int64 }
 const maxCounted = 2 << 20
 
 func newCounter(fn *ir.Func) *counter {
-	c := &counter{counts: map[*ir.Op]bool{}, needed: map[*ir.Value]bool{}, known: map[*ir.Value]span{}}
+	c := &counter{counts: map[*ir.Op]bool{}, needed: map[*ir.Value]bool{}, known: map[*ir.Value]span{}, tensors: map[*ir.Value]*interp.Tensor{}}
 	c.mark(fn.Body)
 	for more := true; more; {
 		before := len(c.needed)
@@ -112,7 +119,7 @@ func (c *counter) need(o *ir.Op) {
 				}
 			}
 		}
-	case wanted && len(o.Regions) == 0 && o.Code != ir.Load:
+	case wanted && len(o.Regions) == 0:
 		all(o.Operands)
 		all(o.Axes)
 	}
@@ -373,6 +380,9 @@ func (c *counter) while(o *ir.Op) int64 {
 // value evaluates an operation that makes a span or a scalar of integers; ok is false for all others, and where an
 // operand is not known.
 func (c *counter) value(o *ir.Op) (s span, ok bool) {
+	if o.Code == ir.Load {
+		return c.load(o)
+	}
 	var x []int64
 	for _, v := range o.Operands {
 		k, known := c.known[v]
@@ -409,6 +419,34 @@ func (c *counter) value(o *ir.Op) (s span, ok bool) {
 	if !ok {
 		return s, false
 	}
+	return span{k, k + 1}, true
+}
+
+// load evaluates the load of one integer of an input.
+func (c *counter) load(o *ir.Op) (s span, ok bool) {
+	t, r := c.tensors[o.Operands[0]], o.Result().Type
+	if t == nil || r.Kind != ir.Scalar {
+		return s, false
+	}
+	at := int64(0)
+	for i, n := range t.Shape {
+		k, known := c.known[o.Operands[1+i]]
+		if !known {
+			return s, false
+		}
+		if k.lo < 0 || k.lo >= n {
+			if v := o.Outside(); v != nil {
+				s, ok = c.known[v]
+			}
+			return s, ok
+		}
+		at = at*n + k.lo
+	}
+	if t.Strides != nil {
+		return s, false
+	}
+	width := t.Elem.Bits()
+	k := t.Elem.DecodeInt(dtype.ReadCode(t.Data, t.BitOffset+int(at)*width, width))
 	return span{k, k + 1}, true
 }
 

@@ -316,6 +316,9 @@ func TestMultiplies(t *testing.T) {
 			var arg interp.Arg
 			if p.Role != ir.Out {
 				arg.Int = args[next].Int
+				if a := args[next].Tensor; a != nil {
+					arg.Tensor = &interp.Tensor{Elem: a.Elem, Shape: a.Shape, Data: a.Data}
+				}
 				next++
 			}
 			all = append(all, arg)
@@ -359,5 +362,29 @@ func TestMultiplies(t *testing.T) {
 	t.Logf("%d launches told, %d not", told, silent)
 	if told < 20 {
 		t.Errorf("only %d launches", told)
+	}
+}
+
+// BenchmarkLaunch is what a launch of a tiny kernel costs, with a context that can end and one that cannot.
+func BenchmarkLaunch(b *testing.B) {
+	k := ready(b, double)
+	l, err := k.Bind([]int64{2}, []runtime.Arg{{Tensor: floats(1, 2)}, {Float: 1}, {Tensor: floats(0, 0)}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+	}{{"background", context.Background()}, {"cancellable", ctx}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := l.Run(c.ctx, runtime.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
