@@ -70,6 +70,106 @@ func tallyOf(t dtype.Type) tally {
 	}
 }
 
+// halfValue is valueOf, of codes in i8 lanes, by way of the hardware's f16, which has subnormals at full speed: sign,
+// exponent and mantissa go to their places, and what differs is the bias.
+func (u *unit) halfValue(t dtype.Type, c llx.Value, lanes int) llx.Value {
+	k := func(x int64) llx.Value { return u.k(llx.I16, x, lanes) }
+	n, y := t.Bits(), tallyOf(t)
+	c = u.ZExt(c, llx.Vec(llx.I16, lanes))
+	h := u.Shl(c, k(int64(16-n)))
+	if t.Exp < 5 {
+		h = u.And(u.AShr(h, k(int64(5-t.Exp))), k(1<<15|int64(y.mag)<<(10-y.man)))
+	}
+	f := u.FPExt(u.Bitcast(h, llx.Vec(llx.Half, lanes)), llx.Vec(llx.Float, lanes))
+	if t.Bias != 15 {
+		f = u.FMul(f, u.kf(f32Class, math.Ldexp(1, 15-int(t.Bias)), lanes))
+	}
+	if t.Exp == 5 {
+		return f
+	}
+	mag := u.And(c, k(int64(y.mag)))
+	nan := u.kf(f32Class, math.NaN(), lanes)
+	switch t.Specials {
+	case dtype.IEEE:
+		f = u.Select(u.ICmp("eq", mag, k(int64(y.top+1))), u.Intrinsic("copysign", f.Type(), u.kf(f32Class, math.Inf(1), lanes), f), f)
+		return u.Select(u.ICmp("ugt", mag, k(int64(y.top+1))), nan, f)
+	case dtype.FN:
+		return u.Select(u.ICmp("eq", mag, k(int64(y.mag))), nan, f)
+	case dtype.FNUZ:
+		return u.Select(u.ICmp("eq", u.And(c, k(int64(y.mag<<1|1))), k(int64(y.mag+1))), nan, f)
+	}
+	return f
+}
+
+// looksUp reports whether a register of the level holds the values of all codes of t, or of those without sign.
+func (u *unit) looksUp(t dtype.Type, lanes int) bool {
+	switch {
+	case t.Bits() > 4 || t.Kind == dtype.UintKind:
+		return false
+	case u.level.AVX512:
+		return lanes%16 == 0
+	}
+	return u.level.Name == "avx2" && lanes%8 == 0 && t.Bits() == 4 && t.HasNegZero()
+}
+
+// lookUp is decode from a register; of the codes, in i8 lanes, the instructions take the low bits alone.
+func (u *unit) lookUp(t dtype.Type, c llx.Value, lanes int) llx.Value {
+	width, bits := 16, t.Bits()
+	name := "llvm.x86.avx512.permvar.sf.512"
+	switch {
+	case !u.level.AVX512:
+		width, bits = 8, 3
+		name = "llvm.x86.avx2.permps"
+	case !t.IsFloat():
+		name = "llvm.x86.avx512.permvar.si.512"
+	}
+	table := make([]llx.Value, width)
+	for i := range table {
+		code := uint64(i) & (1<<bits - 1)
+		if t.IsFloat() {
+			table[i] = llx.F32(t.Decode(code))
+		} else {
+			table[i] = llx.C32(t.DecodeInt(code))
+		}
+	}
+	at := u.ZExt(c, llx.Vec(llx.I32, lanes))
+	out := llx.Vec(classOf(t).scalar(), width)
+	parts := make([]llx.Value, 0, lanes/width)
+	for i := 0; i < lanes; i += width {
+		order := make([]int, width)
+		for j := range order {
+			order[j] = i + j
+		}
+		part := at
+		if lanes > width {
+			part = u.Shuffle(at, llx.Undef(at.Type()), order)
+		}
+		parts = append(parts, u.Call(name, out, llx.VecConst(table), part))
+	}
+	v := u.joinedParts(parts)
+	if u.level.AVX512 {
+		return v
+	}
+	sign := u.And(u.Shl(at, u.k32(28, lanes)), u.k32(signBit, lanes))
+	return u.floatOf(u.Or(u.bitsOf(v, lanes), sign), lanes)
+}
+
+// joinedParts is one vector of several equally long ones.
+func (u *unit) joinedParts(parts []llx.Value) llx.Value {
+	for len(parts) > 1 {
+		var next []llx.Value
+		for i := 0; i+1 < len(parts); i += 2 {
+			order := make([]int, 2*llx.Lanes(parts[i].Type()))
+			for j := range order {
+				order[j] = j
+			}
+			next = append(next, u.Shuffle(parts[i], parts[i+1], order))
+		}
+		parts = next
+	}
+	return parts[0]
+}
+
 // rounding is how a value that a type lacks becomes one of the type's.
 type rounding uint8
 
@@ -164,27 +264,11 @@ func (u *unit) valueOf(t dtype.Type, c llx.Value, lanes int) llx.Value {
 	mag := u.And(c, k(y.mag))
 	s := u.And(u.Shl(c, k(uint32(31-y.sign))), k(signBit))
 	b := u.Shl(mag, k(uint32(y.drop)))
-	var r llx.Value
-	if u.level.F16C && (t.Exp < 5 || t.Exp == 5 && t.HasInf()) {
-		// The hardware's f16 has subnormals at full speed; what differs is the bias.
-		h := u.Or(u.Shl(mag, k(uint32(10-y.man))), u.LShr(s, k(16)))
-		half := u.Bitcast(u.Trunc(h, llx.Vec(llx.I16, lanes)), llx.Vec(llx.Half, lanes))
-		f := u.FPExt(half, llx.Vec(llx.Float, lanes))
-		if t.Bias != 15 {
-			f = u.FMul(f, u.kf(f32Class, math.Ldexp(1, 15-int(t.Bias)), lanes))
-		}
-		if t.Exp == 5 {
-			return f
-		}
-		r, s = u.bitsOf(f, lanes), u.And(u.bitsOf(f, lanes), k(signBit))
-	} else {
-		// A subnormal is what its mantissa adds to the smallest normal value.
-		low := math.Ldexp(1, y.minExp)
-		small := u.FSub(u.floatOf(u.Add(b, k(math.Float32bits(float32(low)))), lanes), u.kf(f32Class, low, lanes))
-		normal := u.Add(b, k(uint32(y.minExp-1+127)<<23))
-		r = u.Select(u.ICmp("ult", mag, k(1<<y.man)), u.bitsOf(small, lanes), normal)
-		r = u.Or(r, s)
-	}
+	// A subnormal is what its mantissa adds to the smallest normal value.
+	low := math.Ldexp(1, y.minExp)
+	small := u.FSub(u.floatOf(u.Add(b, k(math.Float32bits(float32(low)))), lanes), u.kf(f32Class, low, lanes))
+	normal := u.Add(b, k(uint32(y.minExp-1+127)<<23))
+	r := u.Or(u.Select(u.ICmp("ult", mag, k(1<<y.man)), u.bitsOf(small, lanes), normal), s)
 	switch t.Specials {
 	case dtype.IEEE:
 		r = u.Select(u.ICmp("ugt", mag, k(y.top)), u.Or(u.Or(b, s), k(infBits)), r)
@@ -270,6 +354,10 @@ func (u *unit) decode(t dtype.Type, code llx.Value, lanes int) llx.Value {
 		return u.floatOf(u.And(code, u.k32(^0x1fff, lanes)), lanes)
 	case t == dtype.F16 && u.level.F16C:
 		return u.FPExt(u.Bitcast(code, llx.Vec(llx.Half, lanes)), llx.Vec(llx.Float, lanes))
+	case u.looksUp(t, lanes):
+		return u.lookUp(t, code, lanes)
+	case t.IsFloat() && n <= 8 && u.level.F16C && (t.Exp < 5 || t.Exp == 5 && t.HasInf()):
+		return u.halfValue(t, code, lanes)
 	case t.IsFloat():
 		return u.valueOf(t, u.ZExt(code, word), lanes)
 	case n >= 32:

@@ -40,12 +40,11 @@ func labs(t *testing.T, f func(t *testing.T, l *lab)) {
 	if err != nil {
 		t.Skip("there is no LLVM: ", err)
 	}
-	for _, name := range []string{"sse2", "avx2", "avx512"} {
-		level, err := LevelByName(name)
-		if err != nil {
-			t.Fatal(err)
+	for _, level := range levels {
+		if level.Arch != runtime.GOARCH || level.AMX { // amx has the vectors of avx512
+			continue
 		}
-		t.Run(name, func(t *testing.T) {
+		t.Run(level.Name, func(t *testing.T) {
 			t.Parallel()
 			if missing, ok := level.Runs(); !ok {
 				t.Skipf("the machine lacks %s", missing)

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"fmt"
+
 	"github.com/tilec/tilec/codegen/internal/llx"
 )
 
@@ -105,6 +107,9 @@ func (u *unit) loadFew(bits int, base, i llx.Value, lanes int, n llx.Value) llx.
 
 // spread gives each code of a dense stream a lane of i8. Bits above the codes' mean nothing.
 func (u *unit) spread(bits int, bytes llx.Value, lanes int) llx.Value {
+	if u.level.VBMI && (lanes == 16 || lanes == 32 || lanes == 64) {
+		return u.multishifted(bits, bytes, lanes)
+	}
 	g := groupOf(bits)
 	groups, size := lanes/g, g*bits/8
 	w := llx.IntType(8 * g)
@@ -130,6 +135,23 @@ func (u *unit) spread(bits int, bytes llx.Value, lanes int) llx.Value {
 		x = u.Or(u.And(x, u.k(w, low, groups)), u.And(up, u.k(w, low<<(8*n), groups)))
 	}
 	return u.Bitcast(x, llx.Vec(llx.I8, lanes))
+}
+
+// multishifted is spread by an instruction that takes eight bits from anywhere in a word of 64: the bytes of each eight
+// codes go to a word of their own.
+func (u *unit) multishifted(bits int, bytes llx.Value, lanes int) llx.Value {
+	order := make([]int, lanes)
+	shifts := make([]int64, lanes)
+	for i := range order {
+		order[i] = lanes * bits / 8 // a zero
+		if j := i % 8; j < bits {
+			order[i] = i/8*bits + j
+		}
+		shifts[i] = int64(i % 8 * bits)
+	}
+	words := u.Shuffle(bytes, llx.Zero(bytes.Type()), order)
+	name := fmt.Sprintf("llvm.x86.avx512.pmultishift.qb.%d", 8*lanes)
+	return u.Call(name, words.Type(), llx.Ints(llx.I8, shifts...), words)
 }
 
 // joined is the reverse of spread: the dense bytes of lanes of i8 whose bits above the codes' are 0.
