@@ -455,6 +455,14 @@ func (c *contraction) alongSum(f factor, axis *ir.Value) bool {
 func (c *contraction) packer(f factor, p *point, axis *ir.Value, from llx.Value) *packer {
 	e := c.e
 	k := &packer{unit: &e.unit, product: c.product, lanes: c.lanes, alongK: c.alongSum(f, axis)}
+	if ask := c.ahead(f); ask != nil {
+		k.ahead = func(other, place llx.Value) {
+			q := p.clone()
+			q.pos[axis], q.pos[c.k] = other, e.Add(from, place)
+			q.vec, q.lanes, q.live = nil, 1, nil
+			ask(q)
+		}
+	}
 	k.at = func(other, place, live llx.Value) llx.Value {
 		q := p.clone()
 		q.outer = p
@@ -465,7 +473,106 @@ func (c *contraction) packer(f factor, p *point, axis *ir.Value, from llx.Value)
 		}
 		return c.value(f, q)
 	}
+	if load := e.scattered(f.v); load != nil {
+		t := load.Operands[0]
+		k.line = 64 * 8 / int64(t.Type.Elem.Bits())
+		k.prefetch = func(other, place llx.Value) {
+			q := p.clone()
+			q.outer = p
+			q.pos[axis], q.pos[c.k] = other, e.Add(from, place)
+			q.vec, q.lanes, q.live = nil, 1, nil
+			at := e.placeOf(t, load.Subscripts(), q, 1, false)
+			where := e.Offset(e.tensorOf(t).base, e.LShr(e.Mul(at.base, llx.C64(int64(t.Type.Elem.Bits()))), llx.C64(3)))
+			e.Call("llvm.prefetch.p0", llx.Void, where, llx.C32(0), llx.C32(3), llx.C32(1))
+		}
+	}
 	return k
+}
+
+// scattered finds the load of a factor whose rows lie wherever another tensor says, so that no hardware can tell which one
+// comes next; nil if there is none.
+func (e *emitter) scattered(v *ir.Value) *ir.Op {
+	v = e.resolve(v)
+	if v.Def == nil || v.Type.Kind != ir.Tile || e.tileOf(v) != nil {
+		return nil
+	}
+	switch {
+	case v.Def.Code == ir.Load:
+		if v.Def.Operands[0].Type.Mem == ir.Packed || v.Def.Str("mode") == "else" {
+			return nil
+		}
+		for _, s := range v.Def.Subscripts() {
+			if s = e.resolve(s); s.Type.Kind == ir.Tile && e.gathers(s) {
+				return v.Def
+			}
+		}
+		return nil
+	case v.Def.Code == ir.Rebind || !inlined(v.Def):
+		return nil
+	}
+	for _, x := range v.Def.Operands {
+		if o := e.scattered(x); o != nil {
+			return o
+		}
+	}
+	return nil
+}
+
+// gathers reports whether an index is read from memory.
+func (e *emitter) gathers(s *ir.Value) bool {
+	s = e.resolve(s)
+	if s.Type.Kind != ir.Tile {
+		return false
+	}
+	if e.tileOf(s) != nil || s.Def == nil || s.Def.Code == ir.Load || s.Def.Code == ir.Lookup {
+		return true
+	}
+	for _, x := range s.Def.Operands {
+		if e.gathers(x) {
+			return true
+		}
+	}
+	return false
+}
+
+// ahead is how the memory is asked for a factor's places: a function that takes a point, nil where they are not plain places
+// of tensors.
+func (c *contraction) ahead(f factor) func(p *point) {
+	e := c.e
+	var loads []*ir.Op
+	seen := map[*ir.Value]bool{}
+	var visit func(v *ir.Value)
+	visit = func(v *ir.Value) {
+		v = e.resolve(v)
+		if seen[v] || v.Def == nil || v.Type.Kind != ir.Tile || e.tileOf(v) != nil || !inlined(v.Def) {
+			return
+		}
+		seen[v] = true
+		if v.Def.Code != ir.Load {
+			for _, x := range v.Def.Operands {
+				visit(x)
+			}
+			return
+		}
+		plain := v.Type.Axis(c.k) >= 0 && v.Def.Operands[0].Type.Elem.Bits() >= 8
+		for _, s := range v.Def.Subscripts() {
+			plain = plain && e.resolve(s).Type.Kind != ir.Tile
+		}
+		if plain && v.Def.Operands[0].Type.Mem != ir.Packed {
+			loads = append(loads, v.Def)
+		}
+	}
+	visit(f.v)
+	if len(loads) == 0 {
+		return nil
+	}
+	return func(p *point) {
+		for _, o := range loads {
+			t := o.Operands[0]
+			at := e.placeOf(t, o.Subscripts(), p, 1, false)
+			prefetch(e.B, e.Offset(e.tensorOf(t).base, e.Mul(at.base, llx.C64(int64(t.Type.Elem.Bits()/8)))), false, 2)
+		}
+	}
 }
 
 // value is a factor at a point in the class that the product takes.

@@ -20,8 +20,34 @@ type packer struct {
 	// product's class for factors (f32, f64, i32, i64) and hold what the product does exactly. Live is how many are
 	// there, the rest anything; nil for all of them.
 	at func(other, k, live llx.Value) llx.Value
+	// ahead asks the memory for a factor's place that is wanted soon, and may lie anywhere; nil where that is no use.
+	ahead func(other, k llx.Value)
 	// bias is added to the factors of i8Product, which A wants in 0 … 255.
 	bias bool
+	// prefetch asks for the line of memory that has the value at a place, where the hardware would not know to; nil where
+	// it does. A line holds so many values.
+	prefetch func(other, k llx.Value)
+	line     int64
+}
+
+// rowsAhead is how many rows before its use a row of scattered ones is asked for: a core waits for some fifty lines at once.
+const rowsAhead = 16
+
+// ask asks for rows that are used later: of columns, count from the given one on, along k.
+func (p *packer) ask(e *emitter, from llx.Value, count int64, last, length llx.Value) {
+	if p.prefetch == nil {
+		return
+	}
+	e.For(llx.C64(0), llx.C64(count), 1, func(i llx.Value) {
+		row := e.Min(e.Add(from, i), e.Sub(last, llx.C64(1)))
+		e.For(llx.C64(0), length, p.line, func(at llx.Value) {
+			if p.alongK {
+				p.prefetch(row, at)
+			} else {
+				p.prefetch(at, row)
+			}
+		})
+	})
 }
 
 // bits is the type of a vector of steps.
@@ -30,6 +56,13 @@ func (p *packer) bits() llx.Type {
 		return llx.Vec(llx.I64, p.lanes)
 	}
 	return llx.Vec(llx.I32, p.lanes)
+}
+
+// soon asks for a place that is wanted soon.
+func (p *packer) soon(other, k llx.Value) {
+	if p.ahead != nil {
+		p.ahead(other, k)
+	}
 }
 
 // zeroed is v with 0 from lane live on.
@@ -213,6 +246,7 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 			})
 		}
 		step := func(k, liveK llx.Value) {
+			c.ask(e, e.Add(k, llx.C64(rowsAhead)), per, n, columns)
 			at := e.Mul(c.divide(k, per), llx.C64(c.block.sliver()))
 			group(k, liveK, func(j, v llx.Value) {
 				header, first := c.sliver(j)
@@ -247,13 +281,17 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 	e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
 		header, first := c.sliver(j)
 		some := e.Min(e.Sub(columns, j), llx.C64(lanes))
+		c.ask(e, e.Add(j, llx.C64(lanes)), lanes, columns, n)
 		var sum llx.Value
 		if c.header {
 			sum = e.Alloca(c.bits(), 1, 64)
 			e.Store(llx.Zero(c.bits()), sum, 64)
 		}
 		c.blocks(e, n, func(k, liveK llx.Value) {
-			c.gather(e, room, some, func(i llx.Value) llx.Value { return c.steps(e.Add(j, i), k, liveK, nil) })
+			c.gather(e, room, some, func(i llx.Value) llx.Value {
+				c.soon(e.Add(j, e.Add(i, llx.C64(lanes))), k)
+				return c.steps(e.Add(j, i), k, liveK, nil)
+			})
 			at := e.Mul(c.divide(k, per), llx.C64(c.block.sliver()))
 			total := llx.Value(nil)
 			if c.header {
@@ -339,6 +377,7 @@ func (r *rowPanel) fill(e *emitter, rows, n llx.Value) {
 		e.For(llx.C64(0), rows, 1, func(i llx.Value) {
 			row := r.row(i)
 			r.blocks(e, n, func(k, liveK llx.Value) {
+				r.soon(e.Add(r.from, i), e.Add(k, llx.C64(r.depth*per)))
 				e.Store(r.steps(e.Add(r.from, i), k, liveK, nil), at(row, k), 4)
 			})
 		})
@@ -352,6 +391,7 @@ func (r *rowPanel) fill(e *emitter, rows, n llx.Value) {
 				some = e.divUp(liveK, per)
 			}
 			r.gather(e, room, some, func(s llx.Value) llx.Value {
+				r.soon(e.Add(r.from, i), e.Add(k, e.Mul(e.Add(s, llx.C64(lanes)), llx.C64(per))))
 				left := liveK
 				if left != nil {
 					left = e.Sub(left, e.Mul(s, llx.C64(per)))

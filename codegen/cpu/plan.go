@@ -126,19 +126,9 @@ func (e *emitter) decide(p *plan, o *ir.Op) {
 	if o.Code == ir.Load && e.g.written[o.Operands[0]] && o.Result().Type.Kind == ir.Tile {
 		p.stored[o.Result()] = true
 	}
-	// What an operation needs at any position lies in memory.
-	whole := func(v *ir.Value) {
-		v = e.resolve(v)
-		if v.Type.Kind == ir.Tile {
+	for _, v := range needsWhole(o) {
+		if v = e.resolve(v); v.Type.Kind == ir.Tile {
 			p.stored[v] = true
-		}
-	}
-	switch o.Code {
-	case ir.Lookup, ir.Scatter:
-		whole(o.Operands[0])
-	case ir.Cat, ir.Topk, ir.Sort, ir.Print:
-		for _, v := range o.Operands {
-			whole(v)
 		}
 	}
 	if len(o.Results) != 1 || !inlined(o) || o.Result().Type.Kind != ir.Tile || p.stored[o.Result()] {
@@ -151,6 +141,9 @@ func (e *emitter) decide(p *plan, o *ir.Op) {
 		uses++
 		if !p.inside[u] {
 			elsewhere = true
+			if contains(needsWhole(u), v) {
+				p.stored[v] = true
+			}
 		}
 	}
 	if elsewhere && cost > 4 || uses > 1 && cost >= sharedCost {
@@ -159,6 +152,17 @@ func (e *emitter) decide(p *plan, o *ir.Op) {
 	if len(o.Results) == 1 && o.Code == ir.Load && elsewhere {
 		p.stored[v] = true
 	}
+}
+
+// needsWhole are the operands that an operation needs at any position: they lie in memory.
+func needsWhole(o *ir.Op) []*ir.Value {
+	switch o.Code {
+	case ir.Lookup, ir.Scatter:
+		return o.Operands[:1]
+	case ir.Cat, ir.Topk, ir.Sort, ir.Print:
+		return o.Operands
+	}
+	return nil
 }
 
 // add appends an operation to the steps.
@@ -248,7 +252,8 @@ func (p *plan) readsStored(e *emitter, v *ir.Value, seen map[*ir.Value]bool) boo
 	if p.stored[v] {
 		return inlined(v.Def) && p.inside[v.Def] && v.Def.Code != ir.Load
 	}
-	if !inlined(v.Def) || v.Def.Code == ir.Rebind || v.Def.Code == ir.Lookup {
+	switch {
+	case !inlined(v.Def), v.Def.Code == ir.Rebind, v.Def.Code == ir.Lookup, v.Def.Code == ir.Load:
 		return false
 	}
 	for _, x := range v.Def.Operands {
