@@ -80,34 +80,39 @@ func (p lowbit) scales(l *Level) []int {
 	return list
 }
 
-// lowbitOffset is b·Σx for each row of x, in every lane, nil where b is 0. It is the same for all panels.
-func (u *unit) lowbitOffset(p lowbit, x []llx.Value) []llx.Value {
+// lowbitOffset is b·Σx of a row of x, which is the same for all panels: an i32.
+func (u *unit) lowbitOffset(p lowbit, x llx.Value) llx.Value {
 	_, b := p.worth()
-	if b == 0 {
+	lanes := u.level.Lanes
+	t := llx.Vec(llx.I32, lanes)
+	var sum llx.Value = llx.Zero(t)
+	at := 0
+	for ; at+4*lanes <= p.group; at += 4 * lanes {
+		v := u.Load(t, u.Offset(x, llx.C64(int64(at))), 1)
+		sum = u.bytesDot(sum, u.Splat(llx.C32(0x01010101), lanes), u.factors(v))
+	}
+	total := u.Call("llvm.vector.reduce.add."+llx.Suffix(t), llx.I32, sum)
+	for ; at < p.group; at += 4 {
+		four := u.SExt(u.Load(llx.Vec(llx.I8, 4), u.Offset(x, llx.C64(int64(at))), 1), llx.Vec(llx.I32, 4))
+		total = u.Add(total, u.Call("llvm.vector.reduce.add.v4i32", llx.I32, four))
+	}
+	return u.Mul(total, llx.C32(b))
+}
+
+// lowbitOffsets are those of rows, in every lane; nil where b is 0.
+func (u *unit) lowbitOffsets(p lowbit, x []llx.Value) []llx.Value {
+	if _, b := p.worth(); b == 0 {
 		return nil
 	}
 	list := make([]llx.Value, len(x))
 	for i, row := range x {
-		lanes := u.level.Lanes
-		t := llx.Vec(llx.I32, lanes)
-		var sum llx.Value = llx.Zero(t)
-		at := 0
-		for ; at+4*lanes <= p.group; at += 4 * lanes {
-			v := u.Load(t, u.Offset(row, llx.C64(int64(at))), 1)
-			sum = u.bytesDot(sum, u.Splat(llx.C32(0x01010101), lanes), u.factors(v))
-		}
-		total := u.Call("llvm.vector.reduce.add."+llx.Suffix(t), llx.I32, sum)
-		for ; at < p.group; at += 4 {
-			four := u.SExt(u.Load(llx.Vec(llx.I8, 4), u.Offset(row, llx.C64(int64(at))), 1), llx.Vec(llx.I32, 4))
-			total = u.Add(total, u.Call("llvm.vector.reduce.add.v4i32", llx.I32, four))
-		}
-		list[i] = u.Splat(u.Mul(total, llx.C32(b)), lanes)
+		list[i] = u.Splat(u.lowbitOffset(p, row), u.level.Lanes)
 	}
 	return list
 }
 
 // lowbitDot is Σ w·x over a group: result [panel][row] has a lane for each row of the panel. w are the panels' addresses of
-// the group, x the addresses of the rows of i8, offset what lowbitOffset gives for these.
+// the group, x the addresses of the rows of i8, offset what lowbitOffsets gives for these.
 func (u *unit) lowbitDot(p lowbit, w, x, offset []llx.Value) [][]llx.Value {
 	g := &groupDot{unit: u, lowbit: p, w: w, x: x, scales: p.scales(u.level)}
 	a, _ := p.worth()
@@ -250,19 +255,28 @@ func (g *groupDot) add(sums []llx.Value, index llx.Value, codes int) []llx.Value
 
 // total is the sum over chains and scales.
 func (g *groupDot) total(sums []llx.Value, panel, row int) llx.Value {
-	var d llx.Value
-	for s := len(g.scales) - 1; s >= 0; s-- {
-		one := sums[g.sum(panel, row, s, 0)]
+	scales := g.scales
+	list := make([]llx.Value, len(scales))
+	for s := range list {
+		list[s] = sums[g.sum(panel, row, s, 0)]
 		for c := 1; c < g.chains; c++ {
-			one = g.Add(one, sums[g.sum(panel, row, s, c)])
-		}
-		if d != nil {
-			d = g.Add(one, g.AShr(d, g.Splat(llx.C32(int64(g.scales[s+1]-g.scales[s])), g.level.Lanes)))
-		} else {
-			d = one
+			list[s] = g.Add(list[s], sums[g.sum(panel, row, s, c)])
 		}
 	}
-	return d
+	// Neighbours first, as a chain of shifts and additions would wait for itself.
+	for len(list) > 1 {
+		var next []llx.Value
+		var left []int
+		for i := 0; i < len(list); i += 2 {
+			v := list[i]
+			if i+1 < len(list) {
+				v = g.Add(v, g.AShr(list[i+1], g.Splat(llx.C32(int64(scales[i+1]-scales[i])), g.level.Lanes)))
+			}
+			next, left = append(next, v), append(left, scales[i])
+		}
+		list, scales = next, left
+	}
+	return list[0]
 }
 
 // fields takes slots out of the vectors of a unit.

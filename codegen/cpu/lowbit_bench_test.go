@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func lowbitGemm(m *llx.Module, name string, l *Level, p lowbit) {
 			for r := range p.rows {
 				x = append(x, u.Offset(arg(1), u.Add(u.Mul(arg(6), llx.C64(int64(r))), u.Mul(i, llx.C64(int64(p.group))))))
 			}
-			d := u.lowbitDot(p, w, x, u.lowbitOffset(p, x))
+			d := u.lowbitDot(p, w, x, u.lowbitOffsets(p, x))
 			for q := range p.panels {
 				at := u.Mul(u.Add(u.Mul(u.Add(first, llx.C64(int64(q))), groups), i), llx.C64(int64(2*lanes)))
 				s := u.FPExt(u.Load(llx.Vec(llx.Half, lanes), u.Offset(arg(2), at), 2), f)
@@ -78,7 +79,13 @@ func BenchmarkLowbit(b *testing.B) {
 	const n, k, group = 4096, 4096, 128
 	var pool runtime.Pool
 	defer pool.Close()
-	x, s, xs, y := lowbitMemory(b, &pool, make([]byte, 16*k)), lowbitMemory(b, &pool, make([]byte, n*k/group*2)), lowbitMemory(b, &pool, make([]byte, 16*k/group*4)), lowbitMemory(b, &pool, make([]byte, 16*n*4))
+	rnd := rand.NewChaCha8([32]byte{1})
+	drawn := func(n int64) []byte {
+		data := make([]byte, n)
+		_, _ = rnd.Read(data)
+		return data
+	}
+	x, s, xs, y := lowbitMemory(b, &pool, drawn(16*k)), lowbitMemory(b, &pool, make([]byte, n*k/group*2)), lowbitMemory(b, &pool, make([]byte, 16*k/group*4)), lowbitMemory(b, &pool, make([]byte, 16*n*4))
 	for _, elem := range []dtype.Type{dtype.U1, dtype.U2, dtype.Uint(3), dtype.U4, dtype.Uint(5), dtype.Uint(6), dtype.Uint(7), dtype.U8, dtype.Bipolar(1), dtype.I4} {
 		for _, rows := range []int{1, 4, 8} {
 			for _, panels := range benchPanels {
@@ -96,7 +103,7 @@ func BenchmarkLowbit(b *testing.B) {
 						b.Fatal(err)
 					}
 					fn, _ := module.Symbol("gemm")
-					w := lowbitMemory(b, &pool, make([]byte, p.layout.Size(elem.Bits(), n, k)))
+					w := lowbitMemory(b, &pool, drawn(p.layout.Size(elem.Bits(), n, k)))
 					b.Run(fmt.Sprintf("%v/m%d/p%d/f%d", elem, rows, p.panels, prefetch), func(b *testing.B) {
 						best := time.Hour
 						for b.Loop() {

@@ -209,7 +209,7 @@ func (e *emitter) contractCodes(o *ir.Op) bool {
 		for i := range xs {
 			xs[i] = e.Offset(row, e.Mul(e.Add(r, llx.C64(int64(i))), pitch))
 		}
-		offset := e.lowbitOffset(u.plan, xs)
+		offset := e.lowbitOffsets(u.plan, xs)
 		some := func(panel llx.Value, n int) {
 			ws := make([]llx.Value, n)
 			for i := range ws {

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"maps"
+
 	"github.com/tilec/tilec/codegen/internal/llx"
 	"github.com/tilec/tilec/ir"
 )
@@ -11,7 +13,7 @@ import (
 //	for g { d[m, n] = Σ_j x[m, g·G + j]·w[n, g·G + j]; acc[m, n] = f(acc[m, n], d[m, n], s[n, g], …) }
 //
 // Its body is evaluated a panel at a time: the products come from [unit.lowbitDot], the rest from the emitter, in vectors
-// along n.
+// along n. For each panel the loop takes some turns before the next panel has its.
 type lowbitLoop struct {
 	o          *ir.Op
 	products   []lowbitUse
@@ -122,39 +124,21 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 	if !ok {
 		return false
 	}
-	r := o.Regions[0]
-	index, args := r.Args[0], r.Args[1:]
 	lo, hi := e.scalar(o.Operands[0]), e.scalar(o.Operands[1])
 	c := e.homes(o.Results)
 	e.begin(c, o.Operands[2:])
 	e.scope(func() {
-		group := func(i llx.Value) {
-			set(e, e.scalars, index, i)
-			e.bind(c, args)
-			e.eachRows(l, func(first llx.Value, rows int) { e.lowbitRows(l, c, first, rows) })
-		}
-		if len(l.turned) == 0 {
-			e.For(lo, hi, 1, group)
-			return
-		}
 		tiles := make([]*tile, len(l.turned))
 		for i, q := range l.turned {
 			tiles[i] = e.newTileShape(q.Result().Type)
-			tiles[i].base = e.room(tiles[i].bytes() * turnedGroups)
+			tiles[i].base = e.room(tiles[i].bytes() * someGroups)
 		}
-		e.For(lo, hi, turnedGroups, func(i llx.Value) {
-			n := e.Min(e.Sub(hi, i), llx.C64(turnedGroups))
+		e.For(lo, hi, someGroups, func(first llx.Value) {
+			some := &groups{lowbitLoop: l, c: c, tiles: tiles, first: first, n: e.Min(e.Sub(hi, first), llx.C64(someGroups))}
 			for k, q := range l.turned {
-				e.scope(func() { e.turnLoad(l, q, tiles[k], i, n) })
+				e.scope(func() { some.turn(e, q, tiles[k]) })
 			}
-			e.For(llx.C64(0), n, 1, func(j llx.Value) {
-				for k, q := range l.turned {
-					t := *tiles[k]
-					t.base = e.Offset(t.base, e.Mul(j, llx.C64(t.bytes())))
-					e.store(q.Result(), &t)
-				}
-				group(e.Add(i, j))
-			})
+			e.eachRows(l, func(row llx.Value, rows int) { some.rows(e, row, rows) })
 		})
 	})
 	e.bind(c, o.Results)
@@ -162,6 +146,18 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 		e.plans(u.o, u.plan.String()+", with what follows")
 	}
 	return true
+}
+
+// someGroups is how many turns of the loop are done for a panel before the next panel: long enough for memory to be read in
+// long runs, short enough for what all panels share to stay in the first cache.
+const someGroups = 32
+
+// groups are some turns of a loop over groups.
+type groups struct {
+	*lowbitLoop
+	c        *carried
+	tiles    []*tile // of the turned loads, a tile for each turn
+	first, n llx.Value
 }
 
 // eachRows runs body for runs of as many rows as a plan takes, then for what is left in powers of two.
@@ -197,81 +193,128 @@ func (e *emitter) and(n llx.Value, k int64) llx.Value {
 	return e.And(n, llx.C64(k))
 }
 
-// lowbitRows emits one turn of the loop for some rows and all columns.
-func (e *emitter) lowbitRows(l *lowbitLoop, c *carried, first llx.Value, rows int) {
-	yields, _ := l.o.Regions[0].Yield().Yielded()
-	points := make([]*point, rows)
-	for i := range points {
-		p := e.point()
-		if l.rows != nil {
-			p = p.inside(l.rows, e.Add(first, llx.C64(int64(i))))
-		}
-		w := walker{e: e, nestOf: nestOf{refs: yields}}
-		w.hoist(p, []*ir.Value{l.cols})
-		points[i] = p
-	}
-	// What is the same for all panels: where the rows of x are, and what codes that are not what they are worth add.
-	plans := make([]lowbit, len(l.products))
-	x, offset := make([][]llx.Value, len(l.products)), make([][]llx.Value, len(l.products))
+// rows emits the turns for some rows and all columns.
+func (s *groups) rows(e *emitter, first llx.Value, rows int) {
+	plans := make([]lowbit, len(s.products))
+	offsets := make([]llx.Value, len(s.products)) // [turn][row], i32
 	together := 1
-	for k, u := range l.products {
+	for k, u := range s.products {
 		plans[k], _ = planLowbit(e.level, u.plan.elem, u.plan.group, rows)
-		t := e.tensorOf(u.x.Operands[0])
-		for i := range points {
-			at := e.placeOf(u.x.Operands[0], u.x.Subscripts(), points[i].inside(u.j, llx.C64(0)), 1, false)
-			x[k] = append(x[k], e.Offset(t.base, at.base))
-		}
-		offset[k] = e.lowbitOffset(plans[k], x[k])
 		together = plans[k].panels
+		if _, b := plans[k].worth(); b != 0 {
+			offsets[k] = e.room(someGroups * 4 * int64(rows))
+			e.For(llx.C64(0), s.n, 1, func(j llx.Value) {
+				set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, j))
+				for i, x := range s.rowsOf(e, u, first, rows) {
+					at := e.Index(llx.I32, offsets[k], e.Add(e.Mul(j, llx.C64(int64(rows))), llx.C64(int64(i))))
+					e.Store(e.lowbitOffset(plans[k], x), at, 4)
+				}
+			})
+		}
 	}
 	if len(plans) > 1 {
 		together = 1
 	}
-	lanes := int64(e.level.Lanes)
 	panels := func(at llx.Value, n int, live llx.Value) {
-		sums := make([][][]llx.Value, len(plans))
-		for k, u := range l.products {
-			sums[k] = e.lowbitDot(plans[k], e.panelsAt(u, at, n), x[k], offset[k])
-		}
-		for i := range n {
-			for r, p := range points {
-				q := p.inside(l.cols, e.Add(at, llx.C64(int64(i)*lanes)))
-				q.vec, q.lanes, q.live = l.cols, int(lanes), live
-				for k, u := range l.products {
-					q.memo[u.o.Result()] = sums[k][i][r]
-				}
-				values := make([]llx.Value, len(yields))
-				for k, v := range yields {
-					values[k] = e.fill(e.at(v, q), v.Type, q)
-				}
-				for k, v := range values {
-					e.write(c.tiles[k], q, v)
-				}
-			}
-		}
+		e.For(llx.C64(0), s.n, 1, func(j llx.Value) { s.turnOf(e, plans, offsets, j, first, rows, at, n, live) })
 	}
-	n := e.span(l.cols).n
+	lanes := int64(e.level.Lanes)
+	n := e.span(s.cols).n
 	from := llx.C64(0)
 	for _, k := range []int{together, 1} {
 		whole := e.whole(n, int64(k)*lanes)
-		if end, ok := llx.ConstInt(whole); ok {
-			if begin, ok := llx.ConstInt(from); ok && begin >= end {
-				continue
-			}
-		}
 		e.For(from, whole, int64(k)*lanes, func(i llx.Value) { panels(i, k, nil) })
 		from = whole
 		if k == 1 {
 			break
 		}
 	}
-	if c, ok := llx.ConstInt(n); ok {
-		if c%lanes != 0 {
-			e.scope(func() { panels(from, 1, llx.C64(c%lanes)) })
+	if k, ok := llx.ConstInt(n); ok {
+		if k%lanes != 0 {
+			panels(from, 1, llx.C64(k%lanes))
 		}
 		return
 	}
 	e.If(e.ICmp("slt", from, n), func() { panels(from, 1, e.Sub(n, from)) }, nil)
+}
+
+// rowsOf are the addresses of rows of x, in the turn at hand.
+func (s *groups) rowsOf(e *emitter, u lowbitUse, first llx.Value, rows int) []llx.Value {
+	t := e.tensorOf(u.x.Operands[0])
+	list := make([]llx.Value, rows)
+	for i := range list {
+		at := e.placeOf(u.x.Operands[0], u.x.Subscripts(), s.rowPoint(e, first, i).inside(u.j, llx.C64(0)), 1, false)
+		list[i] = e.Offset(t.base, at.base)
+	}
+	return list
+}
+
+// rowPoint is the point of a row.
+func (s *groups) rowPoint(e *emitter, first llx.Value, i int) *point {
+	p := e.point()
+	if s.lowbitLoop.rows != nil {
+		p = p.inside(s.lowbitLoop.rows, e.Add(first, llx.C64(int64(i))))
+	}
+	return p
+}
+
+// turnOf emits turn number j for some rows and n panels from a column on.
+func (s *groups) turnOf(e *emitter, plans []lowbit, offsets []llx.Value, j, first llx.Value, rows int, at llx.Value, n int, live llx.Value) {
+	r := s.o.Regions[0]
+	yields, _ := r.Yield().Yielded()
+	lanes := e.level.Lanes
+	set(e, e.scalars, r.Args[0], e.Add(s.first, j))
+	e.bind(s.c, r.Args[1:])
+	for k, q := range s.turned {
+		t := *s.tiles[k]
+		t.base = e.Offset(t.base, e.Mul(j, llx.C64(t.bytes())))
+		e.store(q.Result(), &t)
+	}
+	sums := make([][][]llx.Value, len(plans))
+	for k, u := range s.products {
+		var offset []llx.Value
+		if offsets[k] != nil {
+			for i := range rows {
+				from := e.Index(llx.I32, offsets[k], e.Add(e.Mul(j, llx.C64(int64(rows))), llx.C64(int64(i))))
+				offset = append(offset, e.Splat(e.Load(llx.I32, from, 4), lanes))
+			}
+		}
+		sums[k] = e.lowbitDot(plans[k], e.panelsAt(u, at, n), s.rowsOf(e, u, first, rows), offset)
+	}
+	// What is the same for all rows is evaluated once for each panel.
+	shared := make([]*point, n)
+	w := walker{e: e, nestOf: nestOf{refs: yields}}
+	for q := range shared {
+		shared[q] = s.panelPoint(e.point(), e.Add(at, llx.C64(int64(q*lanes))), lanes, live)
+		if s.lowbitLoop.rows != nil {
+			w.hoist(shared[q], []*ir.Value{s.lowbitLoop.rows})
+		}
+	}
+	for i := range rows {
+		row := s.rowPoint(e, first, i)
+		w.hoist(row, []*ir.Value{s.cols})
+		for q := range n {
+			p := s.panelPoint(row, shared[q].pos[s.cols], lanes, live)
+			maps.Copy(p.memo, shared[q].memo)
+			for k, u := range s.products {
+				p.memo[u.o.Result()] = sums[k][q][i]
+			}
+			values := make([]llx.Value, len(yields))
+			for k, v := range yields {
+				values[k] = e.fill(e.at(v, p), v.Type, p)
+			}
+			for k, v := range values {
+				e.write(s.c.tiles[k], p, v)
+			}
+		}
+	}
+}
+
+// panelPoint is the point of a panel, of which live columns are there, nil standing for all.
+func (s *groups) panelPoint(p *point, at llx.Value, lanes int, live llx.Value) *point {
+	p = p.inside(s.cols, at)
+	p.vec, p.lanes, p.live = s.cols, lanes, live
+	return p
 }
 
 // panelsAt are the addresses of the group at hand in panels from a column on.
@@ -290,25 +333,22 @@ func (e *emitter) panelsAt(u lowbitUse, at llx.Value, n int) []llx.Value {
 	return list
 }
 
-// turnedGroups is how many turns of the loop are copied for at once.
-const turnedGroups = 32
-
-// turnLoad copies what a load reads in n turns of the loop from first on: a tile for each.
-func (e *emitter) turnLoad(l *lowbitLoop, o *ir.Op, t *tile, first, n llx.Value) {
+// turn copies what a load reads in the turns: a tile for each.
+func (s *groups) turn(e *emitter, o *ir.Op, t *tile) {
 	lanes := int64(e.level.Lanes)
 	tensor := e.tensorOf(o.Operands[0])
-	set(e, e.scalars, l.o.Regions[0].Args[0], first)
+	set(e, e.scalars, s.o.Regions[0].Args[0], s.first)
 	row := func(i llx.Value) llx.Value {
-		q := e.point().inside(l.cols, i)
+		q := e.point().inside(s.cols, i)
 		at := e.placeOf(o.Operands[0], o.Subscripts(), q, 1, false)
 		return e.Offset(tensor.base, e.Mul(at.base, llx.C64(t.size)))
 	}
 	code := llx.IntType(int(8 * t.size))
-	live := e.span(l.cols).n
+	live := e.span(s.cols).n
 	slowly := func() {
 		e.For(llx.C64(0), live, 1, func(i llx.Value) {
 			from, to := row(i), e.Offset(t.base, e.Mul(i, llx.C64(t.size)))
-			e.For(llx.C64(0), n, 1, func(j llx.Value) {
+			e.For(llx.C64(0), s.n, 1, func(j llx.Value) {
 				v := e.Load(code, e.Offset(from, e.Mul(j, llx.C64(t.size))), int(t.size))
 				e.Store(v, e.Offset(to, e.Mul(j, llx.C64(t.bytes()))), int(t.size))
 			})
@@ -326,7 +366,7 @@ func (e *emitter) turnLoad(l *lowbitLoop, o *ir.Op, t *tile, first, n llx.Value)
 				}
 				rows[k] = row(at)
 			}
-			for from := int64(0); from < turnedGroups; from += lanes * per {
+			for from := int64(0); from < someGroups; from += lanes * per {
 				parts := make([]llx.Value, lanes)
 				for k := range rows {
 					at := e.Offset(rows[k], llx.C64(from*t.size))
@@ -335,28 +375,30 @@ func (e *emitter) turnLoad(l *lowbitLoop, o *ir.Op, t *tile, first, n llx.Value)
 						continue
 					}
 					some := llx.Vec(code, int(lanes*per))
-					mask := e.ICmp("slt", e.Steps(llx.I64, int(lanes*per)), e.Splat(e.Sub(n, llx.C64(from)), int(lanes*per)))
+					mask := e.ICmp("slt", e.Steps(llx.I64, int(lanes*per)), e.Splat(e.Sub(s.n, llx.C64(from)), int(lanes*per)))
 					v := e.Call("llvm.masked.load."+llx.Suffix(some)+".p0", some, at, llx.C32(t.size), mask, llx.Zero(some))
 					parts[k] = e.Bitcast(v, llx.Vec(llx.I32, int(lanes)))
 				}
 				for k, v := range e.turn(parts) {
-					for q := range per {
-						one := v
-						if per > 1 {
-							shifted := e.LShr(v, e.Splat(llx.C32(8*t.size*q), int(lanes)))
-							one = e.Trunc(shifted, llx.Vec(code, int(lanes)))
-						}
-						j := from + int64(k)*per + q
+					// A lane has elements of so many turns: all of the first one, then all of the next.
+					order := make([]int, lanes*per)
+					for i := range order {
+						order[i] = i%int(lanes)*int(per) + i/int(lanes)
+					}
+					some := e.Bitcast(v, llx.Vec(code, len(order)))
+					some = e.Shuffle(some, some, order)
+					for q := range int(per) {
+						one := e.Shuffle(some, some, sequence(len(order))[q*int(lanes):(q+1)*int(lanes)])
+						j := from + int64(k)*per + int64(q)
 						e.Store(one, e.Offset(t.base, e.Add(llx.C64(j*t.bytes()), e.Mul(i, llx.C64(t.size)))), int(t.size))
 					}
 				}
 			}
 		})
 	}
-	whole := e.ICmp("eq", n, llx.C64(turnedGroups))
 	if e.level.AVX512 {
-		e.If(whole, func() { fast(false) }, func() { fast(true) })
+		fast(true)
 		return
 	}
-	e.If(whole, func() { fast(false) }, slowly)
+	e.If(e.ICmp("eq", s.n, llx.C64(someGroups)), func() { fast(false) }, slowly)
 }

@@ -77,7 +77,7 @@ func lowbitFunc(m *llx.Module, name string, l *Level, p lowbit, panels, rows int
 	for i := range rows {
 		x = append(x, u.Offset(arg(2), u.Mul(arg(3), llx.C64(int64(i)))))
 	}
-	for i, list := range u.lowbitDot(p, w, x, u.lowbitOffset(p, x)) {
+	for i, list := range u.lowbitDot(p, w, x, u.lowbitOffsets(p, x)) {
 		for r, d := range list {
 			u.Store(d, u.Offset(arg(4), llx.C64(int64((i*rows+r)*l.Lanes*4))), 4)
 		}
