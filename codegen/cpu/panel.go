@@ -377,7 +377,7 @@ func (r *rowPanel) fill(e *emitter, rows, n llx.Value) {
 		e.For(llx.C64(0), rows, 1, func(i llx.Value) {
 			row := r.row(i)
 			r.blocks(e, n, func(k, liveK llx.Value) {
-				r.soon(e.Add(r.from, i), e.Add(k, llx.C64(r.depth*per)))
+				r.soon(e.Add(r.from, e.Add(i, llx.C64(8))), k)
 				e.Store(r.steps(e.Add(r.from, i), k, liveK, nil), at(row, k), 4)
 			})
 		})
