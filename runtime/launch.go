@@ -223,7 +223,7 @@ func (k *Kernel) prepare(sizes []int64, args []Arg) (*Bound, []*array.Array, err
 			return nil, nil, fmt.Errorf("output %s needs %s for %s, and %s are free", p.Name, bytesText(size), sizesText(k.fn, sizes), bytesText(free-need))
 		}
 		need += size
-		out := &array.Array{Elem: p.Type.Elem, Shape: shape, Data: make([]byte, size)}
+		out := &array.Array{Elem: p.Type.Elem, Shape: shape, Data: array.Bytes(int(size))}
 		list[i].Tensor = view(out)
 		if given != nil {
 			if err := fill(out, &array.Array{Elem: given.Elem, Shape: given.Shape, Data: given.Data}); err != nil {

@@ -201,7 +201,7 @@ func (a *Array) Numpy() *Array {
 // like is an array of a's shape and another type. The size fits: it is at most 64 times one that is
 // in memory, and MaxInt is further away.
 func (a *Array) like(t dtype.Type) *Array {
-	return &Array{Elem: t, Shape: a.Shape, Data: make([]byte, dtype.StreamBytes(t.Bits(), a.Len()))}
+	return &Array{Elem: t, Shape: a.Shape, Data: Bytes(dtype.StreamBytes(t.Bits(), a.Len()))}
 }
 
 // chunk is how many elements conversions hold at a time: a multiple of 8, so that chunks of any

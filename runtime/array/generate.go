@@ -27,7 +27,7 @@ func Generate(word string, t dtype.Type, shape []int64, seed uint64, limit int64
 	if size := int64(dtype.StreamBytes(t.Bits(), n)); size > limit {
 		return nil, fmt.Errorf("shape %s of %v takes %d bytes, and %d are allowed", shapeText(shape), t, size, limit)
 	}
-	a := &Array{Elem: t, Shape: shape, Data: make([]byte, dtype.StreamBytes(t.Bits(), n))}
+	a := &Array{Elem: t, Shape: shape, Data: Bytes(dtype.StreamBytes(t.Bits(), n))}
 	switch word {
 	case "randn":
 		Randn(a.Data, t, n, int64(seed))

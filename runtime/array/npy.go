@@ -84,7 +84,7 @@ func decodeNpy(r io.ReaderAt, size, limit int64) (*Array, error) {
 	if want > limit {
 		return nil, tooLarge("the array", want, limit)
 	}
-	a := &Array{Elem: elem, Shape: h.shape, Data: make([]byte, want)}
+	a := &Array{Elem: elem, Shape: h.shape, Data: Bytes(int(want))}
 	if err := readFull(r, a.Data, dataAt); err != nil {
 		return nil, err
 	}

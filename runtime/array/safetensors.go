@@ -96,7 +96,7 @@ func (s *Safetensors) read(name string, limit int64) (*Array, error) {
 	if size > limit {
 		return nil, tooLarge(fmt.Sprintf("tensor %.80q", name), size, limit)
 	}
-	a := &Array{Elem: elem, Shape: t.Shape, Data: make([]byte, size)}
+	a := &Array{Elem: elem, Shape: t.Shape, Data: Bytes(int(size))}
 	if err := readFull(s.r, a.Data, s.dataAt+t.Offsets[0]); err != nil {
 		return nil, err
 	}
