@@ -57,6 +57,9 @@ func newGen(fn *ir.Func, level *Level, o codegen.Options) *gen {
 	g := &gen{m: llx.NewModule(level.Triple()), fn: fn, level: level, opts: o, slots: map[*ir.Value]int{}, strides: map[*ir.Value][]int{},
 		kept: map[*ir.Value]*keptTile{}, cancel: -1, print: -1, uses: map[*ir.Value][]*ir.Op{}, made: map[string]bool{},
 		packed: map[*ir.Value]Layout{}, hoisted: map[*ir.Op]*hoist{}}
+	if o.Places {
+		g.m.KeepPlaces()
+	}
 	g.manifest.Kernel, g.manifest.Target, g.manifest.Level = fn.Name, "cpu", level.Name
 	for _, b := range fn.Binds {
 		g.manifest.Binds = append(g.manifest.Binds, b.Name+"="+b.Value)
@@ -187,7 +190,7 @@ func (g *gen) serialPhase(ops []*ir.Op) {
 	p := g.phase("")
 	p.Serial = true
 	for _, o := range ops {
-		p.Ordered = p.Ordered || hasPrint(o)
+		p.Ordered = p.Ordered || g.ordered(o)
 	}
 	grid := g.function(p.Grid)
 	grid.Ret(llx.C64(1))
@@ -248,7 +251,7 @@ func (e *emitter) keep(v *ir.Value) {
 func (g *gen) parallelPhase(o *ir.Op) {
 	name, _ := o.Attr("name").(string)
 	p := g.phase(name)
-	p.Ordered = hasPrint(o)
+	p.Ordered = g.ordered(o)
 	g.findWrites([]*ir.Op{o})
 	by := o.Ints("by")
 	body := o.Regions[0]
@@ -393,7 +396,27 @@ func (g *gen) findWrites(ops []*ir.Op) {
 	}
 }
 
-func hasPrint(o *ir.Op) bool { return o.AllEffects()&ir.IO != 0 }
+// ordered reports whether blocks must run one after the other: they print, or they add floats to what other blocks add to
+// and the order of these additions is to be the same in every run.
+func (g *gen) ordered(o *ir.Op) bool {
+	if o.AllEffects()&ir.IO != 0 {
+		return true
+	}
+	fixed := g.opts.Deterministic
+	for _, b := range g.fn.Binds {
+		fixed = fixed || b.Name == "deterministic"
+	}
+	if !fixed {
+		return false
+	}
+	adds := false
+	for _, r := range o.Regions {
+		r.Walk(func(q *ir.Op) {
+			adds = adds || q.Code == ir.Atomic && q.Operands[0].Type.Elem.IsFloat() && q.Str("kind") == "add"
+		})
+	}
+	return adds
+}
 
 // toSlot is a scalar as eight bytes.
 func (e *emitter) toSlot(t dtype.Type, v llx.Value) llx.Value {

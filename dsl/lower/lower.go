@@ -16,6 +16,7 @@ package lower
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
@@ -147,7 +148,14 @@ func (l *lowerer) function() *ir.Func {
 		}
 	}
 	f := ir.NewFunc(k.Name, sizes, params, position(k.Span))
-	f.Binds = k.Binds
+	f.Binds = slices.Clone(k.Binds)
+	for _, w := range k.Words {
+		name := w.Name
+		if w.Phase != "" {
+			name = w.Phase + "." + w.Name
+		}
+		f.Binds = append(f.Binds, ir.Bind{Name: name, Value: w.Value})
+	}
 	l.b = ir.NewBuilder(f)
 	for i, s := range k.Sizes {
 		l.sizes[s] = f.SizeArg(i)
