@@ -35,7 +35,7 @@ var entryPoints = []string{
 	"LLVMCreateMemoryBufferWithMemoryRangeCopy", "LLVMGetBufferStart", "LLVMGetBufferSize", "LLVMDisposeMemoryBuffer",
 	"LLVMParseIRInContext", "LLVMVerifyModule", "LLVMDisposeModule", "LLVMSetTarget", "LLVMSetModuleDataLayout",
 	"LLVMGetTargetFromTriple", "LLVMCreateTargetMachine", "LLVMCreateTargetDataLayout", "LLVMDisposeTargetData", "LLVMDisposeTargetMachine",
-	"LLVMCreatePassBuilderOptions", "LLVMRunPasses", "LLVMGetErrorMessage", "LLVMDisposeErrorMessage",
+	"LLVMSetTargetMachineAsmVerbosity", "LLVMCreatePassBuilderOptions", "LLVMRunPasses", "LLVMGetErrorMessage", "LLVMDisposeErrorMessage",
 	"LLVMTargetMachineEmitToMemoryBuffer", "LLVMInstallFatalErrorHandler",
 }
 
@@ -224,6 +224,8 @@ func (j *job) emit(assembly bool) (out []byte, problem string) {
 	kind := uintptr(objectFile)
 	if assembly {
 		kind = assemblyFile
+		// With comments, as llc writes: which instructions spill registers is told by nothing else.
+		j.call("LLVMSetTargetMachineAsmVerbosity", j.machine, 1)
 	}
 	value, message := j.results()
 	if j.fails("LLVMTargetMachineEmitToMemoryBuffer", j.machine, j.module, kind, address(message), address(value)) {

@@ -97,5 +97,5 @@ func (e *Crash) Error() string {
 // one that turns out to be something else.
 const patience = 30 * time.Second
 
-// bufferName is what LLVM's messages call the text of a module.
-const bufferName = "module"
+// bufferName is what LLVM calls the text of a module, in messages and in what it makes: the name that its programs give.
+const bufferName = "<stdin>"

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tilec/tilec/runtime/cache"
 )
 
@@ -167,6 +169,18 @@ func TestSameCode(t *testing.T) {
 			_, b := text(t, compile(t, tools, ir, o))
 			if !bytes.Equal(a, b) {
 				t.Errorf("%s, %+v: %d bytes of code by %s, %d others by %s", name, o, len(a), library.Name(), len(b), tools.Name())
+			}
+			// Assembly tells of spills, which tests look for.
+			asm, err := library.Assembly(context.Background(), []byte(ir), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := tools.Assembly(context.Background(), []byte(ir), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Split(string(other), "\n"), strings.Split(string(asm), "\n")); len(diff) > 0 {
+				t.Errorf("%s, %+v: assembly by the library against that by programs: %s", name, o, diff)
 			}
 			_, again := text(t, compile(t, library, ir, o))
 			if !bytes.Equal(a, again) {
@@ -423,10 +437,10 @@ func TestFrames(t *testing.T) {
 func TestProblem(t *testing.T) {
 	ir := []byte("one\ntwo\nthree")
 	for message, want := range map[string]ParseError{
-		"module:2:1: error: bad\ntwo\n^":             {Line: 2, Column: 1, Text: "two", Message: "bad"},
+		"<stdin>:2:1: error: bad\ntwo\n^":            {Line: 2, Column: 1, Text: "two", Message: "bad"},
 		"opt-19: <stdin>:3:4: error: worse\nthree\n": {Line: 3, Column: 4, Text: "three", Message: "worse"},
 		"<stdin>:4:1: error: past the end":           {Line: 4, Column: 1, Message: "past the end"},
-		"module:99999999999999999999:1: error: far":  {Message: "module:99999999999999999999:1: error: far"},
+		"<stdin>:99999999999999999999:1: error: far": {Message: "<stdin>:99999999999999999999:1: error: far"},
 		"no place": {Message: "no place"},
 	} {
 		var got *ParseError

@@ -14,7 +14,7 @@ import (
 )
 
 // position is how LLVM begins a message about a place in the text: the buffer's name, the line, the column.
-var position = regexp.MustCompile(`(?m)^(?:[^\n]*: )?(?:` + bufferName + `|<stdin>):(\d+):(\d+): (?:error: )?(.*)$`)
+var position = regexp.MustCompile(`(?m)^(?:[^\n]*: )?` + bufferName + `:(\d+):(\d+): (?:error: )?(.*)$`)
 
 // mostLines of a message of LLVM's are kept.
 const mostLines = 12
