@@ -35,6 +35,13 @@ func mapArgs(seed uint64, n int) func(m *mapping) [][]uint64 {
 				}
 			}
 		}
+		if e := m.operands[0]; strings.HasPrefix(m.name, "bitof") && e.IsFloat() {
+			for k, c := range codes[0] { // the bits of a NaN are any NaN's
+				if x := e.Decode(c); x != x {
+					codes[0][k] = 0
+				}
+			}
+		}
 		if strings.HasPrefix(m.name, "div") || strings.HasPrefix(m.name, "mod") {
 			for k, c := range codes[1] {
 				if c == 0 && !m.operands[1].IsFloat() {
