@@ -33,6 +33,22 @@ func (v fv) math32(code ir.Code, x []llx.Value) llx.Value {
 		return v.log32(x[0], true)
 	case ir.Tanh:
 		return v.tanh32(x[0])
+	case ir.Sin:
+		return v.circle32(x[0], 0)
+	case ir.Cos:
+		return v.circle32(x[0], 1)
+	case ir.Erf:
+		return v.erf32(x[0])
+	case ir.Sigmoid:
+		return v.sigmoid32(x[0])
+	case ir.Gelu:
+		return v.gelu32(x[0])
+	case ir.Silu:
+		return v.silu32(x[0])
+	case ir.Softplus:
+		return v.softplus32(x[0])
+	case ir.Pow:
+		return v.pow32(x[0], x[1])
 	}
 	panic("cpu: no vector code of " + code.String())
 }

@@ -9,19 +9,20 @@ const (
 	log2e32 = 0x1.715476p0
 )
 
-// scaled32 is a number as p·2^k, to be scaled when all else is done, so that what is subnormal is rounded once.
+// scaled32 is a number as p times a power of two, to be scaled when all else is done, so that what is subnormal is rounded
+// once.
 type scaled32 struct {
 	p llx.Value
-	// k is where AVX-512 scales: 2^⌊k⌋. Elsewhere pow is the power's square root.
-	k, pow llx.Value
+	// k is where AVX-512 scales: the power is 2^⌊k⌋. Elsewhere it is pow·post.
+	k, pow, post llx.Value
 }
 
-// times scales y by the number's power of two.
+// scale32 scales y by the number's power of two.
 func (v fv) scale32(y llx.Value, s scaled32) llx.Value {
 	if v.level.AVX512 {
 		return v.scalef(y, s.k)
 	}
-	return v.FMul(v.FMul(y, s.pow), s.pow)
+	return v.FMul(v.FMul(y, s.pow), s.post)
 }
 
 // exp2x32 is 2^x.
@@ -37,26 +38,16 @@ func (v fv) exp2x32(x llx.Value) llx.Value {
 	// 2^f for f from -1 to 1: error 2^-26.15.
 	f := v.FSub(x, v.FAdd(k, k))
 	p := v.poly(f, 1, 0x1.62e432p-1, 0x1.ebfbf8p-3, 0x1.c6af9cp-5, 0x1.3b1ff0p-7, 0x1.5dbec4p-10, 0x1.481b08p-13, 0x1.f4877ap-17)
-	return v.scale32(p, scaled32{pow: pow})
+	return v.scale32(p, scaled32{pow: pow, post: pow})
 }
 
 // exp32 is e^x.
 func (v fv) exp32(x llx.Value) llx.Value {
-	s := v.expParts32(x)
-	return v.scale32(s.p, s)
-}
-
-// expParts32 is e^x before it is scaled.
-func (v fv) expParts32(x llx.Value) scaled32 {
 	if v.level.AVX512 {
-		k := v.FMul(x, v.n(log2e32))
-		n := v.Intrinsic("floor", v.floats(), k)
-		r := v.fma(n, v.n(-ln2Lo32), v.fma(n, v.n(-ln2Hi32), x))
-		// Of huge and infinite x it is anything, but of such k the power is 0 or inf. The lesser magnitude of r and 0.75:
-		r = v.x86("range", r, v.n(0.75), llx.C32(2), nil)
-		// e^r for r from 0 to ln 2: absolute error 2^-28.34.
-		p := v.poly(r, 1, 0x1.fffff8p-1, 0x1.0000e4p-1, 0x1.553414p-3, 0x1.5789ecp-5, 0x1.fcd06ap-8, 0x1.014ba4p-9)
-		return scaled32{p: p, k: k}
+		n := v.Intrinsic("rint", v.floats(), v.FMul(x, v.n(log2e32)))
+		// Of huge and infinite x the rest is anything, but of such n the power is 0 or inf. The lesser magnitude of it and 0.75:
+		r := v.x86("range", v.expRest32(n, x), v.n(0.75), llx.C32(2), nil)
+		return v.scalef(v.fma(v.expTail32(r), r, v.n(1)), n)
 	}
 	x = v.atMost(v.atLeast(x, -105), 90)
 	n, pow := v.power(x, v.n(log2e32/2))
@@ -68,7 +59,34 @@ func (v fv) expParts32(x llx.Value) scaled32 {
 	} else { // r² times p rounds less than r times what is near 1
 		p = v.FAdd(v.FAdd(v.FMul(v.FMul(r, r), p), r), v.n(1))
 	}
-	return scaled32{p: p, pow: pow}
+	return v.FMul(v.FMul(p, pow), pow)
+}
+
+// expRest32 is x - n·ln 2.
+func (v fv) expRest32(n, x llx.Value) llx.Value {
+	return v.fma(n, v.n(-ln2Lo32), v.fma(n, v.n(-ln2Hi32), x))
+}
+
+// expTail32 is (e^r - 1)/r for |r| ≤ ln 2/2: error of e^r 2^-28.25.
+func (v fv) expTail32(r llx.Value) llx.Value {
+	return v.poly(r, 1, 0x1.fffffcp-2, 0x1.555494p-3, 0x1.5558bep-5, 0x1.123856p-7, 0x1.6a3d14p-10)
+}
+
+// expBelow32 is e^x for x from -125 to 0, or NaN, before it is scaled; t is p - 1.
+func (v fv) expBelow32(x llx.Value) (s scaled32, t llx.Value) {
+	var n llx.Value
+	if v.level.AVX512 {
+		n = v.Intrinsic("rint", v.floats(), v.FMul(x, v.n(log2e32)))
+		s.k = n
+	} else {
+		const up = 64 // keeps the power normal
+		n, s.pow = v.powerUp(x, v.n(log2e32), up)
+		s.post = v.n(0x1p-64)
+	}
+	r := v.expRest32(n, x)
+	q := v.expTail32(r)
+	s.p = v.fma(q, r, v.n(1))
+	return s, v.FMul(q, r)
 }
 
 // tanh32 is the hyperbolic tangent: 1 - 2/(1 + e^2|x|), and where that would cancel a polynomial.

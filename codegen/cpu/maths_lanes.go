@@ -163,9 +163,12 @@ func (v fv) bias() float64 {
 
 // power is x·scale + something turned into a whole number k: k as a float, and 2^k, for |k| so small that this is a
 // normal number.
-func (v fv) power(x, scale llx.Value) (k, pow llx.Value) {
+func (v fv) power(x, scale llx.Value) (k, pow llx.Value) { return v.powerUp(x, scale, 0) }
+
+// powerUp is power with 2^(k + up).
+func (v fv) powerUp(x, scale llx.Value, up float64) (k, pow llx.Value) {
 	// The number's low bits are k and the exponent's bias: shifted up they are the power.
-	big := v.n(v.rounder() + v.bias())
+	big := v.n(v.rounder() + v.bias() + up)
 	t := v.fma(x, scale, big)
 	return v.FSub(t, big), v.float(v.Shl(v.bits(t), v.i(v.mantissa())))
 }
