@@ -48,7 +48,7 @@ func Load(obj []byte) (*Module, error) {
 		}
 		external[name] = uint64(at)
 	}
-	memory, err := mapMemory(m.size())
+	memory, err := mapMemory(max(m.size(), 1)) // a kernel may do nothing
 	if err != nil {
 		return nil, fmt.Errorf("no memory for %d bytes of code: %w", m.size(), err)
 	}

@@ -248,6 +248,24 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// An object with nothing in it, of a kernel that does nothing, is loaded too.
+func TestLoadEmpty(t *testing.T) {
+	if !canMap {
+		t.Skipf("no code is loaded on %s", runtime.GOOS)
+	}
+	machine := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]
+	m, err := Load(elfObject{machine: machine, sections: []section{{name: ".text", flags: code}}}.bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := m.Symbols(); len(names) != 0 {
+		t.Errorf("it has %v", names)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A second module with the same names is apart from the first.
 func TestLoadTwice(t *testing.T) {
 	if !canMap {
