@@ -145,6 +145,13 @@ func TestMemory(t *testing.T) {
 				mask := func(u *unit, p, k llx.Value) llx.Value {
 					return u.loadTile(dtype.Bool, u.Offset(p, u.Mul(k, llx.C64(int64(w)))), w)
 				}
+				l.function(name(e, w, "loadwhere"), 1, 4, func(u *unit, p []llx.Value, k llx.Value) {
+					u.storeTile(wide, at(u, p[2], k), u.loadWhere(e, p[0], number(u, p[1], k), mask(u, p[3], k), w), w)
+				})
+				l.function(name(e, w, "storewhere"), 1, 4, func(u *unit, p []llx.Value, k llx.Value) {
+					v := u.loadTile(e, u.Index(codeType(e), p[2], u.Mul(k, llx.C64(int64(w)))), w)
+					u.storeWhere(e, p[0], number(u, p[1], k), v, mask(u, p[3], k), w)
+				})
 				for _, masked := range []bool{false, true} {
 					l.function(name(e, w, fmt.Sprint("gather", masked)), 1, 4, func(u *unit, p []llx.Value, k llx.Value) {
 						var m llx.Value
@@ -171,6 +178,7 @@ func TestMemory(t *testing.T) {
 				f.runs(t, l)
 				if w <= 16 {
 					f.elements(t, l)
+					f.windows(t, l)
 				}
 			}
 		}
@@ -334,4 +342,50 @@ func (f *field) elements(t *testing.T, l *lab) {
 		l.call(name(e, w, fmt.Sprint("scatter", masked)), cases, f.page, int64s(at), containers(e, codes), mask)
 		f.same(t, fmt.Sprint("scatter", masked))
 	}
+}
+
+// windows tests loadWhere and storeWhere with runs that lie across the ends of the tensor, of which the mask takes what is
+// inside, all of it or some.
+func (f *field) windows(t *testing.T, l *lab) {
+	e, w := f.t, f.lanes
+	var starts []int
+	var mask []byte
+	var want []uint64
+	for k := range 60 {
+		s := f.r.IntN(len(f.codes))
+		switch k % 3 {
+		case 0:
+			s = f.r.IntN(2*w+1) - w
+		case 1:
+			s = len(f.codes) - f.r.IntN(2*w+1)
+		}
+		starts = append(starts, s)
+		for i := range w {
+			in := s+i >= 0 && s+i < len(f.codes) && (k%2 == 0 || f.r.IntN(2) == 0)
+			m, c := byte(0), uint64(0)
+			if in {
+				m, c = 1, f.codes[s+i]
+			}
+			mask, want = append(mask, m), append(want, c)
+		}
+	}
+	out := make([]byte, len(want)*container(widest(e)))
+	l.call(name(e, w, "loadwhere"), len(starts), f.page, int64s(starts), out, mask)
+	for i := range want {
+		if mask[i] == 0 {
+			dtype.WriteCode(out, i*8*container(widest(e)), 8*container(widest(e)), valueLane(e, want[i]))
+		}
+	}
+	f.expect(t, name(e, w, "loadwhere"), out, want)
+
+	codes := f.random(len(want))
+	for k, s := range starts {
+		for i := range w {
+			if mask[k*w+i] != 0 {
+				f.codes[s+i] = codes[k*w+i]
+			}
+		}
+	}
+	l.call(name(e, w, "storewhere"), len(starts), f.page, int64s(starts), containers(e, codes), mask)
+	f.same(t, "storewhere")
 }

@@ -90,6 +90,51 @@ func (u *unit) storeCodes(w llx.Type, p, v llx.Value, lanes int, n llx.Value) {
 	})
 }
 
+// loadWhere reads those of elements i, i+1, … (i an i64, of any value) whose lanes of mask hold; the other lanes are any
+// defined value.
+func (u *unit) loadWhere(t dtype.Type, base, i, mask llx.Value, lanes int) llx.Value {
+	each := func() llx.Value { return u.gather(t, base, u.following(i, lanes), mask, lanes) }
+	w := codeType(t)
+	if lanes == 1 || t.Bits() < 8 {
+		return each()
+	}
+	if u.native(w, lanes) {
+		v := llx.Vec(w, lanes)
+		name := fmt.Sprintf("llvm.masked.load.%s.p0", llx.Suffix(v))
+		return u.decode(t, u.Call(name, v, u.Index(w, base, i), llx.C32(int64(bytesOf(w))), mask, u.k(w, 0, lanes)), lanes)
+	}
+	return u.Choose(u.all(mask, lanes), func() llx.Value { return u.loadRun(t, base, i, lanes, nil) }, each)
+}
+
+// storeWhere writes those of elements i, i+1, … whose lanes of mask hold.
+func (u *unit) storeWhere(t dtype.Type, base, i, v, mask llx.Value, lanes int) {
+	each := func() { u.scatter(t, base, u.following(i, lanes), v, mask, lanes) }
+	w := codeType(t)
+	switch {
+	case lanes == 1 || t.Bits() < 8:
+		each()
+	case u.native(w, lanes):
+		c := u.encode(t, v, lanes)
+		name := fmt.Sprintf("llvm.masked.store.%s.p0", llx.Suffix(c.Type()))
+		u.Call(name, llx.Void, c, u.Index(w, base, i), llx.C32(int64(bytesOf(w))), mask)
+	default:
+		u.If(u.all(mask, lanes), func() { u.storeRun(t, base, i, v, lanes, nil) }, each)
+	}
+}
+
+// following are the indices i, i+1, ….
+func (u *unit) following(i llx.Value, lanes int) llx.Value {
+	if lanes == 1 {
+		return i
+	}
+	return u.Add(u.Splat(i, lanes), u.Steps(llx.I64, lanes))
+}
+
+// all reports whether every lane of a mask holds.
+func (u *unit) all(mask llx.Value, lanes int) llx.Value {
+	return u.Xor(u.Any(u.Xor(mask, u.k(llx.I1, 1, lanes))), llx.Int(llx.I1, 1))
+}
+
 // constantCount is the value of n, where it is given and constant.
 func constantCount(n llx.Value) (int64, bool) {
 	if n == nil {
