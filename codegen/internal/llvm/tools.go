@@ -55,7 +55,7 @@ func (t *tools) run(ctx context.Context, ir []byte, o Options) ([]byte, error) {
 			exec.CommandContext(ctx, t.llc, t.llcArguments(o)...),
 		}
 	}
-	out, failed, said := pipe(commands, attributed(ir, o))
+	out, said, failed := pipe(commands, attributed(ir, o))
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -99,7 +99,7 @@ func (t *tools) clangArguments(o Options) []string {
 
 // pipe runs commands, each of which reads what the one before writes, all at once. It gives the output of the last, and
 // the first failure with what that command said.
-func pipe(commands []*exec.Cmd, input []byte) (out []byte, failed error, said string) {
+func pipe(commands []*exec.Cmd, input []byte) (out []byte, said string, failed error) {
 	commands[0].Stdin = bytes.NewReader(input)
 	var last bytes.Buffer
 	words := make([]bytes.Buffer, len(commands))
@@ -107,7 +107,7 @@ func pipe(commands []*exec.Cmd, input []byte) (out []byte, failed error, said st
 	for i := range commands[1:] {
 		reader, writer, err := os.Pipe()
 		if err != nil {
-			return nil, err, ""
+			return nil, "", err
 		}
 		defer reader.Close()
 		defer writer.Close()
@@ -121,7 +121,7 @@ func pipe(commands []*exec.Cmd, input []byte) (out []byte, failed error, said st
 				started.Process.Kill()
 				started.Wait()
 			}
-			return nil, err, ""
+			return nil, "", err
 		}
 		// Only the commands hold the ends of pipes now, so that each sees the end of its input.
 		for _, end := range []any{c.Stdin, c.Stdout} {
@@ -135,7 +135,7 @@ func pipe(commands []*exec.Cmd, input []byte) (out []byte, failed error, said st
 			failed, said = err, strings.TrimSpace(words[i].String())
 		}
 	}
-	return last.Bytes(), failed, said
+	return last.Bytes(), said, failed
 }
 
 // fatal is how LLVM's programs begin what they say before they end on purpose.
