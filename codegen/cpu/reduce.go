@@ -29,6 +29,7 @@ func (e *emitter) newAccumulator(o *ir.Op, p *point, vec *ir.Value, inner []*ir.
 	a.lanes = p.width(o.Result().Type)
 	if a.along {
 		a.lanes = e.lanesAlong(vec)
+		a.along = a.lanes > 1
 	}
 	if a.kind == "argmax" || a.kind == "argmin" {
 		a.elem = o.Operands[0].Type.Elem

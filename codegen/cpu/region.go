@@ -18,6 +18,7 @@ func (e *emitter) regionWith(ops []*ir.Op, prepare func(p *plan)) {
 	}
 	e.elide(p)
 	for _, s := range p.steps {
+		e.fetch(p, s)
 		if s.group != nil {
 			e.group(s.group)
 			continue
@@ -25,6 +26,15 @@ func (e *emitter) regionWith(ops []*ir.Op, prepare func(p *plan)) {
 		e.step(s.op)
 	}
 	e.now = outer
+}
+
+// fetch stores what a step needs in memory and what a region around this one evaluates where it is used.
+func (e *emitter) fetch(p *plan, s *step) {
+	e.readsOf(p, s, func(v *ir.Value) {
+		if p.stored[v] && v.Def != nil && !p.inside[v.Def] && e.tileOf(v) == nil {
+			e.store(v, e.memoryOf(v))
+		}
+	})
 }
 
 // elide drops the stores of tiles that only the roots beside them read: these have the value at hand.

@@ -1,0 +1,205 @@
+package random
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tilec/tilec/codegen"
+	"github.com/tilec/tilec/dsl/check"
+	"github.com/tilec/tilec/dsl/suite"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/interp"
+	"github.com/tilec/tilec/runtime"
+	"github.com/tilec/tilec/runtime/array"
+	"github.com/tilec/tilec/runtime/jit"
+)
+
+var (
+	functionSeeds = flag.Uint64("functions", 60, "how many random functions to run")
+	onDevice      = flag.String("device", "", "where random kernels and functions run besides the interpreter: cpu:avx2; every level of this machine where empty")
+)
+
+// compiled are the devices that run compiled code, none where there is no compiler.
+func compiled(t *testing.T) []runtime.Device {
+	t.Helper()
+	if _, err := jit.Target("cpu"); err != nil {
+		t.Skipf("no LLVM, so nothing is compiled: %v", err)
+	}
+	names := runtime.Devices()
+	if *onDevice != "" {
+		names = []string{*onDevice}
+	}
+	var list []runtime.Device
+	for _, name := range names {
+		if name == "interp" || name == "cpu" && *onDevice == "" {
+			continue
+		}
+		d, err := runtime.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		list = append(list, d)
+	}
+	return list
+}
+
+// result is what a run of a function leaves.
+type result struct {
+	data    [][]byte
+	printed string
+	err     error
+}
+
+func runFunction(t *testing.T, d runtime.Device, f *Function) (r result) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	// What Shrink makes of a loop may not end.
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	k, err := new(jit.Compiler).Kernel(ctx, d, f.Func, codegen.Options{})
+	if err != nil {
+		return result{err: err}
+	}
+	var args []runtime.Arg
+	for i, p := range f.Func.Params {
+		a := f.Args[i]
+		switch {
+		case p.Role == ir.Out:
+		case p.Type.Kind == ir.Scalar:
+			args = append(args, runtime.Arg{Int: a.Int, Float: a.Float})
+		default:
+			args = append(args, runtime.Arg{Tensor: &array.Array{Elem: a.Tensor.Elem, Shape: a.Tensor.Shape, Data: bytes.Clone(a.Tensor.Data)}})
+		}
+	}
+	var text bytes.Buffer
+	outs, err := k.Launch(ctx, f.Sizes, args, runtime.Options{Print: &text})
+	for _, o := range outs {
+		if o.Elem.IsFloat() {
+			canonical(o)
+		}
+		r.data = append(r.data, o.Data)
+	}
+	r.printed, r.err = text.String(), err
+	return r
+}
+
+// canonical makes all NaNs of an array the same.
+func canonical(a *array.Array) {
+	n := a.Elem.Bits()
+	for i := range a.Len() {
+		if x := a.Elem.Decode(dtype.ReadCode(a.Data, i*n, n)); x != x {
+			dtype.WriteCode(a.Data, i*n, n, a.Elem.Encode(math.NaN(), dtype.NearestEven, a.Elem.Overflow()))
+		}
+	}
+}
+
+// TestFunctions runs random functions of the IR on the interpreter and compiled, and holds the results to be the same bit
+// for bit. `go test ./tests/random -run Functions -functions 100000` looks longer.
+func TestFunctions(t *testing.T) {
+	devices := compiled(t)
+	base, err := runtime.Open("interp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for seed := *first; seed < *first+*functionSeeds; seed++ {
+		f := GenerateFunction(seed)
+		if err := ir.Verify(f.Func); err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, f.Func)
+		}
+		want := runFunction(t, base, f)
+		var fault *interp.Fault
+		if errors.As(want.err, &fault) {
+			t.Errorf("seed %d: the interpreter: %v\n%s", seed, want.err, f.Func)
+			continue
+		}
+		ran++
+		for _, d := range devices {
+			if text := disagree(t, base, d, f); text != "" {
+				small := Shrink(f.Func, func(fn *ir.Func) bool {
+					return disagree(t, base, d, &Function{Func: fn, Sizes: f.Sizes, Args: f.Args}) != ""
+				})
+				t.Errorf("seed %d, N = %d, M = %d: %s: %s\n%s", seed, f.Sizes[0], f.Sizes[1], d.Name(), disagree(t, base, d, &Function{Func: small, Sizes: f.Sizes, Args: f.Args}), small)
+				break
+			}
+		}
+	}
+	if ran == 0 {
+		t.Error("no function ran")
+	}
+}
+
+// disagree says in what a device differs from the interpreter, "" where they agree or the interpreter fails.
+func disagree(t *testing.T, base, d runtime.Device, f *Function) string {
+	want := runFunction(t, base, f)
+	if want.err != nil {
+		return ""
+	}
+	got := runFunction(t, d, f)
+	switch {
+	case got.err != nil:
+		return got.err.Error()
+	case !cmp.Equal(want.data, got.data):
+		return "results differ" + where(f, want, got)
+	case want.printed != got.printed:
+		return "prints otherwise: " + cmp.Diff(want.printed, got.printed)
+	}
+	return ""
+}
+
+// where names the first element that differs.
+func where(f *Function, want, got result) string {
+	next := 0
+	for _, p := range f.Func.Params {
+		if p.Role == ir.In {
+			continue
+		}
+		x, y := want.data[next], got.data[next]
+		next++
+		n := p.Type.Elem.Bits()
+		for i := range len(x) * 8 / n {
+			if a, b := dtype.ReadCode(x, i*n, n), dtype.ReadCode(y, i*n, n); a != b {
+				return fmt.Sprintf(" in %s, element %d: %v, and the interpreter has %v", p.Name, i, p.Type.Elem.Decode(b), p.Type.Elem.Decode(a))
+			}
+		}
+	}
+	return ""
+}
+
+// TestCompiled runs random kernels compiled.
+func TestCompiled(t *testing.T) {
+	for _, d := range compiled(t) {
+		load := func(ctx context.Context, fn *ir.Func) (*runtime.Kernel, error) {
+			return new(jit.Compiler).Kernel(ctx, d, fn, codegen.Options{})
+		}
+		for seed := *first; seed < *first+min(*seeds, *functionSeeds); seed++ {
+			text := Generate(seed)
+			prog, list := check.LoadText(map[string]string{"random.tile": text})
+			if list.HasErrors() {
+				t.Fatalf("seed %d: %v\n%s", seed, list.Err(), text)
+			}
+			err := suite.Run(t.Context(), prog, suite.Options{Seed: seed, Load: load}, func(r *suite.Result) {
+				if r.Failed() {
+					t.Errorf("seed %d: %s: %v %v\n%s", seed, d.Name(), r.Diags.Err(), r.Err, text)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
