@@ -26,8 +26,8 @@ type Options struct {
 	Level string
 	// Deterministic keeps the order of every sum the same for any number of threads.
 	Deterministic bool
-	// Text asks for the readable stages too.
-	Text bool
+	// Text asks for the readable stages too, and Places for what their lines come from.
+	Text, Places bool
 }
 
 // Artefact is a compiled kernel.
@@ -45,6 +45,9 @@ type Stage struct {
 	Name string // ir, llvm, assembly, ptx
 	Ext  string // the file name's extension: .tir, .ll, .s, .ptx
 	Text string
+	// Places are where in the sources the lines come from, one for each, the zero Pos for nowhere. Nil if they were not
+	// asked for.
+	Places []ir.Pos
 }
 
 // Manifest says all that a launcher must know of a kernel.

@@ -33,7 +33,7 @@ phases, and how long each part of the compilation took.`,
 				}
 				report := newReporter(env, *asJSON)
 				for _, name := range names {
-					list, err := compileAll(env, report, args[0], &defs, name, codegen.Options{})
+					list, err := compileAll(env, report, args[0], &defs, name, codegen.Options{Text: true})
 					if err != nil {
 						return err
 					}

@@ -283,6 +283,7 @@ func (e *emitter) indices(v *ir.Value, p *point) llx.Value {
 
 // compute evaluates an operation at p.
 func (e *emitter) compute(o *ir.Op, p *point) llx.Value {
+	defer e.From(o.Pos.File, o.Pos.Line, o.Pos.Col)()
 	r := o.Result()
 	lanes := p.width(r.Type)
 	switch o.Code {

@@ -55,7 +55,9 @@ func levelOf(name string) (*Level, error) {
 // where there is no LLVM, or a fault of LLVM's.
 func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*codegen.Artefact, error) {
 	began := time.Now()
-	text, a, err := Module(fn, o)
+	bare := o
+	bare.Places = false
+	text, a, err := Module(fn, bare)
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +83,28 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 	}
 	step("llvm")
 	if o.Text {
-		asm, err := tool.Assembly(ctx, []byte(text), options)
-		if err != nil {
+		if err := t.stages(ctx, a, fn, o, text, tool, options); err != nil {
 			return nil, fmt.Errorf("kernel %s: %w", fn.Name, err)
 		}
-		a.Stages = []codegen.Stage{{Name: "ir", Ext: ".tir", Text: fn.String()}, {Name: "llvm", Ext: ".ll", Text: text}, {Name: "assembly", Ext: ".s", Text: string(asm)}}
 	}
 	return a, nil
+}
+
+// stages adds the readable stages to an artefact, and what its report takes from them.
+func (t Target) stages(ctx context.Context, a *codegen.Artefact, fn *ir.Func, o codegen.Options, text string, tool llvm.Toolchain, options llvm.Options) error {
+	if o.Places {
+		// Made once more, as the object is the same whether or not its places are asked for.
+		var err error
+		if text, _, err = Module(fn, o); err != nil {
+			return err
+		}
+	}
+	listing, err := tool.Assembly(ctx, []byte(text), options)
+	if err != nil {
+		return err
+	}
+	assembly := assemblyStage(string(listing), o.Places)
+	a.Report.Instructions, a.Report.Spills = weigh(assembly.Text)
+	a.Stages = []codegen.Stage{irStage(fn, o.Places), llvmStage(text, o.Places), assembly}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/llir/llvm/ir"
 	"github.com/llir/llvm/ir/constant"
+	"github.com/llir/llvm/ir/metadata"
 	"github.com/llir/llvm/ir/types"
 	"github.com/llir/llvm/ir/value"
 )
@@ -20,6 +21,7 @@ type B struct {
 	names int
 	// Scope, if set, runs what emits a block that may not run: what it finds out holds in that block only.
 	Scope func(emit func())
+	place *metadata.Attachment // where what is emitted comes from, nil if that is not asked for
 }
 
 // scoped emits a block.
@@ -40,6 +42,9 @@ func (b *B) Block(name string) *ir.Block {
 // add appends an instruction and gives it back.
 func add[I ir.Instruction](b *B, i I) I {
 	b.Cur.Insts = append(b.Cur.Insts, i)
+	if b.place != nil {
+		b.mark(i)
+	}
 	return i
 }
 

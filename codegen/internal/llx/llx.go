@@ -216,6 +216,7 @@ type Module struct {
 	M        *ir.Module
 	declared map[string]*ir.Func
 	strings  int
+	places   *places // nil if nothing is said of them
 }
 
 // NewModule makes an empty module.
@@ -226,7 +227,7 @@ func NewModule(triple string) *Module {
 }
 
 // String is the module's text.
-func (m *Module) String() string { return m.M.String() }
+func (m *Module) String() string { return m.M.String() + m.places.definitions() }
 
 // declare finds or makes the declaration of a function.
 func (m *Module) declare(name string, ret Type, args []Value) *ir.Func {
