@@ -16,7 +16,7 @@ type accumulator struct {
 	along bool   // vectors run along a reduced axis
 	lanes int    // of a variable
 	vars  []llx.Value
-	at    []llx.Value // argmax, argmin: the index values, -1 for none yet
+	at    []llx.Value // argmax, argmin: the positions, -1 for none yet
 	elem  dtype.Type  // of the variables
 	kind  string
 	inner []*ir.Value
@@ -156,7 +156,11 @@ func (a *accumulator) add(q *point) {
 	switch a.kind {
 	case "argmax", "argmin":
 		at := e.Load(llx.Vec(llx.I64, lanes), a.at[part], 64)
-		index := e.indices(a.o.Axes[0], q)
+		axis := a.o.Axes[0]
+		index := q.pos[axis]
+		if q.vec == axis && q.lanes > 1 {
+			index = e.Add(e.Splat(index, q.lanes), e.Steps(llx.I64, q.lanes))
+		}
 		if llx.Lanes(index.Type()) < lanes {
 			index = e.Splat(index, lanes)
 		}
@@ -306,7 +310,10 @@ func (a *accumulator) argResult() llx.Value {
 			x, at = join(e.half(x, low), e.half(at, low), e.half(x, high), e.half(at, high), lanes)
 		}
 	}
-	return at
+	// Index values may be negative: only now they take the place of positions.
+	lanes := llx.Lanes(at.Type())
+	found := e.ICmp("sge", at, e.Splat(llx.C64(0), lanes))
+	return e.Select(found, e.Add(at, e.Splat(e.span(a.o.Axes[0]).lo, lanes)), e.Splat(llx.C64(-1), lanes))
 }
 
 // binary does an operation of two operands of one type.
