@@ -39,7 +39,7 @@ func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) 
 	}
 	// Measured: alone, a panel's sums at their own powers of two keep the pipes busy; from some rows on two panels share what
 	// is broadcast. More than eight rows that lie a power of two apart do not fit the ways of a cache of the first level.
-	p = lowbit{layout: layout, elem: elem, group: group, panels: 1, rows: min(rows, 8)}
+	p = lowbit{layout: layout, elem: elem, group: group, panels: 1, rows: min(rows, 8), prefetch: prefetchDistance(l, elem.Bits())}
 	if p.rows > 4 {
 		p.panels = 2
 	}
@@ -47,6 +47,16 @@ func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) 
 		p.rows /= 2
 	}
 	return p, true
+}
+
+// prefetchDistance is how far ahead codes are asked for. Where a core waits for few cache lines at a time, as processors that
+// have the matrix unit do, that always pays. On others it pays for codes that keep the core busy for long, whose lines are
+// then asked for too late, and costs where loads are what the core is busy with.
+func prefetchDistance(l *Level, bits int) int {
+	if l.AMX || l.AVX512 && bits <= 4 {
+		return 2048
+	}
+	return 0
 }
 
 // String is the plan's line in a report.
