@@ -54,5 +54,33 @@ func (v fv) math32(code ir.Code, x []llx.Value) llx.Value {
 }
 
 func (v fv) math64(code ir.Code, x []llx.Value) llx.Value {
+	switch code {
+	case ir.Exp:
+		return v.exp64(x[0])
+	case ir.Exp2:
+		return v.exp2x64(x[0])
+	case ir.Log:
+		return v.log64(x[0], false)
+	case ir.Log2:
+		return v.log64(x[0], true)
+	case ir.Sin:
+		return v.circle64(x[0], 0)
+	case ir.Cos:
+		return v.circle64(x[0], 1)
+	case ir.Tanh:
+		return v.tanh64(x[0])
+	case ir.Erf:
+		return v.erf64(x[0])
+	case ir.Sigmoid:
+		return v.sigmoid64(x[0])
+	case ir.Gelu:
+		return v.gelu64(x[0])
+	case ir.Silu:
+		return v.silu64(x[0])
+	case ir.Softplus:
+		return v.softplus64(x[0])
+	case ir.Pow:
+		return v.pow64x(x[0], x[1])
+	}
 	panic("cpu: no vector code of " + code.String())
 }

@@ -35,6 +35,27 @@ func (v fv) circle32(x llx.Value, quarter int64) llx.Value {
 	return v.turned(s, c, k)
 }
 
+// circle64 is the sine, or with quarter 1 the cosine.
+func (v fv) circle64(x llx.Value, quarter int64) llx.Value {
+	r, lo, k := v.reduced(x, v.FCmp("ogt", v.abs(x), v.n(turnLimit)), true)
+	k = v.Add(k, v.i(quarter))
+	z := v.FMul(r, r)
+	half := v.FMul(z, v.n(0.5))
+	// sin r = r + r³·p(r²), cos r = 1 - r²/2 + r⁴·p(r²) for |r| ≤ π/4: errors 2^-63.23 and 2^-63.93.
+	p := v.poly(z, -0x1.5555555555555p-3, 0x1.1111111111069p-7, -0x1.a01a019ffe524p-13, 0x1.71de3a33a5afdp-19, -0x1.ae642c5217eacp-26,
+		0x1.6109bdd53e8efp-33, -0x1.9ffdb78c97c98p-41)
+	s := v.FAdd(r, v.fma(v.FMul(r, z), p, v.fma(v.FNeg(lo), half, lo)))
+	p = v.poly(z, 0x1.555555555554bp-5, -0x1.6c16c16c15014p-10, 0x1.a01a019c8ef72p-16, -0x1.27e4f7f1631b8p-22, 0x1.1ee9dba8222dfp-29,
+		-0x1.8fa66d0e6edf3p-37)
+	c := v.quick(v.n(1), v.FNeg(half))
+	cos := v.FAdd(c.hi, v.FAdd(c.lo, v.fma(v.FMul(z, z), p, v.FNeg(v.FMul(r, lo)))))
+	y := v.turned(s, cos, k)
+	if quarter == 0 { // the sine of -0 has lost its sign
+		y = v.Select(v.FCmp("oeq", x, v.n(0)), x, y)
+	}
+	return y
+}
+
 // turned is the sine of k quarters of a turn and an angle whose sine and cosine are s and c.
 func (v fv) turned(s, c, k llx.Value) llx.Value {
 	y := v.bits(v.Select(v.ICmp("ne", v.And(k, v.i(1)), v.i(0)), c, s))

@@ -42,3 +42,21 @@ func (v fv) times(a, b pair) pair {
 	p := v.product(a.hi, b.hi)
 	return v.quick(p.hi, v.FAdd(p.lo, v.fma(a.hi, b.lo, v.FMul(a.lo, b.hi))))
 }
+
+// plus is a + x.
+func (v fv) plus(a pair, x llx.Value) pair {
+	s := v.sum(a.hi, x)
+	return v.quick(s.hi, v.FAdd(s.lo, a.lo))
+}
+
+// quotient is a/b.
+func (v fv) quotient(a, b pair) pair {
+	q := v.FDiv(a.hi, b.hi)
+	p := v.product(q, b.hi)
+	rest := v.FSub(v.FSub(a.hi, p.hi), p.lo)
+	rest = v.FAdd(rest, v.fma(v.FNeg(q), b.lo, a.lo))
+	return v.quick(q, v.FDiv(rest, b.hi))
+}
+
+// over is a/b rounded.
+func (v fv) over(a, b pair) llx.Value { return v.quotient(a, b).hi }
