@@ -53,10 +53,11 @@ func (k block) heights() []int {
 
 // block emits the function, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, ptr c, i64 rows, i64 columns, i64 steps, i64 add)
+//	void (ptr a, ptr b, ptr c, i64 rows, i64 columns, i64 steps, i64 add, ptr soon, i64 pitch, i64 bytes)
 //
 // Columns are counted in vectors. Unless add is 0 the products are added to C. Where rows are padded to a multiple of 4,
-// up to 3 rows beyond the last are computed too.
+// up to 3 rows beyond the last are computed too. As many bytes of as many rows from soon on, a pitch apart, are asked for
+// while the products are under way: what the next rows are packed from, which may lie anywhere. Bytes is 0 for nothing.
 func (l *library) block(k block) string {
 	name := k.name()
 	if l.made[name] {
@@ -79,14 +80,29 @@ func (l *library) block(k block) string {
 		}
 	}
 	b := l.function(name, llx.Param("a", llx.Ptr, "noalias"), llx.Param("b", llx.Ptr, "noalias"), llx.Param("c", llx.Ptr, "noalias"),
-		llx.Param("rows", llx.I64), llx.Param("columns", llx.I64), llx.Param("steps", llx.I64), llx.Param("add", llx.I64))
+		llx.Param("rows", llx.I64), llx.Param("columns", llx.I64), llx.Param("steps", llx.I64), llx.Param("add", llx.I64), llx.Param("soon", llx.Ptr), llx.Param("pitch", llx.I64), llx.Param("bytes", llx.I64))
 	p := b.Fn.Params
 	a, slivers, c, rows, columns, steps, add := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5]), llx.Value(p[6])
 	width := int64(k.lanes) * k.step()
 	// The next sliver is asked for while the rows pass this one, each tile its share: a line for each turn.
 	share := b.Mul(b.LShr(steps, llx.C64(2)), llx.C64(64))
-	pass := func(sliver, atC llx.Value, v int) {
+	// Each sliver's share of the rows to come, in whole lines.
+	soon, pitch := llx.Value(p[7]), llx.Value(p[8])
+	passes := b.UDiv(b.Add(columns, llx.C64(int64(k.wide-1))), llx.C64(int64(k.wide)))
+	part := b.And(b.Add(b.UDiv(p[9], b.Max(passes, llx.C64(1))), llx.C64(63)), llx.C64(-64))
+	ask := func(j, i llx.Value, h int) {
+		from := b.Mul(b.UDiv(j, llx.C64(int64(k.wide))), part)
+		b.For(from, b.Min(b.Add(from, part), p[9]), 64, func(at llx.Value) {
+			line := b.Offset(b.Offset(soon, b.Mul(i, pitch)), at)
+			for range h {
+				prefetch(b, line, false, 2)
+				line = b.Offset(line, pitch)
+			}
+		})
+	}
+	pass := func(j, sliver, atC llx.Value, v int) {
 		call := func(h int, i llx.Value) {
+			ask(j, i, h)
 			next := b.Offset(b.Offset(sliver, llx.C64(k.sliverBytes())), b.Mul(b.UDiv(i, llx.C64(int64(k.rows))), share))
 			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, llx.C64(k.rowA))), sliver, steps, b.Offset(atC, b.Mul(i, llx.C64(k.rowC))), add, next)
 		}
@@ -124,14 +140,14 @@ func (l *library) block(k block) string {
 		sliver := b.Offset(slivers, b.Mul(b.UDiv(j, llx.C64(int64(k.wide))), llx.C64(k.sliverBytes())))
 		atC := b.Offset(c, b.Mul(j, llx.C64(width)))
 		if k.vectors%int64(k.wide) == 0 {
-			pass(sliver, atC, k.wide)
+			pass(j, sliver, atC, k.wide)
 			return
 		}
 		left := b.Sub(columns, j)
 		for v := 1; v < k.wide; v++ {
-			b.If(b.ICmp("eq", left, llx.C64(int64(v))), func() { pass(sliver, atC, v) }, nil)
+			b.If(b.ICmp("eq", left, llx.C64(int64(v))), func() { pass(j, sliver, atC, v) }, nil)
 		}
-		b.If(b.ICmp("sge", left, llx.C64(int64(k.wide))), func() { pass(sliver, atC, k.wide) }, nil)
+		b.If(b.ICmp("sge", left, llx.C64(int64(k.wide))), func() { pass(j, sliver, atC, k.wide) }, nil)
 	})
 	b.Ret(nil)
 	return name

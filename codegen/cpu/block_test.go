@@ -76,7 +76,7 @@ func blockFunc(m *llx.Module, lib *library, l *Level, c blockCase) block {
 	b.fill(e, cols, depth)
 	steps := e.divUp(depth, int64(c.per()))
 	for add := range int64(2) {
-		e.Call(product, llx.Void, arg(2), arg(3), arg(4), rows, e.divUp(cols, int64(k.lanes)), steps, llx.C64(add))
+		e.Call(product, llx.Void, arg(2), arg(3), arg(4), rows, e.divUp(cols, int64(k.lanes)), steps, llx.C64(add), arg(0), llx.C64(64), llx.C64(256))
 	}
 	e.Ret(llx.C64(0))
 	return k
@@ -269,7 +269,7 @@ func TestMicroSpills(t *testing.T) {
 				lib.block(k)
 				f := m.Func("use."+k.name(), llx.Void, []*lir.Param{llx.Param("p", llx.Ptr)}, lib.attrs...)
 				q := llx.Value(f.Fn.Params[0])
-				f.Call(k.name(), llx.Void, q, q, q, llx.C64(1), llx.C64(1), llx.C64(1), llx.C64(1))
+				f.Call(k.name(), llx.Void, q, q, q, llx.C64(1), llx.C64(1), llx.C64(1), llx.C64(1), q, llx.C64(1), llx.C64(1))
 				f.Ret(nil)
 			}
 			text, err := tools.Assembly(t.Context(), []byte(m.String()), optionsOf(l))
@@ -278,7 +278,8 @@ func TestMicroSpills(t *testing.T) {
 			}
 			name, kernels := "", 0
 			for line := range strings.Lines(string(text)) {
-				if head, ok := strings.CutSuffix(strings.TrimSpace(strings.SplitN(line, "#", 2)[0]), ":"); ok && strings.Contains(head, "micro.") && !strings.HasPrefix(head, ".") {
+				first, _, _ := strings.Cut(line, " ")
+				if head, ok := strings.CutSuffix(strings.TrimSpace(first), ":"); ok && strings.Contains(head, "micro.") && !strings.HasPrefix(head, ".") {
 					name = head
 					kernels++
 				}

@@ -113,7 +113,10 @@ func shapeOf(l *Level, p product, rows, cols int64) (height, wide, lanes int) {
 	default:
 		height, wide = 4, 2
 	}
-	if cols <= int64(lanes) {
+	if p.sum() != f32Class && p.sum() != f64Class && p != i8Product && !l.AVX512 && height > 4 {
+		height = 4 // a product of integers is more than one instruction, and takes registers between
+	}
+	if cols <= int64(lanes) || p == i64Product && !l.AVX512 {
 		wide = 1
 	}
 	return height, wide, lanes
@@ -342,7 +345,7 @@ func (c *contraction) products(p *point, add llx.Value) {
 		}
 		if ok {
 			a := e.Offset(direct, e.Mul(k, llx.C64(c.step()/int64(c.per()))))
-			e.Call(name, llx.Void, a, b, atC, rows, columns, steps, again)
+			e.Call(name, llx.Void, a, b, atC, rows, columns, steps, again, llx.Null(), llx.C64(0), llx.C64(0))
 			return
 		}
 		e.For(llx.C64(0), rows, c.tall, func(r llx.Value) {
@@ -351,7 +354,8 @@ func (c *contraction) products(p *point, add llx.Value) {
 				some = e.Min(e.Sub(rows, r), llx.C64(c.tall))
 			}
 			e.scope(func() { c.packRows(p, direct, r, some, k, n) })
-			e.Call(name, llx.Void, direct, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again)
+			soon, pitch, bytes := c.nextRows(p, r, k)
+			e.Call(name, llx.Void, direct, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes)
 		})
 	})
 }
@@ -538,6 +542,46 @@ func (e *emitter) gathers(s *ir.Value) bool {
 // ahead is how the memory is asked for a factor's places: a function that takes a point, nil where they are not plain places
 // of tensors.
 func (c *contraction) ahead(f factor) func(p *point) {
+	loads := c.loads(f)
+	if len(loads) == 0 {
+		return nil
+	}
+	return func(p *point) {
+		for _, o := range loads {
+			prefetch(c.e.B, c.placeAt(o, p), false, 2)
+		}
+	}
+}
+
+// placeAt is where a load reads at a point.
+func (c *contraction) placeAt(o *ir.Op, p *point) llx.Value {
+	t := o.Operands[0]
+	at := c.e.placeOf(t, o.Subscripts(), p, 1, false)
+	return c.e.Offset(c.e.tensorOf(t).base, c.e.Mul(at.base, llx.C64(int64(t.Type.Elem.Bits()/8))))
+}
+
+// nextRows is where the rows lie that are packed after those from r on and n places along k: a pitch apart, so many bytes
+// of each. Where that cannot be told, bytes is 0.
+func (c *contraction) nextRows(p *point, r, k llx.Value) (soon, pitch, bytes llx.Value) {
+	e := c.e
+	loads := c.loads(c.a)
+	axis := c.rows[len(c.rows)-1]
+	if len(loads) != 1 || len(c.rows) > 1 || !c.alongSum(c.a, axis) {
+		return llx.Null(), llx.C64(0), llx.C64(0)
+	}
+	at := func(row llx.Value) llx.Value {
+		q := p.clone()
+		q.pos[axis], q.pos[c.k] = row, e.Add(k, llx.C64(c.chunk))
+		q.vec, q.lanes, q.live = nil, 1, nil
+		return c.placeAt(loads[0], q)
+	}
+	soon = at(r)
+	pitch = e.Sub(e.PtrToInt(at(e.Add(r, llx.C64(1))), llx.I64), e.PtrToInt(soon, llx.I64))
+	return soon, pitch, llx.C64(c.chunk * int64(loads[0].Operands[0].Type.Elem.Bits()/8))
+}
+
+// loads are the loads from plain places of tensors that a factor is made of and that are not stored.
+func (c *contraction) loads(f factor) []*ir.Op {
 	e := c.e
 	var loads []*ir.Op
 	seen := map[*ir.Value]bool{}
@@ -563,16 +607,7 @@ func (c *contraction) ahead(f factor) func(p *point) {
 		}
 	}
 	visit(f.v)
-	if len(loads) == 0 {
-		return nil
-	}
-	return func(p *point) {
-		for _, o := range loads {
-			t := o.Operands[0]
-			at := e.placeOf(t, o.Subscripts(), p, 1, false)
-			prefetch(e.B, e.Offset(e.tensorOf(t).base, e.Mul(at.base, llx.C64(int64(t.Type.Elem.Bits()/8)))), false, 2)
-		}
-	}
+	return loads
 }
 
 // value is a factor at a point in the class that the product takes.

@@ -72,7 +72,7 @@ func (m micro) name() string {
 	return s
 }
 
-// stepsAtOnce is how many steps one turn of the inner loop does.
+// stepsAtOnce is how many steps one turn of the inner loop does, at most.
 const stepsAtOnce = 4
 
 // library emits the functions that a module needs once, however often they are called.
@@ -152,6 +152,11 @@ func (l *library) vectorMicro(m micro, name string) {
 	b.Store(a, atA, 8)
 	b.Store(sliver, atB, 8)
 	b.Store(ahead, atNext, 8)
+	turns := stepsAtOnce
+	if m.sum() != f32Class && m.sum() != f64Class && !(l.level.VNNI && (m.product == i8Product || m.product == i16Product)) {
+		// LLVM would reorder the additions of several steps until there are more sums than registers.
+		turns = 1
+	}
 	turn := func(n int) {
 		pa, pb := b.Load(llx.Ptr, atA, 8), b.Load(llx.Ptr, atB, 8)
 		for i := range n {
@@ -166,17 +171,19 @@ func (l *library) vectorMicro(m micro, name string) {
 				}
 			}
 		}
-		if n > 1 {
+		if n == turns {
 			next := b.Load(llx.Ptr, atNext, 8)
 			prefetch(b, next, false, 2)
-			b.Store(b.Offset(next, llx.C64(64)), atNext, 8)
+			b.Store(b.Offset(next, llx.C64(int64(64*n/stepsAtOnce))), atNext, 8)
 		}
 		b.Store(b.Offset(pa, llx.C64(int64(n)*m.stepA)), atA, 8)
 		b.Store(b.Offset(pb, llx.C64(int64(n)*m.sliver())), atB, 8)
 	}
-	whole := b.And(steps, llx.C64(-stepsAtOnce))
-	b.For(llx.C64(0), whole, stepsAtOnce, func(llx.Value) { turn(stepsAtOnce) })
-	b.For(whole, steps, 1, func(llx.Value) { turn(1) })
+	whole := b.And(steps, llx.C64(int64(-turns)))
+	b.For(llx.C64(0), whole, int64(turns), func(llx.Value) { turn(turns) })
+	if turns > 1 {
+		b.For(whole, steps, 1, func(llx.Value) { turn(1) })
+	}
 	each := func(f func(at llx.Value, s llx.Value)) {
 		for r := range m.rows {
 			for v := range m.vectors {
