@@ -18,6 +18,9 @@ type Buffer struct {
 	data []byte
 }
 
+// Size is the number of bytes that the buffer takes.
+func (b *Buffer) Size() int64 { return int64(len(b.data)) }
+
 // Array is the buffer's tensor as an array, which shares the buffer's memory. A buffer in a layout of its own has none.
 func (b *Buffer) Array() (*array.Array, error) {
 	if b.Layout != "" {

@@ -70,8 +70,8 @@ func (k *Kernel) Func() *ir.Func { return k.fn }
 // Device is where the kernel runs.
 func (k *Kernel) Device() Device { return k.device }
 
-// Layout is the layout in which the kernel takes a parameter, "" for the dense one. An argument in another layout is
-// packed by each launch that it is given to; [Device.Upload] does it once for all.
+// Layout is the layout in which the kernel takes a parameter, "" for the dense one. An input in another layout is brought
+// into it each time that it is bound; [Device.Upload] does it once for all.
 func (k *Kernel) Layout(param int) string {
 	if k.layouts == nil {
 		return ""
@@ -167,7 +167,14 @@ func (k *Kernel) tensor(param int, a Arg) (*interp.Tensor, error) {
 		}
 	}
 	if b.Layout != layout {
-		return nil, fmt.Errorf("kernel %s takes %s %s, and its argument is %s", k.fn.Name, p.Name, layoutText(layout), layoutText(b.Layout))
+		if p.Role != ir.In || layout == "" && p.Type.Mem != ir.Packed {
+			return nil, fmt.Errorf("kernel %s takes %s %s, and its argument is %s", k.fn.Name, p.Name, layoutText(layout), layoutText(b.Layout))
+		}
+		a, err := b.Dense()
+		if err != nil {
+			return nil, fmt.Errorf("kernel %s: the argument for %s: %w", k.fn.Name, p.Name, err)
+		}
+		return k.tensor(param, Arg{Tensor: a})
 	}
 	return &interp.Tensor{Elem: b.Elem, Shape: b.Shape, Data: b.data}, nil
 }

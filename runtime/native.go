@@ -65,11 +65,7 @@ func (d *native) Load(fn *ir.Func, a *codegen.Artefact) (*Kernel, error) {
 }
 
 func (d *native) Upload(a *array.Array, layout string) (*Buffer, error) {
-	b, err := share(a)
-	if err != nil || layout == "" {
-		return b, err
-	}
-	return pack(b, layout)
+	return Pack(a, layout)
 }
 
 // compiled is a loaded artefact as a kernel's engine.

@@ -16,10 +16,14 @@ type operand struct {
 	kind   string // a generator: randn, uniform, randcode, zeros, ones, iota
 
 	tensor string // path: the tensor of a safetensors file
+	packed bool   // path: what 'tilec pack' wrote
 	bits   bool   // path: raw codes, not values
 	shape  []int64
 	seed   uint64
 }
+
+// packedExt ends the names of files that 'tilec pack' writes.
+const packedExt = ".packed"
 
 // generators are the kinds of generated operands.
 var generators = []string{"randn", "uniform", "randcode", "zeros", "ones", "iota"}
@@ -56,6 +60,10 @@ func parseOperand(arg string) (*operand, error) {
 		value = rest
 	}
 	file, tensor, _ := strings.Cut(value, "#")
+	if strings.HasSuffix(value, packedExt) && !o.bits {
+		o.path, o.packed = value, true
+		return o, nil
+	}
 	if strings.HasSuffix(file, ".npy") || strings.HasSuffix(file, ".safetensors") || o.bits {
 		o.path, o.tensor = file, tensor
 		switch {
@@ -99,7 +107,7 @@ func parseOperand(arg string) (*operand, error) {
 		return nil, misusef("operand %s: no generator %q%s; there are %s", name, parts[0], nearest(parts[0], generators), strings.Join(generators, ", "))
 	}
 	if !isScalar(value) {
-		return nil, misusef("operand %s: %q is neither a number, a .npy or .safetensors file, nor a generated tensor such as randn:8x64", name, value)
+		return nil, misusef("operand %s: %q is neither a number, a .npy, .safetensors or .packed file, nor a generated tensor such as randn:8x64", name, value)
 	}
 	o.scalar = true
 	return o, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -28,6 +29,7 @@ func runCommand() *command {
 		long: `Runs one kernel. Operands are name=value, one for each input:
 
   q=path.npy                 an array file, or q=path.safetensors#tensor
+  w=path.packed              what 'tilec pack' wrote, for a packed parameter
   w=bits:path.npy            raw codes, as unsigned integers, of a type that numpy lacks
   q=randn:1x8x512x64:1       generated data, KIND:SHAPE or KIND:SHAPE:SEED, of kind randn, uniform,
                              randcode (any code of the type), zeros, ones, iota
@@ -123,7 +125,7 @@ func newLaunch(env *environment, report *reporter, file string, operands []strin
 	if err != nil {
 		return nil, err
 	}
-	arrays, err := l.read(list)
+	arrays, buffers, err := l.read(params, list)
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +137,8 @@ func newLaunch(env *environment, report *reporter, file string, operands []strin
 			continue
 		case o.kind != "":
 			dims[i] = o.shape
+		case o.packed:
+			dims[i], infos[i].Elem = buffers[i].Shape, buffers[i].Elem
 		default:
 			dims[i] = arrays[i].Shape
 			if !o.bits {
@@ -161,6 +165,11 @@ func newLaunch(env *environment, report *reporter, file string, operands []strin
 			l.outs = append(l.outs, p)
 		}
 		if p.Role == ir.Out {
+			continue
+		}
+		if list[n].packed {
+			l.args = append(l.args, runtime.Arg{Buffer: buffers[n]})
+			n++
 			continue
 		}
 		arg, err := l.argument(p, list[n], arrays[n])
@@ -210,20 +219,27 @@ func matchOperands(k *check.Kernel, params []check.ParamInfo, given []*operand) 
 	return list, nil
 }
 
-// read reads the array files among the operands.
-func (l *launch) read(list []*operand) ([]*array.Array, error) {
-	arrays := make([]*array.Array, len(list))
+// read reads the files among the operands: arrays, and packed tensors.
+func (l *launch) read(params []check.ParamInfo, list []*operand) ([]*array.Array, []*runtime.Buffer, error) {
+	arrays, buffers := make([]*array.Array, len(list)), make([]*runtime.Buffer, len(list))
 	for i, o := range list {
 		if o.path == "" {
 			continue
 		}
-		a, err := readArray(o)
-		if err != nil {
-			return nil, fmt.Errorf("operand %s: %w", o.name, err)
+		var err error
+		switch {
+		case !o.packed:
+			arrays[i], err = readArray(o)
+		case !params[i].Packed:
+			err = errors.New("the parameter is not packed: it takes an array")
+		default:
+			buffers[i], err = runtime.ReadBuffer(o.path, runtime.FreeMemory())
 		}
-		arrays[i] = a
+		if err != nil {
+			return nil, nil, fmt.Errorf("operand %s: %w", o.name, err)
+		}
 	}
-	return arrays, nil
+	return arrays, buffers, nil
 }
 
 func readArray(o *operand) (*array.Array, error) {

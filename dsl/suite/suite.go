@@ -401,7 +401,10 @@ func (l *Launcher) Launch(ctx context.Context, k *typed.Kernel, sizes []int64, a
 func Bytes(args []rt.Arg, outs []*array.Array) int64 {
 	var n int64
 	for _, a := range args {
-		if a.Tensor != nil {
+		switch {
+		case a.Buffer != nil:
+			n += a.Buffer.Size()
+		case a.Tensor != nil:
 			n += int64(len(a.Tensor.Data))
 		}
 	}
