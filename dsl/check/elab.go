@@ -16,7 +16,9 @@ const (
 	maxSteps  = 500_000 // nodes elaborated, inlined and unrolled ones included
 	maxInline = 64      // depth of calls
 	maxExtent = 1 << 24 // indices of an axis, elements of a tile
-	maxErrors = 200     // errors of one variant
+	// maxTestTile is the number of elements of an expression of a test, which is evaluated a part at a time.
+	maxTestTile = 1 << 28
+	maxErrors   = 200 // errors of one variant
 )
 
 // elab elaborates one body with all compile-time names bound: a variant of a kernel, or a case of a test. It reads the

@@ -162,10 +162,13 @@ func intExpr(n int64, t dtype.Type, at diag.Span) typed.Expr {
 
 // tileOf checks the number of elements of a tile over axes.
 func (e *elab) tileOf(axes []*typed.Axis, at diag.Span) bool {
-	n := int64(1)
+	n, most := int64(1), int64(maxExtent)
+	if e.test != nil {
+		most = maxTestTile
+	}
 	for _, a := range axes {
-		if a.Extent > 0 && n > maxExtent/a.Extent {
-			e.errorf(codeTooLarge, at, "a tile over %s has more than %d elements", extents(axes), maxExtent)
+		if a.Extent > 0 && n > most/a.Extent {
+			e.errorf(codeTooLarge, at, "a tile over %s has more than %d elements", extents(axes), most)
 			return false
 		}
 		n *= max(a.Extent, 1)
