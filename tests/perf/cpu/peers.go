@@ -35,7 +35,6 @@ func environment(threads int) []string {
 type library struct {
 	name   string
 	driver string
-	flags  []string
 	// Where its header is and what to link, of several installed versions the threaded one.
 	include, lib, link string
 }
