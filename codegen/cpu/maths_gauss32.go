@@ -15,18 +15,17 @@ func (v fv) erf32(x llx.Value) llx.Value {
 	return v.signed(v.Select(v.FCmp("olt", a, v.n(0.48)), small, large), x)
 }
 
-// gelu32 is x·Φ(x). What is left of 0, the product of a steep and a flat function, takes more bits than f32 has.
+// gelu32 is x·Φ(x) = max(x, 0) - |x|·Φ(-|x|). The latter, the product of a steep and a flat function, takes more bits than
+// f32 has.
 func (v fv) gelu32(x llx.Value) llx.Value {
 	d := fv{v.unit, f64Class, v.lanes}
-	y := d.atLeast(d.FPExt(x, d.floats()), -14.5) // where the result rounds to 0
-	a := d.atMost(d.abs(y), 14.5)
-	e := d.exp2Near64(d.FMul(d.FMul(a, a), d.n(-log2e64/2)))
-	// Φ(-a)·e^(a²/2)·(a + 4) in w = (a - 4)/(a + 4): error 2^-29.60.
-	over := d.FDiv(d.n(1), d.FAdd(a, d.n(4)))
-	p := d.poly(d.FMul(d.FSub(a, d.n(4)), over), 0x1.82b4bb92fb06fp-1, -0x1.373e3accfbcdcp-1, 0x1.8c6db9ad23963p-2, -0x1.7dff030c0d808p-3,
-		0x1.eec8196c06d44p-5, -0x1.ee552b6b72421p-8, -0x1.c99cf19be99a5p-9, 0x1.ad2969343f450p-10, 0x1.668f57cbc2586p-13,
-		-0x1.d1bfc663573c1p-13, -0x1.84c76dc35c973p-15)
-	q := d.FMul(d.FMul(e, over), p) // Φ(-a)
-	q = d.Select(d.FCmp("olt", y, d.n(0)), q, d.FSub(d.n(1), q))
-	return v.FPTrunc(d.FMul(y, q), v.floats())
+	a := d.FPExt(v.atMost(v.abs(x), 14.5), d.floats()) // where that rounds to 0
+	e := d.exp2Near64(d.FMul(d.FMul(a, d.n(-log2e64/2)), a))
+	// Φ(-a)·e^(a²/2)·(a + 3.5) in w = (a - 3.5)/(a + 3.5): error 2^-27.05.
+	over := d.FDiv(d.n(1), d.FAdd(a, d.n(3.5)))
+	p := d.poly(d.FMul(d.FSub(a, d.n(3.5)), over), 0x1.7d241a8a1aa86p-1, -0x1.21914f1e1dfdfp-1, 0x1.42fec8b117b7ap-2, -0x1.db5a6ee0bfa7fp-4,
+		0x1.1d2fa557402bdp-6, 0x1.a98864771dc38p-8, -0x1.a031da5efe92bp-9, -0x1.037e24a6c4e96p-11, 0x1.ba65784742901p-12, 0x1.d046078cc6ae9p-14)
+	q := d.FMul(d.FMul(a, over), d.FMul(p, e))
+	y := v.FSub(v.atLeast(x, 0), v.FPTrunc(q, v.floats()))
+	return v.signed(y, x) // the zeros' signs are theirs
 }

@@ -17,11 +17,16 @@ func (v fv) exp2Near32(x llx.Value) llx.Value {
 	return v.FMul(p, pow)
 }
 
-// exp2Near64 is 2^x in lanes of f64 for |x| ≤ 1000, for a result of f32: error 2^-34.32.
+// exp2Near64 is 2^x in lanes of f64 for |x| ≤ 1000, for a result of f32: error 2^-29.
 func (v fv) exp2Near64(x llx.Value) llx.Value {
+	if v.level.AVX512 {
+		f := v.x86("reduce", x, llx.C32(1), nil)
+		return v.scalef(v.poly(f, 0x1.00000007f8eddp+0, 0x1.62e42955b2d4cp-1, 0x1.ebfd9ed8ccb34p-3, 0x1.c684fffa0c1c3p-5,
+			0x1.3d28044167f71p-7, 0x1.46193b9ff4706p-10, 0x1.c7215cea1d4e7p-13), x)
+	}
 	k, pow := v.power(x, v.n(1))
-	p := v.poly(v.FSub(x, k), 1, 0x1.62e42ff0e199ap-1, 0x1.ebfbe07780162p-3, 0x1.c6b08ac096dcep-5, 0x1.3b29f3a32d395p-7,
-		0x1.5d8a85d92c404p-10, 0x1.445c7fbb89ee9p-13, 0x1.fde61e88c9cf8p-17)
+	p := v.poly(v.FSub(x, k), 0x1.000000026116ep+0, 0x1.62e430c7eb277p-1, 0x1.ebfbdadd3388fp-3, 0x1.c6aed4b826311p-5,
+		0x1.3b2dbb7181d86p-7, 0x1.5f456aadf5e74p-10, 0x1.41d36374bb26cp-13)
 	return v.FMul(p, pow)
 }
 
