@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"slices"
 
 	lir "github.com/llir/llvm/ir"
 
@@ -114,7 +115,7 @@ func (g *gen) generate() (err error) {
 	g.layouts()
 	var serial []*ir.Op
 	flush := func() {
-		if len(serial) > 0 {
+		if slices.ContainsFunc(serial, func(o *ir.Op) bool { return !g.pure(o) }) {
 			g.serialPhase(serial)
 		}
 		serial = nil
@@ -129,9 +130,7 @@ func (g *gen) generate() (err error) {
 			flush()
 			g.hoistPacks(o)
 			g.parallelPhase(o)
-		case g.pure(o):
-			// Each phase that needs it computes it again.
-		default:
+		default: // what is pure each phase that needs it computes again
 			serial = append(serial, o)
 		}
 	}
@@ -212,22 +211,35 @@ func (g *gen) serialPhase(ops []*ir.Op) {
 	for _, o := range ops {
 		mark(o)
 	}
+	top := map[*ir.Op]bool{}
 	for _, o := range ops {
+		top[o] = true
+	}
+	known := map[*ir.Value]bool{}
+	var later func(v *ir.Value) bool
+	later = func(v *ir.Value) bool {
+		if is, ok := known[v]; ok {
+			return is
+		}
+		is := v.Type.Kind == ir.Span // an axis of tiles
+		for _, u := range g.uses[v] {
+			is = is || !inside[u] || top[u] && g.pure(u) && slices.ContainsFunc(u.Results, later)
+		}
+		known[v] = is
+		return is
+	}
+	for _, o := range ops {
+		if g.pure(o) {
+			continue
+		}
 		for _, v := range o.Results {
-			later := false
-			for _, u := range g.uses[v] {
-				later = later || !inside[u]
-			}
-			if later || g.namesAxis(v) {
+			if later(v) {
 				e.keep(v)
 			}
 		}
 	}
 	e.finish(p)
 }
-
-// namesAxis reports whether v is a span.
-func (g *gen) namesAxis(v *ir.Value) bool { return v.Type.Kind == ir.Span }
 
 // keep stores a value for later phases.
 func (e *emitter) keep(v *ir.Value) {

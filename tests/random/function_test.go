@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,7 +65,7 @@ type result struct {
 func runFunction(t *testing.T, d runtime.Device, f *Function) (r result) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			r.err = fmt.Errorf("panic: %v at %s", p, place(debug.Stack()))
 		}
 	}()
 	// What Shrink makes of a loop may not end.
@@ -95,6 +96,20 @@ func runFunction(t *testing.T, d runtime.Device, f *Function) (r result) {
 	}
 	r.printed, r.err = text.String(), err
 	return r
+}
+
+// place names the functions that a panic came through, the innermost ones.
+func place(stack []byte) string {
+	var names []string
+	for _, line := range strings.Split(string(stack), "\n") {
+		if name, found := strings.CutPrefix(line, "github.com/tilec/tilec/"); found && !strings.Contains(name, "tests/random") {
+			names = append(names, name[:strings.IndexByte(name+"(0", '(')])
+			if i := strings.Index(name, ")."); i >= 0 {
+				names[len(names)-1] = name[i+2:]
+			}
+		}
+	}
+	return strings.Join(names[:min(len(names), 8)], " < ")
 }
 
 // canonical makes all NaNs of an array the same.
