@@ -133,15 +133,12 @@ func (g *gen) layouts() {
 				break
 			}
 			for _, o := range g.uses[load.Result()] {
-				u, ok := lowbitUse{}, false
-				if o.Code == ir.Contract {
-					u, ok = lowbitOf(g.level, o)
-				}
-				if !ok || u.weight != load || !layout.Dense() && layout != u.plan.layout {
+				have, ok := g.layoutFor(load, o)
+				if !ok || !layout.Dense() && layout != have {
 					fits = false
 					break
 				}
-				layout = u.plan.layout
+				layout = have
 			}
 		}
 		if fits && !layout.Dense() {
@@ -149,6 +146,19 @@ func (g *gen) layouts() {
 			g.manifest.Slots[g.slots[v]].Layout = layout.String()
 		}
 	}
+}
+
+// layoutFor is the layout that a use of a load of codes asks for; ok is false where that is the dense one.
+func (g *gen) layoutFor(load, use *ir.Op) (l Layout, ok bool) {
+	switch use.Code {
+	case ir.Contract:
+		u, ok := lowbitOf(g.level, use)
+		return u.plan.layout, ok && u.weight == load
+	case ir.BitOf:
+		u, ok := g.lookupsFrom(use)
+		return u.layout, ok && u.weight == load
+	}
+	return Layout{}, false
 }
 
 // inPanels reports whether a contraction is one of codes that lie in panels.

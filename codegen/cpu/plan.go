@@ -118,6 +118,9 @@ func (e *emitter) makePlan(ops []*ir.Op) *plan {
 
 // decide marks what is stored of an operation's results.
 func (e *emitter) decide(p *plan, o *ir.Op) {
+	if e.g.readElsewhere(o) {
+		return
+	}
 	for _, v := range o.Results {
 		if v.Type.Kind == ir.Tile && !inlined(o) {
 			p.stored[v] = true
@@ -172,6 +175,8 @@ func (p *plan) add(e *emitter, o *ir.Op) {
 		return
 	case o.Code == ir.Store && len(storeAxes(o)) > 0:
 		p.join(e, &root{op: o, axes: storeAxes(o)}, nil)
+	case e.g.inQuads(o):
+		p.steps = append(p.steps, &step{op: o})
 	case o.Code == ir.Reduce && reducible(o):
 		x := o.Operands[0].Type
 		p.join(e, &root{op: o, axes: spansOf(x)}, o.Axes)

@@ -100,6 +100,8 @@ func (e *emitter) step(o *ir.Op) {
 		if !e.contractCodes(o) {
 			e.contract(o)
 		}
+	case ir.Reduce:
+		e.lookups(o)
 	case ir.Scan:
 		e.scan(o)
 	case ir.Topk, ir.Sort:

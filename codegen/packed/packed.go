@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tilec/tilec/ir/dtype"
@@ -21,11 +22,19 @@ import (
 // holds slots of four consecutive codes of each row: byte t of a row's dword takes part in code t of every slot. Which
 // bits of which vectors make a slot's code is the unit's table ([Unit]); signed codes are stored as what they are above the
 // least, so that every field is an unsigned number. Codes that pad are 0.
+//
+// With Quads a unit is 32 codes of each row instead, and has a vector for each bit of a code, the lowest first. A row's dword
+// in it is eight numbers of four bits, which index tables: number q has the bit of codes 4q to 4q+3, the first one lowest.
+// Numbers 0 to 3 are the lower halves of the dword's bytes, 4 to 7 the upper ones.
 type Layout struct {
 	Rows  int // of a panel: the 32-bit lanes of a vector
 	Bits  int // of a code
 	Group int // codes of a row that a group holds: a multiple of 4
+	Quads bool
 }
+
+// QuadCodes is the number of codes of a row in a unit of quads.
+const QuadCodes = 32
 
 // layoutVersion stands in a layout's name, so that arrays packed by one version are refused by another.
 const layoutVersion = 1
@@ -103,11 +112,39 @@ func Panels(rows int, elem dtype.Type, group int) (layout Layout, ok bool) {
 	if elem.Bits() > 8 || group <= 0 || group%4 != 0 || group > MaxGroup {
 		return Layout{}, false
 	}
-	// Groups of whole units lie as units do: one layout serves all of them.
-	if u := units[elem.Bits()].Codes(); group%u == 0 {
-		group = u
+	l := Layout{Rows: rows, Bits: elem.Bits(), Group: group}
+	return l.plain(), true
+}
+
+// QuadPanels is the layout with quads, as [Panels] is the one without.
+func QuadPanels(rows int, elem dtype.Type, group int) (layout Layout, ok bool) {
+	l, ok := Panels(rows, elem, group)
+	l.Group, l.Quads = group, true
+	return l.plain(), ok
+}
+
+// plain is the layout with groups of one unit where they are of whole units: one layout serves all of these.
+func (l Layout) plain() Layout {
+	if u := l.unitCodes(); l.Group%u == 0 {
+		l.Group = u
 	}
-	return Layout{Rows: rows, Bits: elem.Bits(), Group: group}, true
+	return l
+}
+
+// unitCodes is the number of codes of a row in a unit.
+func (l Layout) unitCodes() int {
+	if l.Quads {
+		return QuadCodes
+	}
+	return l.Unit().Codes()
+}
+
+// UnitBytes is the size of a unit of a panel.
+func (l Layout) UnitBytes() int64 {
+	if l.Quads {
+		return int64(l.Bits * l.Vector())
+	}
+	return int64(l.Unit().Vecs * l.Vector())
 }
 
 // Dense reports whether the layout is that of every tensor.
@@ -118,7 +155,14 @@ func (l Layout) String() string {
 	if l.Dense() {
 		return "dense"
 	}
-	return fmt.Sprintf("panels%d rows %d bits %d group %d", layoutVersion, l.Rows, l.Bits, l.Group)
+	return fmt.Sprintf("%s%d rows %d bits %d group %d", l.kind(), layoutVersion, l.Rows, l.Bits, l.Group)
+}
+
+func (l Layout) kind() string {
+	if l.Quads {
+		return "quads"
+	}
+	return "panels"
 }
 
 // Parse reads a layout's name. The error says what is wrong with it; a name of another version is one.
@@ -127,8 +171,8 @@ func Parse(name string) (Layout, error) {
 		return Layout{}, nil
 	}
 	var version int
-	var l Layout
-	n, err := fmt.Sscanf(name, "panels%d rows %d bits %d group %d", &version, &l.Rows, &l.Bits, &l.Group)
+	l := Layout{Quads: strings.HasPrefix(name, "quads")}
+	n, err := fmt.Sscanf(name, l.kind()+"%d rows %d bits %d group %d", &version, &l.Rows, &l.Bits, &l.Group)
 	switch {
 	case n != 4 || err != nil:
 		return Layout{}, fmt.Errorf("%q is no layout", name)
@@ -143,7 +187,7 @@ func Parse(name string) (Layout, error) {
 // MaxGroup bounds a group, so that no sum of products of bytes along it leaves 32 bits.
 const MaxGroup = 1 << 15
 
-// Unit is the layout's unit.
+// Unit is the layout's unit. A layout with quads has none of these.
 func (l Layout) Unit() *Unit { return &units[l.Bits] }
 
 // Vector is the bytes of a vector of a unit.
@@ -151,8 +195,7 @@ func (l Layout) Vector() int { return 4 * l.Rows }
 
 // GroupBytes is the size of a group of a panel.
 func (l Layout) GroupBytes() int64 {
-	u := l.Unit()
-	return int64(ceilDiv(l.Group, u.Codes())) * int64(u.Vecs*l.Vector())
+	return int64(ceilDiv(l.Group, l.unitCodes())) * l.UnitBytes()
 }
 
 // PanelBytes is the size of a panel of k codes a row.
@@ -218,8 +261,21 @@ func (l Layout) Pack(dense []byte, elem dtype.Type, n, k int) ([]byte, error) {
 
 // packRows lays out rows first … end-1, which no other call shares a panel with.
 func (l Layout) packRows(out, dense []byte, elem dtype.Type, first, end, k int) {
-	homes, signed := l.Unit().homes(), flip(elem)
 	row := make([]uint64, k)
+	if l.Quads {
+		for r := first; r < end; r++ {
+			dtype.Unpack(row, dense, r*k*l.Bits, l.Bits)
+			l.eachQuad(r, k, func(at int64, j int, shift int) {
+				for t, c := range row[j:min(j+4, k)] {
+					for b := range l.Bits {
+						out[at+int64(b*l.Vector())] |= byte(c>>b&1) << (shift + t)
+					}
+				}
+			})
+		}
+		return
+	}
+	homes, signed := l.Unit().homes(), flip(elem)
 	for r := first; r < end; r++ {
 		dtype.Unpack(row, dense, r*k*l.Bits, l.Bits)
 		l.eachSlot(r, k, func(at int64, j, slot int) {
@@ -243,9 +299,23 @@ func (l Layout) Unpack(packed []byte, elem dtype.Type, n, k int) ([]byte, error)
 	if l.Dense() {
 		return slices.Clone(packed), nil
 	}
-	homes, signed := l.Unit().homes(), flip(elem)
 	out := make([]byte, Layout{}.Size(l.Bits, int64(n), int64(k)))
 	row := make([]uint64, k)
+	if l.Quads {
+		for r := range n {
+			clear(row)
+			l.eachQuad(r, k, func(at int64, j int, shift int) {
+				for t := range row[j:min(j+4, k)] {
+					for b := range l.Bits {
+						row[j+t] |= uint64(packed[at+int64(b*l.Vector())]>>(shift+t)&1) << b
+					}
+				}
+			})
+			dtype.Pack(out, r*k*l.Bits, row, l.Bits)
+		}
+		return out, nil
+	}
+	homes, signed := l.Unit().homes(), flip(elem)
 	for r := range n {
 		clear(row)
 		l.eachSlot(r, k, func(at int64, j, slot int) {
@@ -278,6 +348,19 @@ func (l Layout) eachSlot(r, k int, f func(at int64, j, slot int)) {
 				f(at, j+4*s, s)
 			}
 			at += int64(u.Vecs * l.Vector())
+		}
+		group += l.GroupBytes()
+	}
+}
+
+// eachQuad calls f for every quad of row r that has one of its k codes: at is its byte in the first vector of its unit,
+// shift its place in the byte, j its first code.
+func (l Layout) eachQuad(r, k int, f func(at int64, j, shift int)) {
+	group := int64(r/l.Rows)*l.PanelBytes(int64(k)) + int64(r%l.Rows*4)
+	for first := 0; first < k; first += l.Group {
+		for j := 0; j < min(l.Group, k-first); j += 4 {
+			q := j % QuadCodes / 4
+			f(group+int64(j/QuadCodes)*l.UnitBytes()+int64(q%4), first+j, q/4*4)
 		}
 		group += l.GroupBytes()
 	}

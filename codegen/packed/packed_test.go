@@ -71,7 +71,11 @@ func TestPackUnpack(t *testing.T) {
 		rows := rapid.SampledFrom([]int{4, 8, 16}).Draw(t, "rows")
 		group := 4 * rapid.IntRange(1, 24).Draw(t, "group/4")
 		n, k := rapid.IntRange(0, 40).Draw(t, "n"), rapid.IntRange(0, 200).Draw(t, "k")
-		l, ok := Panels(rows, elem, group)
+		layout := Panels
+		if rapid.Bool().Draw(t, "quads") {
+			layout = QuadPanels
+		}
+		l, ok := layout(rows, elem, group)
 		if !ok {
 			t.Fatalf("no layout for %v in groups of %d", elem, group)
 		}
@@ -126,6 +130,33 @@ func TestPackByHand(t *testing.T) {
 	signed, err := l.Pack(dense, dtype.I4, n, k)
 	if err != nil || signed[0] != packed[0]^0x88 {
 		t.Errorf("signed: %#x beside %#x, %v", signed[0], packed[0], err)
+	}
+}
+
+// A quad's place is counted by hand: 32 codes a row in a unit, a vector for each bit.
+func TestQuadsByHand(t *testing.T) {
+	const n, k = 5, 36
+	dense := make([]byte, (n*k*2+7)/8)
+	code := func(r, j int) uint64 { return uint64(r*7+j*5) >> 1 & 3 }
+	for r := range n {
+		for j := range k {
+			dtype.WriteCode(dense, (r*k+j)*2, 2, code(r, j))
+		}
+	}
+	l, ok := QuadPanels(4, dtype.U2, 36)
+	packed, err := l.Pack(dense, dtype.U2, n, k)
+	if !ok || err != nil || len(packed) != 2*2*2*16 {
+		t.Fatalf("%d bytes, %v", len(packed), err)
+	}
+	for r := range n {
+		for j := range k {
+			for b := range 2 {
+				at := packed[r/4*64+j/32*32+b*16+r%4*4+j%32/4%4]
+				if got, want := at>>(j%32/16*4+j%4)&1, byte(code(r, j)>>b&1); got != want {
+					t.Errorf("row %d, code %d, bit %d: %d, want %d", r, j, b, got, want)
+				}
+			}
+		}
 	}
 }
 
