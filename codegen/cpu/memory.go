@@ -235,13 +235,6 @@ func (e *emitter) load(o *ir.Op, p *point, lanes int) llx.Value {
 	scalarInside := at.inside != nil && llx.Lanes(at.inside.Type()) == 1
 	switch {
 	case at.lanes != nil || at.inside != nil && !scalarInside:
-		index := at.lanes
-		if index == nil {
-			index = e.Splat(at.base, lanes)
-			if at.step == 1 {
-				index = e.Add(index, e.Steps(llx.I64, lanes))
-			}
-		}
 		mask := e.mask(p)
 		inside := at.inside
 		if scalarInside {
@@ -254,7 +247,15 @@ func (e *emitter) load(o *ir.Op, p *point, lanes int) llx.Value {
 				mask = e.And(mask, inside)
 			}
 		}
-		x := e.gather(elem, base, index, mask, lanes)
+		var x llx.Value
+		switch {
+		case at.lanes != nil:
+			x = e.gather(elem, base, at.lanes, mask, lanes)
+		case at.step == 1:
+			x = e.loadWhere(elem, base, at.base, mask, lanes)
+		default:
+			x = e.gather(elem, base, e.Splat(at.base, lanes), mask, lanes)
+		}
 		if inside != nil {
 			x = e.Select(inside, x, other())
 		}
@@ -334,18 +335,19 @@ func (e *emitter) put(o *ir.Op, p *point, at reach, inside, x llx.Value, lanes i
 	case at.lanes == nil && at.step == 1 && inside == nil:
 		e.storeRun(elem, base, at.base, x, lanes, p.live)
 	default:
-		index := at.lanes
-		if index == nil {
-			index = e.Splat(at.base, lanes)
-			if at.step == 1 {
-				index = e.Add(index, e.Steps(llx.I64, lanes))
-			}
-		}
 		mask := e.mask(p)
 		if mask == nil {
 			mask = inside
 		} else if inside != nil {
 			mask = e.And(mask, inside)
+		}
+		index := at.lanes
+		if index == nil {
+			if at.step == 1 {
+				e.storeWhere(elem, base, at.base, x, mask, lanes)
+				return
+			}
+			index = e.Splat(at.base, lanes)
 		}
 		e.scatter(elem, base, index, x, mask, lanes)
 	}
