@@ -32,7 +32,7 @@ func (u *unit) elementwise(o *ir.Op, x []llx.Value, lanes int) (llx.Value, error
 	case ir.Eq, ir.Ne, ir.Lt, ir.Le, ir.Gt, ir.Ge:
 		return u.compare(o.Code, t, x[0], x[1]), nil
 	case ir.Rand, ir.Uniform, ir.Normal:
-		return u.math(o.Code, x, f32Class, lanes), nil
+		return u.random(o.Code, x[0], x[1], lanes), nil
 	}
 	switch classOf(t) {
 	case boolClass:

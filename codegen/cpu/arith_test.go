@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tilec/tilec/codegen/internal/llx"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 )
@@ -123,4 +124,86 @@ func TestIntOps(t *testing.T) {
 		maps = append(maps, mapOf(ir.Not, b, b), mapOf(ir.Select, b, b, b, b), mapOf(ir.BitOf, b, b, dtype.I64))
 		l.compare(maps, testLanes(l.level), samples, mapArgs(2, samples))
 	})
+}
+
+// TestFunctions has the functions that are not exact, rounded to each type, and random numbers. Tests of their own say how
+// near the functions of f32 and f64 come.
+func TestFunctions(t *testing.T) {
+	labs(t, func(t *testing.T, l *lab) {
+		var maps []*mapping
+		for _, e := range []dtype.Type{dtype.F16, dtype.BF16, dtype.TF32, dtype.F32} {
+			near := func(m *mapping) {
+				m.ulps = 4
+				if e.Bits() == 16 || e == dtype.TF32 {
+					m.ulps = 1
+				}
+				maps = append(maps, m)
+			}
+			for _, code := range []ir.Code{ir.Exp, ir.Exp2, ir.Log, ir.Log2, ir.Sin, ir.Cos, ir.Tanh, ir.Erf, ir.Sigmoid, ir.Gelu, ir.Silu, ir.Softplus} {
+				near(mapOf(code, e, e))
+			}
+			near(mapOf(ir.Pow, e, e, e))
+		}
+		i := dtype.I64
+		maps = append(maps, mapOf(ir.Rand, dtype.U32, i, i), mapOf(ir.Uniform, dtype.F32, i, i))
+		normal := mapOf(ir.Normal, dtype.F32, i, i)
+		normal.ulps = 1
+		maps = append(maps, normal)
+		l.compare(maps, []int{l.level.Lanes}, samples, mapArgs(10, samples))
+	})
+}
+
+// TestEveryMap holds that each elementwise operation has code for some type.
+func TestEveryMap(t *testing.T) {
+	labs(t, func(t *testing.T, l *lab) {
+		for _, code := range ir.Codes() {
+			if !code.Spec().Elementwise() {
+				continue
+			}
+			var o *ir.Op
+			for _, e := range []dtype.Type{dtype.F32, dtype.I64, dtype.Bool} {
+				if o = opOf(code, e); o != nil {
+					break
+				}
+			}
+			if o == nil {
+				t.Errorf("%s: no operation is known", code)
+				continue
+			}
+			l.function(code.String(), 1, 0, func(u *unit, _ []llx.Value, _ llx.Value) {
+				var x []llx.Value
+				for _, v := range o.Operands {
+					x = append(x, llx.Zero(classOf(v.Type.Elem).typ(4)))
+				}
+				if _, err := u.elementwise(o, x, 4); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	})
+}
+
+// opOf makes an operation on scalars of type e, nil where there is none.
+func opOf(code ir.Code, e dtype.Type) *ir.Op {
+	s := code.Spec()
+	o := &ir.Op{Code: code, Results: []*ir.Value{{Type: ir.ScalarType(dtype.I32)}}}
+	if code == ir.Cast {
+		o.Attrs = []ir.Attr{{Key: "overflow", Val: "sat"}, {Key: "round", Val: "rne"}}
+	}
+	for k := range s.Min {
+		t := e
+		switch {
+		case code == ir.Select && k == 0:
+			t = dtype.Bool
+		case (code == ir.Ldexp || code == ir.BitOf) && k == 1:
+			t = dtype.I64
+		}
+		o.Operands = append(o.Operands, &ir.Value{Type: ir.ScalarType(t)})
+	}
+	types, err := s.Rule(o)
+	if err != nil {
+		return nil
+	}
+	o.Results[0] = &ir.Value{Type: types[0], Def: o}
+	return o
 }
