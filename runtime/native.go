@@ -65,7 +65,11 @@ func (d *native) Load(fn *ir.Func, a *codegen.Artefact) (*Kernel, error) {
 }
 
 func (d *native) Upload(a *array.Array, layout string) (*Buffer, error) {
-	return Pack(a, layout)
+	b, err := Pack(a, layout)
+	if err == nil && b.Layout != "" {
+		cpu.LargePages(b.data) // it is packed to be read many times
+	}
+	return b, err
 }
 
 // compiled is a loaded artefact as a kernel's engine.

@@ -88,7 +88,7 @@ func Measure(ctx context.Context, l *Launched, o BenchOptions) (*Timing, error) 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if o.Cold {
+		if o.Cold && !l.Apart {
 			evict()
 		}
 		began := time.Now()

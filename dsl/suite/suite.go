@@ -355,6 +355,8 @@ type Launched struct {
 	Func   *ir.Func // what runs
 	Bytes  int64    // of all tensors, each once
 	Once   func(o rt.Options) error
+	// Apart says that calls of Once in turn are on data apart from each other, more than caches hold.
+	Apart bool
 }
 
 // NewLauncher makes a launcher that shares the cores with a number of others. Load makes kernels of functions; nil is the
