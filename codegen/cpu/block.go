@@ -58,6 +58,7 @@ func (k block) heights() []int {
 // Columns are counted in vectors. Unless add is 0 the products are added to C. Where rows are padded to a multiple of 4,
 // up to 3 rows beyond the last are computed too. As many bytes of as many rows from soon on, a pitch apart, are asked for
 // while the products are under way: what the next rows are packed from, which may lie anywhere. Bytes is 0 for nothing.
+// Where rowA is 0, pitch is also that of A's rows.
 func (l *library) block(k block) string {
 	name := k.name()
 	if l.made[name] {
@@ -104,7 +105,11 @@ func (l *library) block(k block) string {
 		call := func(h int, i llx.Value) {
 			ask(j, i, h)
 			next := b.Offset(b.Offset(sliver, llx.C64(k.sliverBytes())), b.Mul(b.UDiv(i, llx.C64(int64(k.rows))), share))
-			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, llx.C64(k.rowA))), sliver, steps, b.Offset(atC, b.Mul(i, llx.C64(k.rowC))), add, next)
+			rowA := llx.Value(llx.C64(k.rowA))
+			if k.rowA == 0 {
+				rowA = pitch
+			}
+			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, rowA)), sliver, steps, b.Offset(atC, b.Mul(i, llx.C64(k.rowC))), add, next, pitch)
 		}
 		at := llx.Value(llx.C64(0))
 		for n, h := range heights {

@@ -348,16 +348,80 @@ func (c *contraction) products(p *point, add llx.Value) {
 			e.Call(name, llx.Void, a, b, atC, rows, columns, steps, again, llx.Null(), llx.C64(0), llx.C64(0))
 			return
 		}
-		e.For(llx.C64(0), rows, c.tall, func(r llx.Value) {
-			some := rows
-			if c.extent > c.tall {
-				some = e.Min(e.Sub(rows, r), llx.C64(c.tall))
-			}
-			e.scope(func() { c.packRows(p, direct, r, some, k, n) })
-			soon, pitch, bytes := c.nextRows(p, r, k)
-			e.Call(name, llx.Void, direct, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes)
-		})
+		packed := func() {
+			e.For(llx.C64(0), rows, c.tall, func(r llx.Value) {
+				some := rows
+				if c.extent > c.tall {
+					some = e.Min(e.Sub(rows, r), llx.C64(c.tall))
+				}
+				e.scope(func() { c.packRows(p, direct, r, some, k, n) })
+				soon, pitch, bytes := c.nextRows(p, r, k)
+				e.Call(name, llx.Void, direct, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes)
+			})
+		}
+		if c.inPlace() == nil {
+			packed()
+			return
+		}
+		at, pitch, serves := c.rowsInPlace(p, k, n)
+		e.If(serves, func() {
+			soon, _, bytes := c.nextRows(p, llx.C64(0), k)
+			e.Call(e.g.library().block(c.placed()), llx.Void, at, b, atC, rows, columns, steps, again, soon, pitch, bytes)
+		}, packed)
 	})
+}
+
+// worstPitch is a distance of rows at which too many of their lines share a set of the second cache.
+const worstPitch = 8 << 10
+
+// inPlace is the load of the rows from memory that the micro-kernels could read, nil where there is none.
+func (c *contraction) inPlace() *ir.Op {
+	e := c.e
+	loads := c.loads(c.a)
+	if len(loads) != 1 || loads[0].Result() != c.a.v || c.a.scale != nil || c.matrix || c.header || len(c.rows) > 1 || loads[0].Str("mode") != "in" {
+		return nil
+	}
+	t := loads[0].Operands[0]
+	if !c.holds(t.Type.Elem) || e.tileOf(c.a.v) != nil {
+		return nil
+	}
+	// The last subscript is k itself, and no other is.
+	subs := loads[0].Subscripts()
+	for i, s := range subs {
+		if (e.resolve(s) == c.k) != (i == len(subs)-1) {
+			return nil
+		}
+	}
+	return loads[0]
+}
+
+// placed is the block for rows in place: none past the last may be touched.
+func (c *contraction) placed() block {
+	k := c.block
+	k.rowA, k.extent = 0, 1
+	return k
+}
+
+// rowsInPlace is where the rows lie for n places along k from k on, their distance, and whether they serve there.
+func (c *contraction) rowsInPlace(p *point, k, n llx.Value) (at, pitch, serves llx.Value) {
+	e := c.e
+	o := c.inPlace()
+	axis := c.rows[0]
+	place := func(row llx.Value) llx.Value {
+		q := p.clone()
+		q.pos[axis], q.pos[c.k] = row, k
+		q.vec, q.lanes, q.live = nil, 1, nil
+		return c.placeAt(o, q)
+	}
+	at = place(llx.C64(0))
+	pitch = e.Sub(e.PtrToInt(place(llx.C64(1)), llx.I64), e.PtrToInt(at, llx.I64))
+	serves = e.ICmp("ne", e.And(pitch, llx.C64(worstPitch-1)), llx.C64(0))
+	if per := int64(c.per()); per > 1 {
+		if whole, ok := llx.ConstInt(n); !ok || whole%per != 0 {
+			serves = e.And(serves, e.ICmp("eq", e.And(n, llx.C64(per-1)), llx.C64(0)))
+		}
+	}
+	return at, pitch, serves
 }
 
 // panelBytes is the size of the slivers of all columns and a chunk of k.
@@ -400,6 +464,23 @@ func (c *contraction) steps(n llx.Value) llx.Value {
 	return c.e.And(c.e.Add(s, llx.C64(15)), llx.C64(-16))
 }
 
+// holds reports whether elements of t in memory are what a step is made of.
+func (p product) holds(t dtype.Type) bool {
+	switch p {
+	case f32Product:
+		return t == dtype.F32
+	case f64Product:
+		return t == dtype.F64
+	case bf16Product:
+		return t == dtype.BF16
+	case i16Product:
+		return t == dtype.I16
+	case i8Product:
+		return t == dtype.U8
+	}
+	return t.IsInt() && int64(t.Bits()/8) == p.step()
+}
+
 // direct is where the rows' operand lies, if the micro-kernels can read it there.
 func (c *contraction) direct(p *point) (base llx.Value, ok bool) {
 	e := c.e
@@ -407,13 +488,7 @@ func (c *contraction) direct(p *point) (base llx.Value, ok bool) {
 	if t == nil || c.a.scale != nil || c.matrix || c.header || t.last() != c.k || t.size*int64(c.per()) != c.step() {
 		return nil, false
 	}
-	want := map[product]dtype.Type{f32Product: dtype.F32, f64Product: dtype.F64, bf16Product: dtype.BF16, i16Product: dtype.I16, i8Product: dtype.U8}
-	switch {
-	case c.product == i32Product || c.product == i64Product:
-		if !t.elem.IsInt() || int64(t.elem.Bits()/8) != c.step() {
-			return nil, false
-		}
-	case want[c.product] != t.elem:
+	if !c.holds(t.elem) {
 		return nil, false
 	}
 	n := t.stride(c.rows[len(c.rows)-1])

@@ -61,6 +61,14 @@ type micro struct {
 // sliver is the bytes of a step of B.
 func (m micro) sliver() int64 { return int64(m.wide*m.lanes) * m.step() }
 
+// alignA is the alignment of A's elements: rows that are read where they lie begin at any element.
+func (m micro) alignA() int {
+	if m.rowA == 0 {
+		return int(m.step()) / m.per()
+	}
+	return int(m.step())
+}
+
 func (m micro) name() string {
 	s := fmt.Sprintf("micro.%s.%dx%d.w%d.a%d.%d.c%d", m.product, m.rows, m.vectors*m.lanes, m.wide, m.rowA, m.stepA, m.rowC)
 	if m.header {
@@ -92,10 +100,10 @@ func (l *library) function(name string, params ...*ir.Param) *llx.B {
 
 // micro emits a micro-kernel, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next)
+//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next, i64 pitch)
 //
 // Unless add is 0 the products are added to C. From next on lies what will be wanted soon: memory is asked for a line of
-// it in every turn, and it may be anywhere, as that is no access.
+// it in every turn, and it may be anywhere, as that is no access. Pitch is the distance of A's rows where rowA is 0.
 func (l *library) micro(m micro) string {
 	name := m.name()
 	if l.made[name] {
@@ -115,7 +123,7 @@ func microParams() []*ir.Param {
 	return []*ir.Param{
 		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("b", llx.Ptr, "noalias", "nocapture", "readonly"),
 		llx.Param("steps", llx.I64), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("add", llx.I64),
-		llx.Param("next", llx.Ptr, "nocapture"),
+		llx.Param("next", llx.Ptr, "nocapture"), llx.Param("pitch", llx.I64),
 	}
 }
 
@@ -147,9 +155,20 @@ func (l *library) vectorMicro(m micro, name string) {
 			prefetch(b, b.Offset(c, llx.C64(int64(r)*m.rowC+at)), true, 3)
 		}
 	}
-	atA, atB := b.Alloca(llx.Ptr, 1, 8), b.Alloca(llx.Ptr, 1, 8)
+	// Rows a pitch apart are reached from pointers three rows apart: one row beside each, and one two rows further.
+	groups := 1
+	pitch := llx.Value(p[6])
+	if m.rowA == 0 {
+		groups = (m.rows + 2) / 3
+	}
+	atA := make([]llx.Value, groups)
+	for g := range atA {
+		atA[g] = b.Alloca(llx.Ptr, 1, 8)
+		b.Store(b.Offset(a, b.Mul(llx.C64(int64(3*g)), pitch)), atA[g], 8)
+	}
+	twice := b.Mul(llx.C64(2), pitch)
+	atB := b.Alloca(llx.Ptr, 1, 8)
 	atNext := b.Alloca(llx.Ptr, 1, 8)
-	b.Store(a, atA, 8)
 	b.Store(sliver, atB, 8)
 	b.Store(ahead, atNext, 8)
 	turns := stepsAtOnce
@@ -157,15 +176,25 @@ func (l *library) vectorMicro(m micro, name string) {
 		// LLVM would reorder the additions of several steps until there are more sums than registers.
 		turns = 1
 	}
+	if m.rowA == 0 {
+		// It would also read a row for several steps at once.
+		turns = 1
+	}
 	turn := func(n int) {
-		pa, pb := b.Load(llx.Ptr, atA, 8), b.Load(llx.Ptr, atB, 8)
+		pb := b.Load(llx.Ptr, atB, 8)
+		row := func(r int) llx.Value {
+			if m.rowA != 0 {
+				return b.Offset(b.Load(llx.Ptr, atA[0], 8), llx.C64(int64(r)*m.rowA))
+			}
+			return b.Offset(b.Load(llx.Ptr, atA[r/3], 8), []llx.Value{llx.C64(0), pitch, twice}[r%3])
+		}
 		for i := range n {
 			columns := make([]llx.Value, m.vectors)
 			for v := range columns {
 				columns[v] = b.Load(t, b.Offset(pb, llx.C64(int64(i)*m.sliver()+int64(v)*width)), int(width))
 			}
 			for r := range m.rows {
-				x := b.Splat(b.Load(m.sum().scalar(), b.Offset(pa, llx.C64(int64(r)*m.rowA+int64(i)*m.stepA)), int(m.step())), m.lanes)
+				x := b.Splat(b.Load(m.sum().scalar(), b.Offset(row(r), llx.C64(int64(i)*m.stepA)), m.alignA()), m.lanes)
 				for v, y := range columns {
 					b.Store(l.multiplyAdd(b, m.product, b.Load(t, sums[r][v], 64), x, y), sums[r][v], 64)
 				}
@@ -176,7 +205,9 @@ func (l *library) vectorMicro(m micro, name string) {
 			prefetch(b, next, false, 2)
 			b.Store(b.Offset(next, llx.C64(int64(64*n/stepsAtOnce))), atNext, 8)
 		}
-		b.Store(b.Offset(pa, llx.C64(int64(n)*m.stepA)), atA, 8)
+		for _, at := range atA {
+			b.Store(b.Offset(b.Load(llx.Ptr, at, 8), llx.C64(int64(n)*m.stepA)), at, 8)
+		}
 		b.Store(b.Offset(pb, llx.C64(int64(n)*m.sliver())), atB, 8)
 	}
 	whole := b.And(steps, llx.C64(int64(-turns)))
