@@ -26,6 +26,8 @@ type native struct {
 
 func openCPU(level string) *native {
 	memory := &cpu.Pool{Free: FreeMemory}
+	// Launches hold on to the pool as long as they have memory of it: it may outlive the device.
+	goruntime.SetFinalizer(memory, (*cpu.Pool).Close)
 	return &native{level: level, memory: memory, team: cpu.NewTeam(memory)}
 }
 
