@@ -129,7 +129,7 @@ var twoOverPi = [...]uint64{
 // turnFunction is the name of the module's function (ptr x, ptr hi, ptr lo, ptr quarter, i64 lanes) that reduces those of
 // x's lanes that are large, infinities to NaN, by as many bits of 2/π as matter. It is made where it is first asked for.
 func (v fv) turnFunction() string {
-	const name = "turns"
+	const name = "math.turns" // no phase of a kernel is called so
 	for _, f := range v.M.M.Funcs {
 		if f.Name() == name {
 			return name
@@ -139,7 +139,7 @@ func (v fv) turnFunction() string {
 	for _, w := range twoOverPi {
 		table = binary.LittleEndian.AppendUint64(table, w)
 	}
-	words := v.M.Table("two_over_pi", table)
+	words := v.M.Table("math.two_over_pi", table)
 	b := v.M.Func(name, llx.Void, []*ir.Param{llx.Param("x", llx.Ptr), llx.Param("hi", llx.Ptr), llx.Param("lo", llx.Ptr),
 		llx.Param("quarter", llx.Ptr), llx.Param("lanes", llx.I64)}, llx.Word("nounwind"), llx.Word("noinline"), llx.Word("cold"))
 	b.Fn.Linkage = enum.LinkageInternal

@@ -196,13 +196,16 @@ func (k mathCase) check32(x, x2, y []float32, want []float64) (w worst) {
 			}
 		}
 		u := ulps32(got, exact)
-		if u > w.ulps { // package math may be what is wrong
-			a, b := float64(x[i]), float64(x2[i])
+		if u <= w.ulps {
+			continue
+		}
+		a, b := float64(x[i]), float64(x2[i])
+		if u > 1 { // package math may be what is wrong
 			exact = k.ref(a, b)
 			u = ulps32(got, exact)
-			if u > w.ulps {
-				w.ulps, w.x, w.y, w.got, w.want = u, a, b, float64(got), exact
-			}
+		}
+		if u > w.ulps {
+			w.ulps, w.x, w.y, w.got, w.want = u, a, b, float64(got), exact
 		}
 	}
 	return w
@@ -254,11 +257,11 @@ const mathBound = 2.0
 
 func TestMaths32(t *testing.T) {
 	for _, level := range runnable(t) {
-		for _, lanes := range []int{1, level.Lanes} {
+		for _, lanes := range []int{1, 2, level.Lanes / 2, level.Lanes, 2 * level.Lanes} {
 			m := compiled(t, mathModule(level, f32Class, lanes), level)
-			n := 1 << 18
-			if lanes == 1 {
-				n = 1 << 14
+			n := 1 << 14
+			if lanes == level.Lanes {
+				n = 1 << 18
 			}
 			x, x2, y := make([]float32, n), make([]float32, n), make([]float32, n)
 			for _, k := range mathCases() {
@@ -375,7 +378,7 @@ func TestMaths64(t *testing.T) {
 		}
 	}
 	for _, level := range runnable(t) {
-		for _, lanes := range []int{1, level.Lanes / 2} {
+		for _, lanes := range []int{1, level.Lanes / 2, level.Lanes} {
 			m := compiled(t, mathModule(level, f64Class, lanes), level)
 			for i, k := range cases {
 				fn, ok := m.Symbol(mathName(k.code, f64Class, lanes))
