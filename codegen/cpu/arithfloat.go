@@ -82,10 +82,7 @@ func (u *unit) floatOp(code ir.Code, t, r dtype.Type, x []llx.Value, count dtype
 			return nil
 		}
 	}
-	if c == f32Class {
-		return u.round(t, v, lanes)
-	}
-	return v
+	return u.nearest(t, v, lanes)
 }
 
 // inverseRoot is 1/√x, of f32 by way of f64 and rounded once.
@@ -183,15 +180,12 @@ func (u *unit) whole(d direction, v llx.Value, c class, lanes int) llx.Value {
 	return u.Select(u.FCmp("olt", abs, f(lift)), sign(r), v)
 }
 
-// times is a·b rounded once to t. An f32 holds all that matters of a product of narrower floats, except where it is
-// subnormal.
+// times is a·b rounded once to t. An f32 holds all that matters of a product of narrower floats, but of one of tf32 that
+// is subnormal: of bf16 it keeps every bit of what does not round to 0.
 func (u *unit) times(t dtype.Type, a, b llx.Value, lanes int) llx.Value {
 	p := u.FMul(a, b)
-	switch t {
-	case dtype.F32, dtype.F64:
-		return p
-	case dtype.F16:
-		return u.round(t, p, lanes)
+	if t != dtype.TF32 {
+		return u.nearest(t, p, lanes)
 	}
 	// Added to a number whose last bit is worth t's smallest value, an exact product is rounded as t's subnormals are.
 	quantum := math.Ilogb(t.SmallestSubnormal())
@@ -206,28 +200,22 @@ func (u *unit) times(t dtype.Type, a, b llx.Value, lanes int) llx.Value {
 		small = u.FPTrunc(u.FSub(u.FAdd(exact, lift), lift), p.Type())
 	}
 	small = u.Intrinsic("copysign", p.Type(), small, p)
-	return u.Select(u.tiny(p, lanes), small, u.round(t, p, lanes))
+	tiny := u.FCmp("ole", u.Intrinsic("fabs", p.Type(), p), u.kf(f32Class, 0x1p-126, lanes))
+	return u.Select(tiny, small, u.round(t, p, lanes))
 }
 
-// tiny is where an f32 is at most the smallest normal one.
-func (u *unit) tiny(v llx.Value, lanes int) llx.Value {
-	return u.FCmp("ole", u.Intrinsic("fabs", v.Type(), v), u.kf(f32Class, 0x1p-126, lanes))
-}
-
-// over is a/b rounded once to t, as times is a·b.
-func (u *unit) over(t dtype.Type, a, b llx.Value, lanes int) llx.Value {
-	q := u.FDiv(a, b)
-	switch t {
-	case dtype.F32, dtype.F64:
-		return q
-	case dtype.F16:
-		return u.round(t, q, lanes)
+// nearest is a result of the class of t rounded to t.
+func (u *unit) nearest(t dtype.Type, v llx.Value, lanes int) llx.Value {
+	if classOf(t) == f64Class {
+		return v
 	}
-	double := llx.Vec(llx.Double, lanes)
-	tiny := u.And(u.tiny(q, lanes), u.FCmp("one", a, u.kf(f32Class, 0, lanes)))
-	return u.rare(tiny, u.round(t, q, lanes), func() llx.Value {
-		return u.narrow(t, u.FDiv(u.FPExt(a, double), u.FPExt(b, double)), nearest, lanes)
-	})
+	return u.round(t, v, lanes)
+}
+
+// over is a/b rounded once to t. Of narrow floats a quotient that is not halfway between two values is so far from there
+// that rounding it to f32 first, subnormal or not, does not get there.
+func (u *unit) over(t dtype.Type, a, b llx.Value, lanes int) llx.Value {
+	return u.nearest(t, u.FDiv(a, b), lanes)
 }
 
 // rare is fast, but what slow gives in the lanes where c holds. It runs only where there are such.

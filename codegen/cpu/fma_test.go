@@ -45,6 +45,11 @@ func TestFusedCorners(t *testing.T) {
 					}
 					z = math.Ldexp(r.Float64(), -span+r.IntN(8))
 				}
+				if i%7 == 6 { // the product halfway between two values, and next to nothing added
+					odd := int64(1)<<e.Man | r.Int64N(1<<e.Man/6)<<1 | 1
+					x, y = math.Ldexp(3, part), math.Ldexp(float64(odd), to-part-int(e.Man))
+					z = math.Ldexp(float64(r.IntN(3)-1), -span+r.IntN(9))
+				}
 				codes[0][i], codes[1][i], codes[2][i] = code(x), code(y), code(z)
 			}
 			return codes
@@ -77,6 +82,9 @@ func TestTinyProducts(t *testing.T) {
 				case i%2 == 0: // as a quotient
 					y = math.Ldexp(1+r.Float64(), min(top, part-to))
 				}
+				if len(codes) == 2 && i%2 == 1 {
+					x, y = nearTie(r, e, to)
+				}
 				for k, v := range []float64{x, y}[:len(codes)] {
 					codes[k] = append(codes[k], code(v))
 				}
@@ -84,4 +92,22 @@ func TestTinyProducts(t *testing.T) {
 			return codes
 		})
 	})
+}
+
+// nearTie are numbers of e whose product, about 2^to, lies beside the middle of two subnormals, as close as is found.
+func nearTie(r *rand.Rand, e dtype.Type, to int) (x, y float64) {
+	bits := int(e.Man) + 1
+	// The product of the significands has the value of the smallest subnormal at this bit.
+	low := min(max(2*bits+int(math.Log2(e.SmallestSubnormal()))-to, 1), 2*bits)
+	best := math.Inf(1)
+	var bx, by int64
+	for range 200 {
+		a := int64(1)<<(bits-1) | r.Int64N(1<<(bits-1))
+		b := int64(1)<<(bits-1) | r.Int64N(1<<(bits-1))
+		if d := math.Abs(float64(a*b&(1<<low-1) - 1<<(low-1))); d > 0 && d < best {
+			best, bx, by = d, a, b
+		}
+	}
+	part := (to - 2*bits) / 2
+	return math.Ldexp(float64(bx), part), math.Ldexp(float64(by), to-2*bits-part)
 }
