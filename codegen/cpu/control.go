@@ -333,6 +333,16 @@ func (e *emitter) forLoop(o *ir.Op) {
 			}
 		})
 	}
+	if list := e.turnedLoads(o); len(list) > 0 && broken == nil {
+		e.someTurns(list, lo, hi, func(first, n llx.Value) {
+			e.For(llx.C64(0), n, 1, func(j llx.Value) {
+				e.bindTurn(list, j)
+				turn(e.Add(first, j), llx.C64(1))
+			})
+		})
+		e.bind(c, o.Results)
+		return
+	}
 	peel := by > 1 && !e.ragged && e.worthPeeling(r)
 	whole := func(i llx.Value) llx.Value {
 		switch {

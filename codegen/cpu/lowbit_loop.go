@@ -19,9 +19,7 @@ type lowbitLoop struct {
 	products   []lowbitUse
 	made       map[*ir.Value]bool // their results
 	rows, cols *ir.Value          // m, nil where there is none, and n
-	// turned are loads whose vectors along n lie apart, along a dimension that the loop's index runs through. They are
-	// copied ahead of time for some turns of the loop, so that they are contiguous.
-	turned []*ir.Op
+	turned     []*turnedLoad
 }
 
 // lowbitLoopOf matches a loop whose packed parameters lie in panels.
@@ -34,7 +32,7 @@ func (e *emitter) lowbitLoopOf(o *ir.Op) (l *lowbitLoop, ok bool) {
 	if stop != nil {
 		return nil, false
 	}
-	l = &lowbitLoop{o: o, made: map[*ir.Value]bool{}}
+	l = &lowbitLoop{o: o, made: map[*ir.Value]bool{}, turned: e.turnedLoads(o)}
 	for _, q := range r.Ops {
 		switch {
 		case q.Code == ir.Contract:
@@ -79,9 +77,10 @@ func (l *lowbitLoop) pointwise(v *ir.Value, seen map[*ir.Value]bool) bool {
 	}
 	switch o.Code {
 	case ir.Load:
-		if l.apart(o) {
-			l.turned = append(l.turned, o)
-			return true
+		for _, q := range l.turned {
+			if q.o == o {
+				return true
+			}
 		}
 	case ir.Bcast, ir.Affine, ir.Iota, ir.Const:
 	default:
@@ -97,27 +96,6 @@ func (l *lowbitLoop) pointwise(v *ir.Value, seen map[*ir.Value]bool) bool {
 	return true
 }
 
-// apart reports whether a load gives elements that lie apart along the columns and together along the loop's index.
-func (l *lowbitLoop) apart(o *ir.Op) bool {
-	t := o.Operands[0].Type
-	r := l.o.Regions[0]
-	subs := o.Subscripts()
-	bits := t.Elem.Bits()
-	if o.Str("mode") != "in" || t.Mem == ir.Packed || len(subs) < 2 || subs[len(subs)-1] != r.Args[0] || bits != 8 && bits != 16 && bits != 32 {
-		return false
-	}
-	found := false
-	for _, s := range subs[:len(subs)-1] {
-		switch {
-		case s == l.cols && !found:
-			found = true
-		case s.Type.Kind != ir.Scalar || s.Def != nil && s.Def.Parent == r:
-			return false
-		}
-	}
-	return found
-}
-
 // lowbitLoop emits a loop over groups; ok is false where it is none.
 func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 	l, ok := e.lowbitLoopOf(o)
@@ -127,19 +105,9 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 	lo, hi := e.scalar(o.Operands[0]), e.scalar(o.Operands[1])
 	c := e.homes(o.Results)
 	e.begin(c, o.Operands[2:])
-	e.scope(func() {
-		tiles := make([]*tile, len(l.turned))
-		for i, q := range l.turned {
-			tiles[i] = e.newTileShape(q.Result().Type)
-			tiles[i].base = e.room(tiles[i].bytes() * someGroups)
-		}
-		e.For(lo, hi, someGroups, func(first llx.Value) {
-			some := &groups{lowbitLoop: l, c: c, tiles: tiles, first: first, n: e.Min(e.Sub(hi, first), llx.C64(someGroups))}
-			for k, q := range l.turned {
-				e.scope(func() { some.turn(e, q, tiles[k]) })
-			}
-			e.eachRows(l, func(row llx.Value, rows int) { some.rows(e, row, rows) })
-		})
+	e.someTurns(l.turned, lo, hi, func(first, n llx.Value) {
+		some := &groups{lowbitLoop: l, c: c, first: first, n: n}
+		e.eachRows(l, func(row llx.Value, rows int) { some.rows(e, row, rows) })
 	})
 	e.bind(c, o.Results)
 	for _, u := range l.products {
@@ -148,15 +116,10 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 	return true
 }
 
-// someGroups is how many turns of the loop are done for a panel before the next panel: long enough for memory to be read in
-// long runs, short enough for what all panels share to stay in the first cache.
-const someGroups = 32
-
 // groups are some turns of a loop over groups.
 type groups struct {
 	*lowbitLoop
 	c        *carried
-	tiles    []*tile // of the turned loads, a tile for each turn
 	first, n llx.Value
 }
 
@@ -202,7 +165,7 @@ func (s *groups) rows(e *emitter, first llx.Value, rows int) {
 		plans[k], _ = planLowbit(e.level, u.plan.elem, u.plan.group, rows)
 		together = plans[k].panels
 		if _, b := plans[k].worth(); b != 0 {
-			offsets[k] = e.room(someGroups * 4 * int64(rows))
+			offsets[k] = e.room(turnsAtOnce * 4 * int64(rows))
 			e.For(llx.C64(0), s.n, 1, func(j llx.Value) {
 				set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, j))
 				for i, x := range s.rowsOf(e, u, first, rows) {
@@ -265,11 +228,7 @@ func (s *groups) turnOf(e *emitter, plans []lowbit, offsets []llx.Value, j, firs
 	lanes := e.level.Lanes
 	set(e, e.scalars, r.Args[0], e.Add(s.first, j))
 	e.bind(s.c, r.Args[1:])
-	for k, q := range s.turned {
-		t := *s.tiles[k]
-		t.base = e.Offset(t.base, e.Mul(j, llx.C64(t.bytes())))
-		e.store(q.Result(), &t)
-	}
+	e.bindTurn(s.turned, j)
 	sums := make([][][]llx.Value, len(plans))
 	for k, u := range s.products {
 		var offset []llx.Value
@@ -331,74 +290,4 @@ func (e *emitter) panelsAt(u lowbitUse, at llx.Value, n int) []llx.Value {
 		list[i] = e.Offset(base, e.Mul(panel, llx.C64(int64(i))))
 	}
 	return list
-}
-
-// turn copies what a load reads in the turns: a tile for each.
-func (s *groups) turn(e *emitter, o *ir.Op, t *tile) {
-	lanes := int64(e.level.Lanes)
-	tensor := e.tensorOf(o.Operands[0])
-	set(e, e.scalars, s.o.Regions[0].Args[0], s.first)
-	row := func(i llx.Value) llx.Value {
-		q := e.point().inside(s.cols, i)
-		at := e.placeOf(o.Operands[0], o.Subscripts(), q, 1, false)
-		return e.Offset(tensor.base, e.Mul(at.base, llx.C64(t.size)))
-	}
-	code := llx.IntType(int(8 * t.size))
-	live := e.span(s.cols).n
-	slowly := func() {
-		e.For(llx.C64(0), live, 1, func(i llx.Value) {
-			from, to := row(i), e.Offset(t.base, e.Mul(i, llx.C64(t.size)))
-			e.For(llx.C64(0), s.n, 1, func(j llx.Value) {
-				v := e.Load(code, e.Offset(from, e.Mul(j, llx.C64(t.size))), int(t.size))
-				e.Store(v, e.Offset(to, e.Mul(j, llx.C64(t.bytes()))), int(t.size))
-			})
-		})
-	}
-	per := 4 / t.size // elements in a dword
-	fast := func(masked bool) {
-		e.For(llx.C64(0), live, lanes, func(i llx.Value) {
-			rows := make([]llx.Value, lanes)
-			for k := range rows {
-				// Rows past the end are the last one once more.
-				at := e.Add(i, llx.C64(int64(k)))
-				if c, ok := llx.ConstInt(live); !ok || c%lanes != 0 {
-					at = e.Min(at, e.Sub(live, llx.C64(1)))
-				}
-				rows[k] = row(at)
-			}
-			for from := int64(0); from < someGroups; from += lanes * per {
-				parts := make([]llx.Value, lanes)
-				for k := range rows {
-					at := e.Offset(rows[k], llx.C64(from*t.size))
-					if !masked {
-						parts[k] = e.Load(llx.Vec(llx.I32, int(lanes)), at, int(t.size))
-						continue
-					}
-					some := llx.Vec(code, int(lanes*per))
-					mask := e.ICmp("slt", e.Steps(llx.I64, int(lanes*per)), e.Splat(e.Sub(s.n, llx.C64(from)), int(lanes*per)))
-					v := e.Call("llvm.masked.load."+llx.Suffix(some)+".p0", some, at, llx.C32(t.size), mask, llx.Zero(some))
-					parts[k] = e.Bitcast(v, llx.Vec(llx.I32, int(lanes)))
-				}
-				for k, v := range e.turn(parts) {
-					// A lane has elements of so many turns: all of the first one, then all of the next.
-					order := make([]int, lanes*per)
-					for i := range order {
-						order[i] = i%int(lanes)*int(per) + i/int(lanes)
-					}
-					some := e.Bitcast(v, llx.Vec(code, len(order)))
-					some = e.Shuffle(some, some, order)
-					for q := range int(per) {
-						one := e.Shuffle(some, some, sequence(len(order))[q*int(lanes):(q+1)*int(lanes)])
-						j := from + int64(k)*per + int64(q)
-						e.Store(one, e.Offset(t.base, e.Add(llx.C64(j*t.bytes()), e.Mul(i, llx.C64(t.size)))), int(t.size))
-					}
-				}
-			}
-		})
-	}
-	if e.level.AVX512 {
-		fast(true)
-		return
-	}
-	e.If(e.ICmp("eq", s.n, llx.C64(someGroups)), func() { fast(false) }, slowly)
 }
