@@ -81,6 +81,7 @@ func (g *group) keeps(v *ir.Value) bool {
 
 // step emits an operation that is no part of a group.
 func (e *emitter) step(o *ir.Op) {
+	defer e.From(o.Pos.File, o.Pos.Line, o.Pos.Col)()
 	switch o.Code {
 	case ir.SpanOf, ir.SpanCopy, ir.SpanCat:
 		e.span(o.Result())
