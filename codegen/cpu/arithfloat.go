@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/tilec/tilec/codegen/internal/llx"
@@ -117,6 +118,40 @@ func (u *unit) wordType(c class, lanes int) llx.Type {
 	return llx.Vec(llx.I32, lanes)
 }
 
+// ranged is the greater of two (or the lesser), the number over a quiet NaN, -0 being less than 0, by the instruction that
+// does just that; ok is false where there is none. Of a signalling NaN it makes a quiet one: [unit.quiet] goes before.
+func (u *unit) ranged(greater bool, a, b llx.Value, c class, lanes int) (m llx.Value, ok bool) {
+	bits := 32 * lanes
+	kind := "ps"
+	if c == f64Class {
+		bits, kind = 64*lanes, "pd"
+	}
+	if !u.level.AVX512 || bits < 128 || bits > 512 {
+		return nil, false
+	}
+	how := int64(4) // the lesser; with the sign that the comparison has
+	if greater {
+		how = 5
+	}
+	mask := llx.IntType(max(lanes, 8))
+	args := []llx.Value{a, b, llx.C32(how), llx.Zero(a.Type()), llx.Int(mask, -1)}
+	if bits == 512 {
+		args = append(args, llx.C32(4))
+	}
+	return u.Call(fmt.Sprintf("llvm.x86.avx512.mask.range.%s.%d", kind, bits), a.Type(), args...), true
+}
+
+// quiet makes a signalling NaN a quiet one.
+func (u *unit) quiet(a llx.Value, c class, lanes int) llx.Value {
+	if _, ok := llx.ConstReal(a); ok {
+		return a
+	}
+	if m, ok := u.ranged(true, a, a, c, lanes); ok {
+		return m
+	}
+	return a
+}
+
 // most and least take the number over NaN; -0 is less than 0.
 func (u *unit) most(a, b llx.Value, c class, lanes int) llx.Value {
 	if _, ok := llx.ConstReal(a); ok {
@@ -124,6 +159,9 @@ func (u *unit) most(a, b llx.Value, c class, lanes int) llx.Value {
 	}
 	m := u.Select(u.FCmp("ogt", a, b), a, b) // b where a is NaN
 	if k, ok := llx.ConstReal(b); ok && k == k && k != 0 {
+		return m
+	}
+	if m, ok := u.ranged(true, u.quiet(a, c, lanes), u.quiet(b, c, lanes), c, lanes); ok {
 		return m
 	}
 	m = u.Select(u.FCmp("oeq", a, b), u.bothBits(a, b, c, lanes), m)
@@ -136,6 +174,9 @@ func (u *unit) least(a, b llx.Value, c class, lanes int) llx.Value {
 	}
 	m := u.Select(u.FCmp("olt", a, b), a, b)
 	if k, ok := llx.ConstReal(b); ok && k == k && k != 0 {
+		return m
+	}
+	if m, ok := u.ranged(false, u.quiet(a, c, lanes), u.quiet(b, c, lanes), c, lanes); ok {
 		return m
 	}
 	m = u.Select(u.FCmp("oeq", a, b), u.eitherBit(a, b, c, lanes), m)

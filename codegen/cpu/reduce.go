@@ -206,6 +206,13 @@ func (a *accumulator) combine(x, y llx.Value, lanes int) llx.Value {
 			code = ir.And
 		}
 	}
+	if a.elem.IsFloat() && (a.kind == "max" || a.kind == "min") {
+		// What has been reduced is no signalling NaN.
+		c := classOf(a.elem)
+		if m, ok := a.e.ranged(a.kind == "max", x, a.e.quiet(y, c, lanes), c, lanes); ok {
+			return m
+		}
+	}
 	return a.e.binary(code, a.elem, x, y, lanes)
 }
 
