@@ -54,7 +54,21 @@ func (e *emitter) contract(o *ir.Op) {
 	if dest == nil {
 		c.dest.base = e.room(c.dest.bytes())
 	}
-	c.emit()
+	rows := e.span(c.rows[0])
+	if _, known := rows.fixed(); known || len(c.rows) > 1 || !c.alongSum(c.b, c.cols[len(c.cols)-1]) {
+		c.emit()
+		return
+	}
+	// For very few rows it does not pay to pack the columns.
+	few := int64(1)
+	if c.holds(c.b.v.Type.Elem) && c.per() == 1 {
+		few = 2 // without conversions
+	}
+	e.If(e.ICmp("sle", rows.n, llx.C64(few)), func() {
+		set(e, e.dest, o.Result(), c.dest)
+		e.contractSlowly(o)
+	}, c.emit)
+	e.store(o.Result(), c.dest)
 }
 
 func (c *contraction) String() string {

@@ -277,7 +277,7 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 		}
 		return
 	}
-	room := c.square()
+	room := c.square(squaresAtOnce)
 	e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
 		header, first := c.sliver(j)
 		some := e.Min(e.Sub(columns, j), llx.C64(lanes))
@@ -287,26 +287,35 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 			sum = e.Alloca(c.bits(), 1, 64)
 			e.Store(llx.Zero(c.bits()), sum, 64)
 		}
-		c.blocks(e, n, func(k, liveK llx.Value) {
-			c.gather(e, room, some, func(i llx.Value) llx.Value {
-				c.soon(e.Add(j, e.Add(i, llx.C64(lanes))), k)
-				return c.steps(e.Add(j, i), k, liveK, nil)
+		// Several squares of a row are read at once, as memory is faster in longer runs.
+		length := lanes * per
+		squares := func(k, liveK llx.Value, count int64) {
+			c.gather(e, room, some, int(count), func(i llx.Value, q int64) llx.Value {
+				c.soon(e.Add(j, i), e.Add(k, llx.C64((2*count+q)*length)))
+				return c.steps(e.Add(j, i), e.Add(k, llx.C64(q*length)), liveK, nil)
 			})
-			at := e.Mul(c.divide(k, per), llx.C64(c.block.sliver()))
-			total := llx.Value(nil)
-			if c.header {
-				total = e.Load(c.bits(), sum, 64)
-			}
-			for i, v := range c.turned(e, room) {
-				e.Store(v, e.Offset(first, e.Add(at, llx.C64(int64(i)*c.block.sliver()))), int(c.packer.step()))
+			e.For(llx.C64(0), llx.C64(count), 1, func(q llx.Value) {
+				at := e.Mul(e.Add(c.divide(k, per), e.Mul(q, llx.C64(lanes))), llx.C64(c.block.sliver()))
+				total := llx.Value(nil)
 				if c.header {
-					total = c.addUp(total, v)
+					total = e.Load(c.bits(), sum, 64)
 				}
-			}
-			if c.header {
-				e.Store(total, sum, 64)
-			}
-		})
+				for i, v := range c.turned(e, c.row(room, e.Mul(q, llx.C64(lanes)))) {
+					e.Store(v, e.Offset(first, e.Add(at, llx.C64(int64(i)*c.block.sliver()))), int(c.packer.step()))
+					if c.header {
+						total = c.addUp(total, v)
+					}
+				}
+				if c.header {
+					e.Store(total, sum, 64)
+				}
+			})
+		}
+		many := e.whole(n, squaresAtOnce*length)
+		e.For(llx.C64(0), many, squaresAtOnce*length, func(k llx.Value) { squares(k, nil, squaresAtOnce) })
+		whole := e.whole(n, length)
+		e.For(many, whole, length, func(k llx.Value) { squares(k, nil, 1) })
+		e.If(e.ICmp("slt", whole, n), func() { squares(whole, e.Sub(n, whole), 1) }, nil)
 		if c.header {
 			e.Store(c.start(e.Load(c.bits(), sum, 64)), header, 4)
 		}
@@ -331,17 +340,25 @@ func (p *packer) blocks(e *emitter, n llx.Value, f func(k, liveK llx.Value)) {
 	e.If(e.ICmp("slt", whole, n), func() { f(whole, e.Sub(n, whole)) }, nil)
 }
 
-// square is room for as many vectors of steps as one has lanes.
-func (p *packer) square() llx.Value { return p.Alloca(p.bits(), p.lanes, 64) }
+// squaresAtOnce is how many squares of a row are read before the next row's.
+const squaresAtOnce = 4
+
+// square is room for squares: each has as many vectors of steps as one has lanes.
+func (p *packer) square(count int) llx.Value { return p.Alloca(p.bits(), count*p.lanes, 64) }
 
 func (p *packer) row(room, i llx.Value) llx.Value {
 	return p.Offset(room, p.Mul(i, llx.C64(int64(p.lanes)*p.step())))
 }
 
-// gather fills the first n rows of a square, the rest with zeros.
-func (p *packer) gather(e *emitter, room, n llx.Value, f func(i llx.Value) llx.Value) {
-	e.For(llx.C64(0), n, 1, func(i llx.Value) { e.Store(f(i), p.row(room, i), 64) })
-	e.For(n, llx.C64(int64(p.lanes)), 1, func(i llx.Value) { e.Store(llx.Zero(p.bits()), p.row(room, i), 64) })
+// gather fills the first n rows of squares, the rest with zeros; f gives row i of square q.
+func (p *packer) gather(e *emitter, room, n llx.Value, count int, f func(i llx.Value, q int64) llx.Value) {
+	put := func(i llx.Value, value func(q int64) llx.Value) {
+		for q := range int64(count) {
+			e.Store(value(q), p.row(room, e.Add(i, llx.C64(q*int64(p.lanes)))), 64)
+		}
+	}
+	e.For(llx.C64(0), n, 1, func(i llx.Value) { put(i, func(q int64) llx.Value { return f(i, q) }) })
+	e.For(n, llx.C64(int64(p.lanes)), 1, func(i llx.Value) { put(i, func(int64) llx.Value { return llx.Zero(p.bits()) }) })
 }
 
 // turned are the columns of a square.
@@ -383,14 +400,14 @@ func (r *rowPanel) fill(e *emitter, rows, n llx.Value) {
 		})
 		return
 	}
-	room := r.square()
+	room := r.square(1)
 	group := func(i, live llx.Value) {
 		r.blocks(e, n, func(k, liveK llx.Value) {
 			some := llx.Value(llx.C64(lanes))
 			if liveK != nil {
 				some = e.divUp(liveK, per)
 			}
-			r.gather(e, room, some, func(s llx.Value) llx.Value {
+			r.gather(e, room, some, 1, func(s llx.Value, _ int64) llx.Value {
 				r.soon(e.Add(r.from, i), e.Add(k, e.Mul(e.Add(s, llx.C64(lanes)), llx.C64(per))))
 				left := liveK
 				if left != nil {
