@@ -39,7 +39,7 @@ func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) 
 	}
 	// Measured: alone, a panel's sums at their own powers of two keep the pipes busy; from some rows on two panels share what
 	// is broadcast. More than eight rows that lie a power of two apart do not fit the ways of a cache of the first level.
-	p = lowbit{layout: layout, elem: elem, group: group, panels: 1, rows: min(rows, 8), prefetch: prefetchDistance(l, elem.Bits())}
+	p = lowbit{layout: layout, elem: elem, group: group, panels: 1, rows: min(rows, 8), prefetch: prefetchDistance(l, elem.Bits(), rows)}
 	if p.rows > 4 {
 		p.panels = 2
 	}
@@ -50,10 +50,10 @@ func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) 
 }
 
 // prefetchDistance is how far ahead codes are asked for. Where a core waits for few cache lines at a time, as processors that
-// have the matrix unit do, that always pays. On others it pays for codes that keep the core busy for long, whose lines are
-// then asked for too late, and costs where loads are what the core is busy with.
-func prefetchDistance(l *Level, bits int) int {
-	if l.AMX || l.AVX512 && bits <= 4 {
+// have the matrix unit do, that always pays. On others it pays where a line of codes keeps the core busy for long, so that the
+// next is asked for too late, and costs where loads are what the core is busy with.
+func prefetchDistance(l *Level, bits, rows int) int {
+	if l.AMX || l.AVX512 && (bits <= 4 || rows > 1) {
 		return 2048
 	}
 	return 0
