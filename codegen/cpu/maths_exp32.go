@@ -12,7 +12,7 @@ const (
 // scaled32 is a number as p times a power of two, to be scaled when all else is done, so that what is subnormal is rounded
 // once.
 type scaled32 struct {
-	p llx.Value
+	p, q, r llx.Value // p is 1 + q·r
 	// k is where AVX-512 scales: the power is 2^⌊k⌋. Elsewhere it is pow·post.
 	k, pow, post llx.Value
 }
@@ -47,7 +47,8 @@ func (v fv) exp32(x llx.Value) llx.Value {
 		n := v.Intrinsic("rint", v.floats(), v.FMul(x, v.n(log2e32)))
 		// Of huge and infinite x the rest is anything, but of such n the power is 0 or inf. The lesser magnitude of it and 0.75:
 		r := v.x86("range", v.expRest32(n, x), v.n(0.75), llx.C32(2), nil)
-		return v.scalef(v.fma(v.expTail32(r), r, v.n(1)), n)
+		p, _ := v.expNear32(r)
+		return v.scalef(p, n)
 	}
 	x = v.atMost(v.atLeast(x, -105), 90)
 	n, pow := v.power(x, v.n(log2e32/2))
@@ -67,13 +68,15 @@ func (v fv) expRest32(n, x llx.Value) llx.Value {
 	return v.fma(n, v.n(-ln2Lo32), v.fma(n, v.n(-ln2Hi32), x))
 }
 
-// expTail32 is (e^r - 1)/r for |r| ≤ ln 2/2: error of e^r 2^-28.25.
-func (v fv) expTail32(r llx.Value) llx.Value {
-	return v.poly(r, 1, 0x1.fffffcp-2, 0x1.555494p-3, 0x1.5558bep-5, 0x1.123856p-7, 0x1.6a3d14p-10)
+// expNear32 is e^r as 1 + q·r for |r| ≤ ln 2/2: error 2^-28.25.
+func (v fv) expNear32(r llx.Value) (p, q llx.Value) {
+	q = v.poly(r, 1, 0x1.fffffcp-2, 0x1.555494p-3, 0x1.5558bep-5, 0x1.123856p-7, 0x1.6a3d14p-10)
+	return v.fma(q, r, v.n(1)), q
 }
 
-// expBelow32 is e^x for x from -125 to 0, or NaN, before it is scaled; t is p - 1.
-func (v fv) expBelow32(x llx.Value) (s scaled32, t llx.Value) {
+// expBelow32 is e^x for x from -125 to 0, or NaN, before it is scaled.
+func (v fv) expBelow32(x llx.Value) scaled32 {
+	var s scaled32
 	var n llx.Value
 	if v.level.AVX512 {
 		n = v.Intrinsic("rint", v.floats(), v.FMul(x, v.n(log2e32)))
@@ -83,10 +86,9 @@ func (v fv) expBelow32(x llx.Value) (s scaled32, t llx.Value) {
 		n, s.pow = v.powerUp(x, v.n(log2e32), up)
 		s.post = v.n(0x1p-64)
 	}
-	r := v.expRest32(n, x)
-	q := v.expTail32(r)
-	s.p = v.fma(q, r, v.n(1))
-	return s, v.FMul(q, r)
+	s.r = v.expRest32(n, x)
+	s.p, s.q = v.expNear32(s.r)
+	return s
 }
 
 // tanh32 is the hyperbolic tangent: 1 - 2/(1 + e^2|x|), and where that would cancel a polynomial.
@@ -97,9 +99,9 @@ func (v fv) tanh32(x llx.Value) llx.Value {
 	// e^2r for 2|r| ≤ ln 2/2: error 2^-23.38, of which less than half remains.
 	p := v.poly(r, 1, 2*0x1.fffff6p-1, 4*0x1.fffdc6p-2, 8*0x1.555a7ap-3, 16*0x1.573a20p-5, 32*0x1.0fa312p-7)
 	large := v.FSub(v.n(1), v.FDiv(v.n(2), v.fma(pow, p, v.n(1))))
-	// x + x³·q(x²) for |x| ≤ 0.55: error 2^-29.71.
+	// x + x³·q(x²) for |x| ≤ 0.625: error 2^-27.72.
 	z := v.FMul(a, a)
-	q := v.poly(z, -0x1.55554ap-2, 0x1.110ceep-3, -0x1.b91e7ep-5, 0x1.58e518p-6, -0x1.9921a0p-8)
+	q := v.poly(z, -0x1.555532p-2, 0x1.1106f6p-3, -0x1.b835a4p-5, 0x1.51f8cep-6, -0x1.750ce2p-8)
 	small := v.fma(v.FMul(q, z), a, a)
-	return v.signed(v.Select(v.FCmp("olt", a, v.n(0.55)), small, large), x)
+	return v.signed(v.Select(v.FCmp("olt", a, v.n(0.625)), small, large), x)
 }

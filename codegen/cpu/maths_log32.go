@@ -28,8 +28,8 @@ func (v fv) log32(x llx.Value, binary bool) llx.Value {
 	q = v.FMul(v.FMul(f, f), q)
 	var y llx.Value
 	if binary {
-		// f·log2e as f and less than half of f, which rounds less.
-		y = v.FAdd(e, v.FAdd(f, v.fma(f, v.n(math.Log2E-1), v.FMul(q, v.n(log2e32)))))
+		// f·log2e as f and less than half of f; e + f is exact where the sum cancels.
+		y = v.FAdd(v.FAdd(e, f), v.fma(f, v.n(math.Log2E-1), v.FMul(q, v.n(log2e32))))
 	} else {
 		y = v.fma(e, v.n(ln2Hi32), v.FAdd(f, v.fma(e, v.n(ln2Lo32), q)))
 	}
