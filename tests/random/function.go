@@ -21,7 +21,10 @@ type Function struct {
 
 // GenerateFunction gives the function of a seed.
 func GenerateFunction(seed uint64) *Function {
-	g := &functions{r: rand.New(rand.NewPCG(seed, 0x6972)), joined: map[*ir.Value][2]*ir.Value{}}
+	g := &functions{r: rand.New(rand.NewPCG(seed, 0x6972)), joined: map[*ir.Value][2]*ir.Value{}, most: 60}
+	if seed%8 == 7 {
+		g.most = 200
+	}
 	return g.function()
 }
 
@@ -35,13 +38,11 @@ type functions struct {
 	values []*ir.Value // to be used again
 	spans  []*ir.Value
 	joined map[*ir.Value][2]*ir.Value // the parts of spans that are two in a row
-	count  int                        // operations so far, which bounds them
+	count  int                        // operations so far
+	most   int                        // which bounds them
 }
 
-const (
-	mostOperations = 60
-	deepest        = 4
-)
+const deepest = 4 // expressions in expressions
 
 func (g *functions) pick(n int) int    { return g.r.IntN(n) }
 func (g *functions) chance(n int) bool { return g.r.IntN(n) == 0 }
@@ -454,7 +455,7 @@ func (g *functions) constantLike(x *ir.Value, to dtype.Type) *ir.Value {
 // expr makes a value of an element type over axes in the given order.
 func (g *functions) expr(t dtype.Type, axes []*ir.Value, depth int) *ir.Value {
 	g.count++
-	if depth <= 0 || g.count > mostOperations {
+	if depth <= 0 || g.count > g.most {
 		return g.leaf(t, axes)
 	}
 	var v *ir.Value

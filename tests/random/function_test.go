@@ -7,8 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	goruntime "runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,32 +133,53 @@ func TestFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran := 0
-	for seed := *first; seed < *first+*functionSeeds; seed++ {
-		f := GenerateFunction(seed)
-		if err := ir.Verify(f.Func); err != nil {
-			t.Fatalf("seed %d: %v\n%s", seed, err, f.Func)
-		}
-		want := runFunction(t, base, f)
-		var fault *interp.Fault
-		if errors.As(want.err, &fault) {
-			t.Errorf("seed %d: the interpreter: %v\n%s", seed, want.err, f.Func)
-			continue
-		}
-		ran++
-		for _, d := range devices {
-			if text := disagree(t, base, d, f); text != "" {
-				small := Shrink(f.Func, func(fn *ir.Func) bool {
-					return disagree(t, base, d, &Function{Func: fn, Sizes: f.Sizes, Args: f.Args}) != ""
-				})
-				t.Errorf("seed %d, N = %d, M = %d: %s: %s\n%s", seed, f.Sizes[0], f.Sizes[1], d.Name(), disagree(t, base, d, &Function{Func: small, Sizes: f.Sizes, Args: f.Args}), small)
-				break
+	var ran atomic.Int64
+	var next atomic.Uint64
+	var wait sync.WaitGroup
+	for range goruntime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for {
+				seed := *first + next.Add(1) - 1
+				if seed >= *first+*functionSeeds {
+					return
+				}
+				if holds(t, seed, base, devices) {
+					ran.Add(1)
+				}
 			}
-		}
+		})
 	}
-	if ran == 0 {
+	wait.Wait()
+	if ran.Load() == 0 && *functionSeeds > 0 {
 		t.Error("no function ran")
 	}
+}
+
+// holds runs the function of a seed; it reports whether the interpreter ran it.
+func holds(t *testing.T, seed uint64, base runtime.Device, devices []runtime.Device) bool {
+	f := GenerateFunction(seed)
+	if err := ir.Verify(f.Func); err != nil {
+		t.Errorf("seed %d: %v\n%s", seed, err, f.Func)
+		return false
+	}
+	want := runFunction(t, base, f)
+	var fault *interp.Fault
+	if errors.As(want.err, &fault) {
+		t.Errorf("seed %d: the interpreter: %v\n%s", seed, want.err, f.Func)
+		return false
+	}
+	for _, d := range devices {
+		if disagree(t, base, d, f) == "" {
+			continue
+		}
+		small := Shrink(f.Func, func(fn *ir.Func) bool {
+			return disagree(t, base, d, &Function{Func: fn, Sizes: f.Sizes, Args: f.Args}) != ""
+		})
+		t.Errorf("seed %d, N = %d, M = %d: %s: %s\n%s", seed, f.Sizes[0], f.Sizes[1], d.Name(),
+			disagree(t, base, d, &Function{Func: small, Sizes: f.Sizes, Args: f.Args}), small)
+		break
+	}
+	return true
 }
 
 // disagree says in what a device differs from the interpreter, "" where they agree or the interpreter fails.
