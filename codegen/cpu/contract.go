@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/tilec/tilec/codegen/internal/llx"
 	"github.com/tilec/tilec/ir"
@@ -47,6 +48,9 @@ func (e *emitter) contract(o *ir.Op) {
 	dest := e.dest[o.Result()]
 	c, ok := e.planContraction(o, dest)
 	if !ok {
+		if _, _, _, _, acc := o.ContractParts(); acc != nil {
+			e.settle(e.tileOf(e.resolve(acc)))
+		}
 		e.contractSlowly(o)
 		return
 	}
@@ -66,6 +70,7 @@ func (e *emitter) contract(o *ir.Op) {
 	}
 	e.If(e.ICmp("sle", rows.n, llx.C64(few)), func() {
 		set(e, e.dest, o.Result(), c.dest)
+		e.settle(c.dest)
 		e.contractSlowly(o)
 	}, c.emit)
 	e.store(o.Result(), c.dest)
@@ -271,10 +276,13 @@ func (c *contraction) emit() {
 	}
 	switch {
 	case acc != nil && c.sums == c.dest:
-		if t := e.tileOf(e.resolve(acc)); t != c.dest {
-			e.copyTo(c.dest, acc)
-		}
 		add = llx.C64(1)
+		if t := e.tileOf(e.resolve(acc)); t != c.dest {
+			e.settle(t)
+			e.copyTo(c.dest, acc)
+		} else if t.unset != nil {
+			add = e.Sub(add, e.Load(llx.I64, t.unset, 8))
+		}
 	case acc != nil:
 		e.nest(nestOf{axes: c.sums.axes, vec: c.sums.last(), refs: []*ir.Value{acc}}, func(p *point) {
 			e.write(c.sums, p, e.vector(acc, p))
@@ -285,6 +293,9 @@ func (c *contraction) emit() {
 		add = llx.C64(1)
 	}
 	e.scope(func() { c.outside(e.point(), c.outer, add) })
+	if c.dest.unset != nil {
+		e.Store(llx.C64(0), c.dest.unset, 8)
+	}
 	if c.sums != c.dest {
 		// The whole sum is rounded, or wrapped, once.
 		e.nest(nestOf{axes: c.dest.axes, vec: c.dest.last()}, func(p *point) {
@@ -292,6 +303,69 @@ func (c *contraction) emit() {
 		})
 	}
 	e.store(c.o.Result(), c.dest)
+}
+
+// lateZeros finds the tiles that a loop carries, that begin as zeros and to which the loop only adds a contraction's
+// products: the first of these are stored instead of added, and no zeros are.
+func (e *emitter) lateZeros(o *ir.Op, c *carried) {
+	r := o.Regions[0]
+	values, _ := r.Yield().Yielded()
+	for i, t := range c.tiles {
+		if t == nil || !isZero(e.resolve(o.Operands[2+i])) {
+			continue
+		}
+		arg, next := r.Args[1+i], values[i]
+		uses := e.g.uses[arg]
+		if len(uses) != 1 || uses[0] != next.Def || next.Def.Code != ir.Contract || next.Def.Parent != r || len(next.Def.Axes) != 1 {
+			continue
+		}
+		if _, _, _, _, acc := next.Def.ContractParts(); acc != arg {
+			continue
+		}
+		if p, ok := e.planContraction(next.Def, t); !ok || p.sums != p.dest {
+			continue
+		}
+		t.unset = e.Alloca(llx.I64, 1, 8)
+		e.Store(llx.C64(1), t.unset, 8)
+	}
+}
+
+// isZero reports whether all elements of a tile are a constant of which all bits are 0.
+func isZero(v *ir.Value) bool {
+	for v.Def != nil && v.Def.Code == ir.Bcast {
+		v = v.Def.Operands[0]
+	}
+	if v.Def == nil || v.Def.Code != ir.Const {
+		return false
+	}
+	switch x := v.Def.Attr("value").(type) {
+	case int64:
+		return x == 0
+	case float64:
+		return math.Float64bits(x) == 0
+	}
+	return false
+}
+
+// settle stores the zeros that a tile stands for where they are still not there.
+func (e *emitter) settle(t *tile) {
+	if t == nil || t.unset == nil {
+		return
+	}
+	e.If(e.ICmp("ne", e.Load(llx.I64, t.unset, 8), llx.C64(0)), func() {
+		e.clear(t)
+		e.Store(llx.C64(0), t.unset, 8)
+	}, nil)
+}
+
+// settleAll ends what lateZeros began: the tiles of a loop that is done are tiles like any other.
+func (e *emitter) settleAll(c *carried) {
+	for _, t := range c.tiles {
+		e.settle(t)
+		if t != nil {
+			t.unset = nil
+		}
+	}
 }
 
 // clear sets a tile to zeros.

@@ -40,6 +40,9 @@ func (e *emitter) getVar(home llx.Value, t ir.Type) llx.Value {
 func (e *emitter) begin(c *carried, inits []*ir.Value) {
 	for i, v := range inits {
 		if t := c.tiles[i]; t != nil {
+			if t.unset != nil {
+				continue
+			}
 			if have := e.tileOf(e.resolve(v)); have == nil || have.base != t.base {
 				e.copyTo(t, v)
 			}
@@ -308,6 +311,7 @@ func (e *emitter) forLoop(o *ir.Op) {
 	index, args := r.Args[0], r.Args[1:]
 	lo, hi, by := e.scalar(o.Operands[0]), e.scalar(o.Operands[1]), o.Int("by")
 	c := e.homes(o.Results)
+	e.lateZeros(o, c)
 	e.begin(c, o.Operands[2:])
 	step := max(by, 1)
 	align := int64(1)
@@ -340,6 +344,7 @@ func (e *emitter) forLoop(o *ir.Op) {
 				turn(e.Add(first, j), llx.C64(1))
 			})
 		})
+		e.settleAll(c)
 		e.bind(c, o.Results)
 		return
 	}
@@ -372,6 +377,7 @@ func (e *emitter) forLoop(o *ir.Op) {
 		e.If(more, func() { turn(end, e.Sub(hi, end)) }, nil)
 		e.ragged = ragged
 	}
+	e.settleAll(c)
 	e.bind(c, o.Results)
 }
 

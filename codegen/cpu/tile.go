@@ -15,6 +15,8 @@ type tile struct {
 	strides []int64 // elements
 	base    llx.Value
 	size    int64 // bytes of an element
+	// unset, if not nil, is a variable that is 1 while the tile stands for zeros that are not there yet; see lateZeros.
+	unset llx.Value
 }
 
 // padding is the number of elements to which the last axis of a tile is rounded up.
