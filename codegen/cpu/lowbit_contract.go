@@ -118,11 +118,11 @@ func fullSpan(j *ir.Value) bool {
 	return okLo && okHi && lo == 0 && hi == j.Type.Width
 }
 
-// layouts chooses how packed parameters lie in memory: in panels where every use is a contraction that a plan for panels
+// layouts chooses how packed parameters lie in memory, but for those of a layout that kernels share: in panels where every use is a contraction that a plan for panels
 // computes, and all agree.
 func (g *gen) layouts() {
 	for i, p := range g.fn.Params {
-		if p.Type.Kind != ir.Tensor || p.Type.Mem != ir.Packed {
+		if p.Type.Kind != ir.Tensor || p.Type.Mem != ir.Packed || p.Type.PackName != "" {
 			continue
 		}
 		v := g.fn.ParamArg(i)
