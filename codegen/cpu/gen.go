@@ -42,7 +42,6 @@ type gen struct {
 type keptTile struct {
 	slot int
 	tile *tile
-	at   int64
 }
 
 // unsupported stops the generation; [gen.module] turns it into an error.

@@ -215,7 +215,6 @@ func ConstInt(v Value) (int64, bool) {
 type Module struct {
 	M        *ir.Module
 	declared map[string]*ir.Func
-	strings  int
 	places   *places // nil if nothing is said of them
 }
 
