@@ -2,6 +2,7 @@ package cpu_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/tilec/tilec/ir"
@@ -59,6 +60,29 @@ func TestRank(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestRankFine ranks numbers that differ in their last bits.
+func TestRankFine(t *testing.T) {
+	for _, elem := range []dtype.Type{dtype.F32, dtype.F64} {
+		x := grid(1, elem, 3, 64)
+		v := make([]float64, x.Tensor.Len())
+		elem.DecodeF64(v, x.Tensor.Data, 0)
+		for i := range v {
+			for range i * 37 % 11 {
+				if elem == dtype.F64 {
+					v[i] = math.Nextafter(v[i], 100)
+				} else {
+					v[i] = float64(math.Nextafter32(float32(v[i]), 100))
+				}
+			}
+		}
+		elem.EncodeF64(x.Tensor.Data, 0, v)
+		for _, sort := range []bool{false, true} {
+			both(t, rankKernel(elem, 3, 64, 64, sort))([]int64{3, 64}, []runtime.Arg{x})
+			both(t, rankKernel(elem, 3, 64, 6, sort))([]int64{3, 64}, []runtime.Arg{x})
 		}
 	}
 }

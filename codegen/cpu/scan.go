@@ -12,6 +12,10 @@ import (
 // on another axis.
 func (e *emitter) scan(o *ir.Op) {
 	if o.Str("kind") != "func" {
+		if e.besideEachOther(o) {
+			e.scanVectors(o)
+			return
+		}
 		e.scanLines(o, func(q *point, earlier []llx.Value, later []llx.Value) []llx.Value {
 			code := map[string]ir.Code{"sum": ir.Add, "prod": ir.Mul, "max": ir.Max}[o.Str("kind")]
 			x, y := earlier[0], later[0]
@@ -93,6 +97,53 @@ func (e *emitter) scanLines(o *ir.Op, combine func(q *point, earlier, later []ll
 	for i, v := range o.Results {
 		e.store(v, dests[i])
 	}
+}
+
+// besideEachOther reports whether a scan's elements lie side by side along its axis, and may be combined in another order:
+// a product of floats would be rounded in each.
+func (e *emitter) besideEachOther(o *ir.Op) bool {
+	n, t := o.Axes[0], o.Result().Type.Elem
+	kind := o.Str("kind")
+	if t.IsFloat() && (kind == "prod" || kind == "sum" && t != dtype.F32 && t != dtype.F64) {
+		return false
+	}
+	if _, ok := e.scanIdentity(o); !ok || n.Type.Width < int64(2*e.level.Lanes) {
+		return false
+	}
+	return e.bestVec(spansOf(o.Result().Type), &group{roots: []*root{{keep: o.Operands[0]}}}) == n
+}
+
+// scanVectors scans a vector of elements at a time: each of its lanes is combined with the one before it, then with that
+// two before, four before, …, and all with what came before the vector.
+func (e *emitter) scanVectors(o *ir.Op) {
+	n, v := o.Axes[0], o.Operands[0]
+	t := v.Type.Elem
+	c, lanes := classOf(t), e.lanesAlong(n)
+	code := map[string]ir.Code{"sum": ir.Add, "prod": ir.Mul, "max": ir.Max}[o.Str("kind")]
+	identity, _ := e.scanIdentity(o)
+	dest := e.destination(o.Result(), order(spansOf(v.Type), n)...)
+	others := without(spansOf(v.Type), []*ir.Value{n})
+	e.nest(nestOf{axes: others, refs: o.Operands, after: []*ir.Value{n}}, func(p *point) {
+		before := e.Alloca(c.scalar(), 1, 8)
+		e.Store(identity, before, 8)
+		e.nestFrom(p, nestOf{axes: []*ir.Value{n}, vec: n, refs: o.Operands}, func(q *point) {
+			x := e.fill(e.at(v, q), v.Type, q)
+			for d := 1; d < lanes; d *= 2 {
+				from := make([]int, lanes)
+				for i := range from {
+					from[i] = lanes // the identity
+					if i >= d {
+						from[i] = i - d
+					}
+				}
+				x = e.binary(code, t, e.Shuffle(x, e.Splat(identity, lanes), from), x, lanes)
+			}
+			x = e.binary(code, t, e.Splat(e.Load(c.scalar(), before, 8), lanes), x, lanes)
+			e.write(dest, q, x)
+			e.Store(e.Extract(x, llx.C64(int64(lanes-1))), before, 8)
+		})
+	})
+	e.store(o.Result(), dest)
 }
 
 // scanIdentity is what combines with any element to that element; ok is false where there is none.
