@@ -80,7 +80,7 @@ func (l *library) block(k block) string {
 			kernels[[2]int{h, v}] = l.micro(m)
 		}
 	}
-	b := l.function(name, llx.Param("a", llx.Ptr, "noalias"), llx.Param("b", llx.Ptr, "noalias"), llx.Param("c", llx.Ptr, "noalias"),
+	b := l.function("noinline", name, llx.Param("a", llx.Ptr, "noalias"), llx.Param("b", llx.Ptr, "noalias"), llx.Param("c", llx.Ptr, "noalias"),
 		llx.Param("rows", llx.I64), llx.Param("columns", llx.I64), llx.Param("steps", llx.I64), llx.Param("add", llx.I64), llx.Param("soon", llx.Ptr), llx.Param("pitch", llx.I64), llx.Param("bytes", llx.I64))
 	p := b.Fn.Params
 	a, slivers, c, rows, columns, steps, add := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5]), llx.Value(p[6])

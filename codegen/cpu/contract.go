@@ -33,12 +33,17 @@ type factor struct {
 	v, scale *ir.Value
 }
 
-// Panels' sizes: a sliver stays in a first cache of 48 KiB, with room for what passes it, packed rows in a part of the
-// second.
-const (
-	sliverBytes = 32 << 10
-	rowsBytes   = 256 << 10
-)
+// rowsBytes is how much of the second cache packed rows take.
+const rowsBytes = 256 << 10
+
+// sliverBytes is the size of a sliver: it stays in the first cache, with room for what passes it. What has AVX-512 has
+// 48 KiB of that, others 32, and the matrix unit reads as much of A as of B.
+func sliverBytes(l *Level, p product) int64 {
+	if !l.AVX512 || l.AMX && (p == bf16Product || p == i8Product) {
+		return 16 << 10
+	}
+	return 32 << 10
+}
 
 // contract emits a contraction.
 func (e *emitter) contract(o *ir.Op) {
@@ -205,7 +210,7 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 	height := int64(c.block.rows)
 	per := int64(c.per())
 	steps := (c.k.Type.Width + per - 1) / per
-	most := sliverBytes / (int64(c.wide*c.lanes) * c.step()) * 5 / 4
+	most := sliverBytes(e.level, c.product) / (int64(c.wide*c.lanes) * c.step()) * 5 / 4
 	chunks := (steps + most - 1) / most
 	c.depth = ((steps+chunks-1)/chunks + 15) / 16 * 16
 	c.chunk = c.depth * per

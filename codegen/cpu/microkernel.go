@@ -91,9 +91,9 @@ type library struct {
 	made  map[string]bool
 }
 
-// function begins a function of the library, local to the module.
-func (l *library) function(name string, params ...*ir.Param) *llx.B {
-	b := l.m.Func(name, llx.Void, params, append([]ir.FuncAttribute{llx.Word("noinline")}, l.attrs...)...)
+// function begins a function of the library, local to the module; how says whether it becomes part of those that call it.
+func (l *library) function(how, name string, params ...*ir.Param) *llx.B {
+	b := l.m.Func(name, llx.Void, params, append([]ir.FuncAttribute{llx.Word(how)}, l.attrs...)...)
 	b.Fn.Linkage = enum.LinkageInternal
 	return b
 }
@@ -128,7 +128,7 @@ func microParams() []*ir.Param {
 }
 
 func (l *library) vectorMicro(m micro, name string) {
-	b := l.function(name, microParams()...)
+	b := l.function("noinline", name, microParams()...)
 	p := b.Fn.Params
 	a, sliver, steps, c, add, ahead := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
 	t := m.sum().typ(m.lanes)
@@ -283,7 +283,8 @@ func (l *library) multiplyAdd(b *llx.B, p product, s, x, y llx.Value) llx.Value 
 // matrixMicro emits the micro-kernel of the matrix unit: its tiles of C stay in registers, two of A and two of B are read
 // for each step of a tile, 16 steps of a panel.
 func (l *library) matrixMicro(m micro, name string) {
-	b := l.function(name, microParams()...)
+	// The unit is set up once in each function that uses it, which takes as long as a small tile.
+	b := l.function("alwaysinline", name, microParams()...)
 	p := b.Fn.Params
 	a, sliver, steps, c, add, ahead := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
 	op := "llvm.x86.tdpbf16ps.internal"
