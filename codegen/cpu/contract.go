@@ -760,6 +760,10 @@ func (c *contraction) loads(f factor) []*ir.Op {
 			return
 		}
 		seen[v] = true
+		switch v.Def.Code {
+		case ir.Rebind, ir.Lookup, ir.Pack:
+			return // what these read lies at other positions
+		}
 		if v.Def.Code != ir.Load {
 			for _, x := range v.Def.Operands {
 				visit(x)
