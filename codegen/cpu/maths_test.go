@@ -15,6 +15,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/google/go-cmp/cmp"
 	lir "github.com/llir/llvm/ir"
 
 	"github.com/tilec/tilec/codegen/internal/llvm"
@@ -287,6 +288,31 @@ func TestMaths32(t *testing.T) {
 				if !(w.ulps <= mathBound) {
 					t.Errorf("%s over %d lanes of %s: %s", k.code, lanes, level.Name, w)
 				}
+			}
+		}
+	}
+}
+
+// TestExact: whole powers of two and their logarithms have no error.
+func TestExact(t *testing.T) {
+	for _, level := range runnable(t) {
+		m := compiled(t, mathModule(level, f32Class, level.Lanes), level)
+		var x, power []float32
+		for k := -149; k <= 127; k++ {
+			x, power = append(x, float32(k)), append(power, float32(math.Ldexp(1, k)))
+		}
+		for len(x)%level.Lanes != 0 {
+			x, power = append(x, 0), append(power, 1)
+		}
+		for _, c := range []struct {
+			code     ir.Code
+			from, to []float32
+		}{{ir.Exp2, x, power}, {ir.Log2, power, x}} {
+			fn, _ := m.Symbol(mathName(c.code, f32Class, level.Lanes))
+			y := make([]float32, len(x))
+			mathCase{args: 1}.call32(fn, c.from, c.from, y)
+			if d := cmp.Diff(c.to, y); d != "" {
+				t.Errorf("%s of %s (-want +got):\n%s", c.code, level.Name, d)
 			}
 		}
 	}
