@@ -166,21 +166,23 @@ func (e *emitter) direct(p *plan, i int, values, args []*ir.Value, c *carried) b
 		}
 		return true
 	}
-	if s.op.Code != ir.Contract {
-		return false
-	}
-	a, b, sa, sb, acc := s.op.ContractParts()
-	for _, x := range []*ir.Value{a, b, sa, sb} {
-		if x == nil {
-			continue
-		}
+	aside := func(list ...*ir.Value) bool {
 		found := false
-		e.leaves(p, x, map[*ir.Value]bool{}, func(y *ir.Value) { found = found || y == arg })
-		if found {
-			return false
+		for _, x := range list {
+			if x != nil {
+				e.leaves(p, x, map[*ir.Value]bool{}, func(y *ir.Value) { found = found || y == arg })
+			}
 		}
+		return !found
 	}
-	return acc != nil && pointwise(acc)
+	switch s.op.Code {
+	case ir.Contract:
+		a, b, sa, sb, acc := s.op.ContractParts()
+		return aside(a, b, sa, sb) && acc != nil && pointwise(acc)
+	case ir.Scatter:
+		return e.resolve(s.op.Operands[0]) == arg && aside(s.op.Operands[1:]...)
+	}
+	return false
 }
 
 // readsAcross reports whether a group reads arg, which has other axes than the reduction's result.

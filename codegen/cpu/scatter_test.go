@@ -63,3 +63,33 @@ func TestCat(t *testing.T) {
 		}
 	}
 }
+
+// TestScatterCarried replaces elements of a tile that a loop carries, where it lies: by values from outside, by what is
+// read from the tile itself, and with the tile read later on.
+func TestScatterCarried(t *testing.T) {
+	f := tileKernel(6, 20, []dtype.Type{dtype.F32, dtype.I64}, []dtype.Type{dtype.F32, dtype.F32, dtype.F32}, func(b *ir.Builder, m, n *ir.Value, x []*ir.Value) []*ir.Value {
+		outside := b.ConstInt(dtype.I64, -1)
+		zero := b.ConstFloat(dtype.F32, 0)
+		turn := func(body func(i, at, c *ir.Value) *ir.Value) *ir.Value {
+			return b.For("i", b.Index(0), b.Index(7), 0, []*ir.Value{x[0]}, func(i *ir.Value, c []*ir.Value) ([]*ir.Value, *ir.Value) {
+				at := b.Lookup(x[1], n, i, "else", outside)
+				return []*ir.Value{body(i, at, c[0])}, nil
+			})[0]
+		}
+		return []*ir.Value{
+			turn(func(i, at, c *ir.Value) *ir.Value {
+				return b.Scatter(c, n, at, b.Bcast(b.Cast(i, dtype.F32, "rne", "sat"), ir.AxesOf(m)), "skip", nil)
+			}),
+			turn(func(i, at, c *ir.Value) *ir.Value {
+				return b.Scatter(c, n, at, b.Lookup(c, n, b.Add(i, b.Index(1)), "else", zero), "skip", nil)
+			}),
+			turn(func(i, at, c *ir.Value) *ir.Value {
+				return b.Add(b.Scatter(c, n, at, b.Bcast(zero, ir.AxesOf(m)), "skip", nil), c)
+			}),
+		}
+	})
+	run := both(t, f)
+	for _, shape := range [][2]int64{{6, 20}, {9, 3}} {
+		run(shape[:], []runtime.Arg{grid(1, dtype.F32, shape[0], shape[1]), grid(2, dtype.I64, shape[0], shape[1])})
+	}
+}
