@@ -67,11 +67,7 @@ func (d *native) Load(fn *ir.Func, a *codegen.Artefact) (*Kernel, error) {
 }
 
 func (d *native) Upload(a *array.Array, layout string) (*Buffer, error) {
-	b, err := Pack(a, layout)
-	if err == nil && b.Layout != "" {
-		cpu.LargePages(b.data) // it is packed to be read many times
-	}
-	return b, err
+	return Pack(a, layout)
 }
 
 // compiled is a loaded artefact as a kernel's engine.

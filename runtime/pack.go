@@ -29,7 +29,10 @@ func pack(b *Buffer, layout string) (*Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Buffer{Elem: b.Elem, Shape: slices.Clone(b.Shape), Layout: layout, data: data}, nil
+	// It is packed to be read many times.
+	large := array.Bytes(len(data))
+	copy(large, data)
+	return &Buffer{Elem: b.Elem, Shape: slices.Clone(b.Shape), Layout: layout, data: large}, nil
 }
 
 // matrix is a shape as that of a matrix.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -19,6 +18,7 @@ import (
 	"github.com/tilec/tilec/dsl/suite"
 	"github.com/tilec/tilec/ir"
 	rt "github.com/tilec/tilec/runtime"
+	"github.com/tilec/tilec/runtime/array"
 	"github.com/tilec/tilec/runtime/cpu"
 )
 
@@ -147,7 +147,7 @@ const (
 	coldTurns = 512
 )
 
-// prepareApart prepares a launch, its tensors on large pages; for cold data as many as no cache holds, each on copies of
+// prepareApart prepares a launch; for cold data as many as no cache holds, each on copies of
 // its own: evicting caches between two calls would also put the workers to sleep. Size is the bytes of one.
 func prepareApart(ctx context.Context, kernel *rt.Kernel, l *launch, cold bool) (launches []func(context.Context, rt.Options) error, size int64, err error) {
 	turns := 1
@@ -162,19 +162,16 @@ func prepareApart(ctx context.Context, kernel *rt.Kernel, l *launch, cold bool) 
 			if a := args[j]; a.Tensor != nil && kernel.Layout(param) == "" {
 				if i > 0 {
 					own := *a.Tensor
-					own.Data = bytes.Clone(a.Tensor.Data)
+					own.Data = array.Bytes(len(a.Tensor.Data))
+					copy(own.Data, a.Tensor.Data)
 					args[j].Tensor = &own
 				}
-				cpu.LargePages(args[j].Tensor.Data)
 			}
 			j++
 		}
 		launch, outs, err := kernel.Prepare(l.sizes, args)
 		if err != nil {
 			return nil, 0, err
-		}
-		for _, out := range outs {
-			cpu.LargePages(out.Data)
 		}
 		launches = append(launches, launch)
 		if size = suite.Bytes(l.args, outs); i == 0 && cold {

@@ -6,12 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// largePages asks for large pages where b has not been touched yet. It is a hint: what the system says does not matter.
-func largePages(b []byte) {
-	const page = 2 << 20
+// largePages asks for large pages for n bytes of b, which has room for two more pages, and gives where they begin. It is a
+// hint: what the system says does not matter.
+func largePages(b []byte, n int) (skip int) {
 	start := uintptr(unsafe.Pointer(unsafe.SliceData(b)))
-	skip := int(-start % page)
-	if n := (len(b) - skip) / page * page; n > 0 {
-		_ = unix.Madvise(b[skip:skip+n], unix.MADV_HUGEPAGE)
-	}
+	skip = int(-start % largePage)
+	whole := (n + largePage - 1) / largePage * largePage
+	_ = unix.Madvise(b[skip:skip+whole], unix.MADV_HUGEPAGE)
+	return skip
 }

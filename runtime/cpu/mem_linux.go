@@ -27,19 +27,3 @@ func mapPages(size int64) (unsafe.Pointer, error) {
 }
 
 func unmapPages(start unsafe.Pointer, size int64) error { return unix.MunmapPtr(start, uintptr(size)) }
-
-// LargePages moves what there are of whole large pages within memory of Go's onto large pages, where the system has them.
-// Tensors that are read out of memory again and again are worth it: a millisecond a MiB, once.
-func LargePages(memory []byte) {
-	skip := -int(addressOf(memory)) & (HugePage - 1)
-	if skip+HugePage > len(memory) {
-		return
-	}
-	whole := memory[skip:]
-	whole = whole[:len(whole)&^(HugePage-1)]
-	// Both are advice: a system that has no large pages left, or none at all, goes on with small ones.
-	const collapse = 25 // MADV_COLLAPSE, from the kernel's include/uapi/asm-generic/mman-common.h
-	if unix.Madvise(whole, unix.MADV_HUGEPAGE) == nil {
-		_ = unix.Madvise(whole, collapse)
-	}
-}

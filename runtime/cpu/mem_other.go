@@ -10,6 +10,3 @@ import (
 func mapPages(int64) (unsafe.Pointer, error) { return nil, errors.ErrUnsupported }
 
 func unmapPages(unsafe.Pointer, int64) error { return errors.ErrUnsupported }
-
-// LargePages does nothing here.
-func LargePages([]byte) {}
