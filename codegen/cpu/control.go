@@ -476,7 +476,11 @@ func (e *emitter) branch(o *ir.Op) {
 		e.region(r.Ops)
 		values, _ := r.Yield().Yielded()
 		for i, v := range values {
-			set(e, e.alias, o.Results[i], v)
+			if e.wanted(o.Results[i]) {
+				e.store(o.Results[i], e.memoryOf(v))
+			} else {
+				set(e, e.alias, o.Results[i], v)
+			}
 		}
 		return
 	}
@@ -486,6 +490,16 @@ func (e *emitter) branch(o *ir.Op) {
 	}
 	e.If(e.scalar(o.Operands[0]), arm(o.Regions[0]), arm(o.Regions[1]))
 	e.bind(c, o.Results)
+}
+
+// wanted reports whether an operation needs a tile in memory.
+func (e *emitter) wanted(v *ir.Value) bool {
+	for _, u := range e.g.uses[v] {
+		if v.Type.Kind == ir.Tile && contains(needsWhole(u), v) {
+			return true
+		}
+	}
+	return false
 }
 
 // mostUnswitched is how many ifs are decided outside all loops.
