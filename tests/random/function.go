@@ -99,8 +99,8 @@ func (g *functions) function() *Function {
 		for range g.pick(3) {
 			dims = append(dims, ir.ConstDim(int64(1+g.pick(24))))
 		}
-		if g.chance(3) {
-			dims = append(dims, m)
+		if g.chance(2) {
+			dims = slices.Insert(dims, 1+g.pick(len(dims)), m)
 		}
 		elem := g.elem()
 		if elem.Bits() < 8 {
@@ -121,6 +121,9 @@ func (g *functions) function() *Function {
 		} else {
 			g.values = append(g.values, v)
 		}
+	}
+	if g.chance(2) {
+		g.inputs = append(g.inputs, g.scratch())
 	}
 	for i := range 2 {
 		g.phase(g.f.ParamArg(inputs + i))
@@ -204,20 +207,24 @@ func (g *functions) phase(to *ir.Value) {
 		return
 	}
 	g.scope(func() {
-		by := int64(g.pick(20))
-		bind := ir.Binding{Name: "n", Lo: b.Index(0), Hi: g.f.SizeArg(0), By: by}
+		binds := []ir.Binding{{Name: "n", Lo: b.Index(0), Hi: g.f.SizeArg(0), By: int64(g.pick(20))}}
+		if d := to.Type.Dims; len(d) > 1 && d[1].Op == ir.DimSize && (to.Type.Elem.Bits() >= 8 || len(d) > 2) && g.chance(2) {
+			binds = append(binds, ir.Binding{Name: "m", Lo: b.Index(0), Hi: g.f.SizeArg(1), By: int64(g.pick(20))})
+		}
 		if g.chance(4) {
 			g.keep(g.expr(choose2(g, []dtype.Type{dtype.F32, dtype.I32}), nil, 2)) // made by a serial phase
 		}
-		b.Parallel("", []ir.Binding{bind}, func(args []*ir.Value) {
+		b.Parallel("", binds, func(args []*ir.Value) {
 			g.scope(func() {
-				if by > 0 {
-					g.spans = append(g.spans, args[0])
-				} else {
-					g.values = append(g.values, args[0])
+				for _, v := range args {
+					if v.Type.Kind == ir.Span {
+						g.spans = append(g.spans, v)
+					} else {
+						g.keep(v)
+					}
 				}
 				for range 1 + g.pick(2) {
-					g.store(to, args[0])
+					g.store(to, args)
 				}
 				if h := g.f.ParamArg(len(g.f.Params) - 1); g.chance(3) {
 					g.atomic(h, false)
@@ -227,18 +234,41 @@ func (g *functions) phase(to *ir.Value) {
 	})
 }
 
-// store stores an expression over a block's part of a tensor, which it may read before.
-func (g *functions) store(to, block *ir.Value) {
+// scratch is a tensor that a phase of its own fills.
+func (g *functions) scratch() *ir.Value {
 	b := g.b
-	subs := []*ir.Value{block}
+	k := int64(1 + g.pick(20))
+	elem := g.elem()
+	for elem.Bits() < 8 {
+		elem = g.elem()
+	}
+	v := b.Temp(ir.TensorType(elem, ir.Dense, ir.SizeDim(0), ir.ConstDim(k)), "t")
+	b.Parallel("fill", []ir.Binding{{Name: "n", Lo: b.Index(0), Hi: g.f.SizeArg(0), By: int64(1 + g.pick(20))}}, func(args []*ir.Value) {
+		g.scope(func() {
+			s := b.SpanOf(b.Index(0), b.Index(k), k+int64(g.pick(3)), "")
+			axes := []*ir.Value{args[0], s}
+			g.spans = append(g.spans, axes...)
+			b.Store(v, axes, g.expr(elem, g.shuffled(axes), 2), "in", nil)
+		})
+	})
+	return v
+}
+
+// store stores an expression over a block's part of a tensor, which it may read before.
+func (g *functions) store(to *ir.Value, blocks []*ir.Value) {
+	b := g.b
+	subs := slices.Clone(blocks)
 	var axes []*ir.Value
-	if block.Type.Kind == ir.Span {
-		axes = append(axes, block)
+	for _, v := range blocks {
+		if v.Type.Kind == ir.Span {
+			axes = append(axes, v)
+		}
 	}
 	mode := "in"
-	for i, d := range to.Type.Dims[1:] {
+	for i, d := range to.Type.Dims {
 		switch {
-		case to.Type.Elem.Bits() < 8 && i == len(to.Type.Dims)-2:
+		case i < len(blocks):
+		case to.Type.Elem.Bits() < 8 && i == len(to.Type.Dims)-1:
 			s := b.SpanOf(b.Index(0), b.Index(d.K), 8*int64(1+g.pick(4)), "")
 			g.spans = append(g.spans, s)
 			axes, subs = append(axes, s), append(subs, s)
