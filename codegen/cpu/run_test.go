@@ -2,6 +2,7 @@ package cpu_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -92,11 +93,14 @@ func both(t testing.TB, fn *ir.Func) func(sizes []int64, args []runtime.Arg) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernels := make([]*runtime.Kernel, len(list))
+	kernels, errs := make([]*runtime.Kernel, len(list)), make([]error, len(list))
+	var wait sync.WaitGroup
 	for i, d := range list {
-		if kernels[i], err = load(t.Context(), c, d, fn); err != nil {
-			t.Fatalf("%v\n%s", err, fn)
-		}
+		wait.Go(func() { kernels[i], errs[i] = load(t.Context(), c, d, fn) })
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatalf("%v\n%s", err, fn)
 	}
 	return func(sizes []int64, args []runtime.Arg) {
 		t.Helper()
