@@ -36,7 +36,7 @@ var entryPoints = []string{
 	"LLVMParseIRInContext", "LLVMVerifyModule", "LLVMDisposeModule", "LLVMSetTarget", "LLVMSetModuleDataLayout",
 	"LLVMGetTargetFromTriple", "LLVMCreateTargetMachine", "LLVMCreateTargetDataLayout", "LLVMDisposeTargetData", "LLVMDisposeTargetMachine",
 	"LLVMSetTargetMachineAsmVerbosity", "LLVMCreatePassBuilderOptions", "LLVMRunPasses", "LLVMGetErrorMessage", "LLVMDisposeErrorMessage",
-	"LLVMTargetMachineEmitToMemoryBuffer", "LLVMInstallFatalErrorHandler",
+	"LLVMTargetMachineEmitToMemoryBuffer", "LLVMInstallFatalErrorHandler", "LLVMParseCommandLineOptions",
 }
 
 // Values of LLVM's enumerations.
@@ -85,6 +85,7 @@ func open(path string, fatal func(reason string)) (*library, error) {
 		fatal(textAt(reason))
 		return 0
 	}))
+	l.set(settings)
 	l.options = l.call("LLVMCreatePassBuilderOptions")
 	return l, nil
 }
@@ -99,6 +100,16 @@ func initialize(handle uintptr, target string) bool {
 		purego.SyscallN(f)
 	}
 	return true
+}
+
+// set gives LLVM options of its programs, which hold for the whole process.
+func (l *library) set(options []string) {
+	words := []uintptr{l.text("tilec")}
+	for _, o := range options {
+		words = append(words, l.text(o))
+	}
+	l.call("LLVMParseCommandLineOptions", uintptr(len(words)), address(unsafe.SliceData(words)), l.text(""))
+	l.kept = nil
 }
 
 func (l *library) call(name string, args ...uintptr) uintptr {

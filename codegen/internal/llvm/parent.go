@@ -80,7 +80,7 @@ func (s search) newChildren(path string) (Toolchain, error) {
 
 func (c *children) Name() string { return fmt.Sprintf("libLLVM %s (%s)", c.version, c.path) }
 
-func (c *children) ID() string { return c.Name() + " " + c.stamp + " " + pipeline(c.major, true) }
+func (c *children) ID() string { return c.Name() + " " + c.stamp + " " + recipe(c.major) }
 
 func (c *children) Compile(ctx context.Context, ir []byte, o Options) ([]byte, error) {
 	o.Asm = false

@@ -27,6 +27,14 @@ func pipeline(major int, unroll bool) string {
 	return "always-inline,globaldce,function(" + strings.Join(passes, ",") + ")"
 }
 
+// settings are LLVM's own options for the making of code, as llc takes them. Loop strength reduction took an eighth of the
+// time of a compile; of the bundled kernels' code it left 1 % fewer instructions without it and a fifth fewer spills, as
+// it keeps a pointer in a register for each address that the text derives from another.
+var settings = []string{"-disable-lsr"}
+
+// recipe names all of it, for the keys of objects.
+func recipe(major int) string { return pipeline(major, true) + " " + strings.Join(settings, " ") }
+
 // passes is the pipeline for a module: loops are unrolled where metadata asks for it, and only there.
 func passes(major int, ir []byte) string {
 	return pipeline(major, bytes.Contains(ir, []byte(`"llvm.loop.unroll.`)))

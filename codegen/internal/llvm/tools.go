@@ -27,7 +27,7 @@ func (t *tools) Name() string {
 	return fmt.Sprintf("opt and llc %s (%s)", t.version, t.first)
 }
 
-func (t *tools) ID() string { return t.Name() + " " + t.stamp + " " + pipeline(t.major, true) }
+func (t *tools) ID() string { return t.Name() + " " + t.stamp + " " + recipe(t.major) }
 
 func (t *tools) Compile(ctx context.Context, ir []byte, o Options) ([]byte, error) {
 	o.Asm = false
@@ -77,7 +77,8 @@ func (t *tools) llcArguments(o Options) []string {
 	if o.Asm {
 		kind = "asm"
 	}
-	arguments := []string{"-O" + strconv.Itoa(o.level()), "-filetype=" + kind, "-relocation-model=pic", "-mtriple=" + o.Triple, "-o", "-"}
+	arguments := []string{"-O" + strconv.Itoa(o.level()), "-filetype=" + kind, "-relocation-model=pic", "-mtriple=" + o.Triple, "-o", "-", "-disable-verify"} // opt has verified the module
+	arguments = append(arguments, settings...)
 	if o.CPU != "" {
 		arguments = append(arguments, "-mcpu="+o.CPU)
 	}
@@ -93,8 +94,12 @@ func (t *tools) clangArguments(o Options) []string {
 	if o.Asm {
 		kind = "-S"
 	}
-	return []string{"-x", "ir", "-", kind, "-o", "-", "--target=" + o.Triple, "-O" + strconv.Itoa(o.level()), "-fPIC",
+	arguments := []string{"-x", "ir", "-", kind, "-o", "-", "--target=" + o.Triple, "-O" + strconv.Itoa(o.level()), "-fPIC",
 		"-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", "-Wno-override-module", "-Qunused-arguments"}
+	for _, s := range settings {
+		arguments = append(arguments, "-mllvm", s)
+	}
+	return arguments
 }
 
 // pipe runs commands, each of which reads what the one before writes, all at once. It gives the output of the last, and
