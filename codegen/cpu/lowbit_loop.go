@@ -3,6 +3,7 @@ package cpu
 import (
 	"maps"
 
+	"github.com/tilec/tilec/codegen/internal/llvm"
 	"github.com/tilec/tilec/codegen/internal/llx"
 	"github.com/tilec/tilec/ir"
 )
@@ -105,6 +106,9 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 	lo, hi := e.scalar(o.Operands[0]), e.scalar(o.Operands[1])
 	c := e.homes(o.Results)
 	e.begin(c, o.Operands[2:])
+	if l.rows == nil {
+		e.Fn.FuncAttrs = append(e.Fn.FuncAttrs, llx.Attr(llvm.Reduce, "")) // each weight is read once
+	}
 	e.someTurns(l.turned, lo, hi, func(first, n llx.Value) {
 		some := &groups{lowbitLoop: l, c: c, first: first, n: n}
 		e.eachRows(l, func(row llx.Value, rows int) { some.rows(e, row, rows) })
