@@ -273,15 +273,7 @@ func (b *B) Insert(v, x Value, i Value) Value {
 
 // Shuffle picks lanes of x and y by constant indices; -1 is any.
 func (b *B) Shuffle(x, y Value, lanes []int) Value {
-	mask := make([]Value, len(lanes))
-	for i, k := range lanes {
-		if k < 0 {
-			mask[i] = Undef(I32)
-		} else {
-			mask[i] = C32(int64(k))
-		}
-	}
-	m := &vectorText{types.NewVector(uint64(len(lanes)), I32), mask}
+	m := &maskText{types.NewVector(uint64(len(lanes)), I32), lanes}
 	t := types.Type(types.NewVector(uint64(len(lanes)), Elem(x.Type())))
 	if _, ok := Elem(x.Type()).(*textType); ok {
 		t = Vec(Elem(x.Type()), len(lanes))

@@ -10,6 +10,7 @@ package llx
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/llir/llvm/ir"
@@ -161,6 +162,34 @@ func (c *vectorText) Ident() string {
 }
 func (c *vectorText) String() string { return c.t.String() + " " + c.Ident() }
 
+// maskText is the constant of the lanes that a shuffle picks, -1 for any.
+type maskText struct {
+	t     Type
+	lanes []int
+}
+
+func (c *maskText) IsConstant()      {}
+func (c *maskText) Type() types.Type { return c.t }
+func (c *maskText) String() string   { return c.t.String() + " " + c.Ident() }
+func (c *maskText) Ident() string {
+	text, zero := []byte("<"), true
+	for i, k := range c.lanes {
+		if i > 0 {
+			text = append(text, ", "...)
+		}
+		zero = zero && k == 0
+		if k < 0 {
+			text = append(text, "i32 poison"...)
+			continue
+		}
+		text = strconv.AppendInt(append(text, "i32 "...), int64(k), 10)
+	}
+	if zero {
+		return "zeroinitializer"
+	}
+	return string(append(text, '>'))
+}
+
 // VecConst is a constant vector of the given scalar constants, all of one type; of one, that itself.
 func VecConst(list []Value) Value {
 	if len(list) == 1 {
@@ -224,9 +253,6 @@ func NewModule(triple string) *Module {
 	m.M.TargetTriple = triple
 	return m
 }
-
-// String is the module's text.
-func (m *Module) String() string { return m.M.String() + m.places.definitions() }
 
 // declare finds or makes the declaration of a function.
 func (m *Module) declare(name string, ret Type, args []Value) *ir.Func {

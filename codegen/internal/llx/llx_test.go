@@ -3,9 +3,12 @@ package llx
 import (
 	"bytes"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/llir/llvm/ir"
 )
 
@@ -42,8 +45,52 @@ func everything() *Module {
 	sum := b.Add(b.ZExt(k, I64), b.ZExt(ok, I64))
 	b.Asm("pause", "~{memory}", true, Void)
 	b.While(func() Value { return b.ICmp("ne", b.Volatile(I64, ctx, 8), C64(0)) }, func() { b.Store(C64(0), ctx, 8) })
-	b.Ret(sum)
+	shifted := b.AShr(b.LShr(b.Shl(b.And(sum, n), C64(3)), C64(1)), C64(1))
+	mixed := b.Xor(b.Or(shifted, b.Mul(n, n)), b.Sub(b.Max(sum, n), b.SDiv(sum, b.Freeze(n))))
+	wide := b.SExt(b.Trunc(mixed, I32), I64)
+	b.Store(b.FMul(b.FAdd(f, b.FNeg(g)), b.FSub(f, b.Splat(F32(1.5), 16))), ctx, 4)
+	b.Store(b.FPTrunc(b.Splat(F32(2), 16), Vec(Half, 16)), ctx, 2)
+	b.Store(b.Choose(b.FCmp("uno", e, e), func() Value { return e }, func() Value { return F32(0) }), ctx, 4)
+	b.Store(b.Load(I16, b.Indices(I8, ctx, b.Steps(I64, 1)), 2), ctx, 2)
+	b.Store(Ints(I8, 1, -2, 100000), ctx, 1)
+	m.Local("own", Void, []*ir.Param{Param("", Ptr)}, func(b *B) {
+		b.Store(Int(I1, 1), b.Fn.Params[0], 1)
+		b.Ret(nil)
+	})
+	b.Call("own", Void, ctx)
+	b.Ret(b.Select(Int(I1, 0), wide, C64(-1)))
 	return m
+}
+
+// The module's text is llir's, but for the notation of numbers.
+func TestWriter(t *testing.T) {
+	for _, places := range []bool{false, true} {
+		m := everything()
+		if places {
+			m = NewModule("x86_64-unknown-linux-gnu")
+			m.KeepPlaces()
+			b := m.Func("f", I64, []*ir.Param{Param("n", I64)}, Word("nounwind"))
+			back := b.From("a.tile", 3, 4)
+			b.Call("g", Void, b.Add(b.Fn.Params[0], b.Load(I64, Null(), 8)))
+			back()
+			b.Ret(b.Mul(b.Fn.Params[0], b.Fn.Params[0]))
+		}
+		got := m.String()
+		hex := regexp.MustCompile("u0x[0-9A-F]+")
+		want := hex.ReplaceAllStringFunc(m.M.String(), func(s string) string {
+			n, err := strconv.ParseUint(s[3:], 16, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strconv.FormatUint(n, 10)
+		})
+		if diff := cmp.Diff(want, got[:min(len(got), len(want))]); diff != "" {
+			t.Errorf("(-llir +ours):\n%s", diff)
+		}
+		if places != (len(got) > len(want)) {
+			t.Errorf("%d bytes, llir's are %d", len(got), len(want))
+		}
+	}
 }
 
 func TestText(t *testing.T) {
