@@ -16,17 +16,11 @@ type block struct {
 }
 
 // sliverBytes is the distance of slivers.
-func (k block) sliverBytes() int64 {
-	n := k.depth * k.sliver()
-	if k.header {
-		n += k.sliver()
-	}
-	return n
-}
+func (k block) sliverBytes() int64 { return k.depth * k.sliver() }
 
 // sameSlivers reports whether slivers for one block serve another.
 func (k block) sameSlivers(o block) bool {
-	return k.product == o.product && k.wide == o.wide && k.lanes == o.lanes && k.depth == o.depth && k.header == o.header &&
+	return k.product == o.product && k.wide == o.wide && k.lanes == o.lanes && k.depth == o.depth && k.biased == o.biased &&
 		k.vectors == o.vectors && k.matrix == o.matrix
 }
 
@@ -53,12 +47,12 @@ func (k block) heights() []int {
 
 // block emits the function, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, ptr c, i64 rows, i64 columns, i64 steps, i64 add, ptr soon, i64 pitch, i64 bytes)
+//	void (ptr a, ptr b, ptr c, i64 rows, i64 columns, i64 steps, i64 add, ptr soon, i64 pitch, i64 bytes, ptr starts)
 //
 // Columns are counted in vectors. Unless add is 0 the products are added to C. Where rows are padded to a multiple of 4,
 // up to 3 rows beyond the last are computed too. As many bytes of as many rows from soon on, a pitch apart, are asked for
 // while the products are under way: what the next rows are packed from, which may lie anywhere. Bytes is 0 for nothing.
-// Where rowA is 0, pitch is also that of A's rows.
+// Where rowA is 0, pitch is also that of A's rows. Starts are what sums of rows start from, where B is biased.
 func (l *library) block(k block) string {
 	name := k.name()
 	if l.made[name] {
@@ -81,7 +75,8 @@ func (l *library) block(k block) string {
 		}
 	}
 	b := l.function("noinline", name, llx.Param("a", llx.Ptr, "noalias"), llx.Param("b", llx.Ptr, "noalias"), llx.Param("c", llx.Ptr, "noalias"),
-		llx.Param("rows", llx.I64), llx.Param("columns", llx.I64), llx.Param("steps", llx.I64), llx.Param("add", llx.I64), llx.Param("soon", llx.Ptr), llx.Param("pitch", llx.I64), llx.Param("bytes", llx.I64))
+		llx.Param("rows", llx.I64), llx.Param("columns", llx.I64), llx.Param("steps", llx.I64), llx.Param("add", llx.I64), llx.Param("soon", llx.Ptr), llx.Param("pitch", llx.I64), llx.Param("bytes", llx.I64),
+		llx.Param("starts", llx.Ptr, "noalias"))
 	p := b.Fn.Params
 	a, slivers, c, rows, columns, steps, add := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5]), llx.Value(p[6])
 	width := int64(k.lanes) * k.step()
@@ -109,7 +104,7 @@ func (l *library) block(k block) string {
 			if k.rowA == 0 {
 				rowA = pitch
 			}
-			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, rowA)), sliver, steps, b.Offset(atC, b.Mul(i, llx.C64(k.rowC))), add, next, pitch)
+			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, rowA)), sliver, steps, b.Offset(atC, b.Mul(i, llx.C64(k.rowC))), add, next, pitch, b.Offset(p[10], b.Mul(i, llx.C64(4))))
 		}
 		at := llx.Value(llx.C64(0))
 		for n, h := range heights {

@@ -41,7 +41,7 @@ func (c blockCase) plan(l *Level) block {
 		k.extent = int64(c.rows)
 	}
 	k.vectors = int64(c.cols+k.lanes-1) / int64(k.lanes)
-	k.header = c.product == i8Product && !c.unsigned
+	k.biased = c.product == i8Product && !c.unsigned
 	k.rowA, k.stepA, k.rowC = k.depth*k.step()+64, k.step(), k.vectors*int64(k.lanes)*k.step()
 	return k
 }
@@ -52,7 +52,7 @@ func blockFunc(m *llx.Module, lib *library, l *Level, c blockCase) block {
 	product := lib.block(k)
 	params := []*lir.Param{llx.Param("a", llx.Ptr), llx.Param("b", llx.Ptr), llx.Param("pa", llx.Ptr), llx.Param("pb", llx.Ptr), llx.Param("c", llx.Ptr)}
 	// Lengths are unknown to the code, as they are where tiles are ragged.
-	params = append(params, llx.Param("rows", llx.I64), llx.Param("cols", llx.I64), llx.Param("k", llx.I64))
+	params = append(params, llx.Param("rows", llx.I64), llx.Param("cols", llx.I64), llx.Param("k", llx.I64), llx.Param("starts", llx.Ptr))
 	f := m.Func(c.name(), llx.I64, params, lib.attrs...)
 	e := &emitter{unit: unit{f, l}, spans: map[*ir.Value]*span{}}
 	arg := func(i int) llx.Value { return f.Fn.Params[i] }
@@ -70,13 +70,16 @@ func blockFunc(m *llx.Module, lib *library, l *Level, c blockCase) block {
 	}
 	rows, cols, depth := arg(5), arg(6), arg(7)
 	a := &rowPanel{packer: source(arg(0), int64(c.rows), c.alongA), block: k, base: arg(2), first: llx.C64(0), from: llx.C64(0)}
-	a.bias = k.header
 	a.fill(e, rows, depth)
 	b := &columnPanel{packer: source(arg(1), int64(c.cols), c.alongB), block: k, base: arg(3), first: llx.C64(0)}
+	b.bias = k.biased
 	b.fill(e, cols, depth)
+	if k.biased {
+		e.Call(lib.starts(), llx.Void, arg(2), rows, llx.C64(k.rowA), depth, arg(8))
+	}
 	steps := e.divUp(depth, int64(c.per()))
 	for add := range int64(2) {
-		e.Call(product, llx.Void, arg(2), arg(3), arg(4), rows, e.divUp(cols, int64(k.lanes)), steps, llx.C64(add), arg(0), llx.C64(64), llx.C64(256))
+		e.Call(product, llx.Void, arg(2), arg(3), arg(4), rows, e.divUp(cols, int64(k.lanes)), steps, llx.C64(add), arg(0), llx.C64(64), llx.C64(256), arg(8))
 	}
 	e.Ret(llx.C64(0))
 	return k
@@ -213,6 +216,7 @@ func (c blockCase) check(t *testing.T, fn uintptr, k block, pool *runtime.Pool, 
 	pa := lowbitMemory(t, pool, make([]byte, int64(c.rows+32)*k.rowA))
 	slivers := (k.vectors + int64(k.wide) - 1) / int64(k.wide)
 	pb := lowbitMemory(t, pool, make([]byte, slivers*k.sliverBytes()+64))
+	ms := lowbitMemory(t, pool, make([]byte, (c.rows+16)*4))
 	// Past C stands something that must stay.
 	rowBytes := int(k.rowC)
 	mc := lowbitMemory(t, pool, make([]byte, int(k.extent)*rowBytes+64))
@@ -222,7 +226,7 @@ func (c blockCase) check(t *testing.T, fn uintptr, k block, pool *runtime.Pool, 
 		tail[i] = mark
 	}
 	at := func(m *runtime.Memory) uintptr { return uintptr(unsafe.Pointer(&m.Bytes()[0])) }
-	runtime.Call(fn, at(ma), at(mb), at(pa), at(pb), at(mc), uintptr(c.rows), uintptr(c.cols), uintptr(c.k))
+	runtime.Call(fn, at(ma), at(mb), at(pa), at(pb), at(mc), uintptr(c.rows), uintptr(c.cols), uintptr(c.k), at(ms))
 	index := func(i, k, n int, along bool) int {
 		if along {
 			return i*c.k + k
@@ -248,7 +252,7 @@ func (c blockCase) check(t *testing.T, fn uintptr, k block, pool *runtime.Pool, 
 			t.Fatalf("%s writes %d bytes past its result", c.name(), i)
 		}
 	}
-	for _, m := range []*runtime.Memory{ma, mb, pa, pb, mc} {
+	for _, m := range []*runtime.Memory{ma, mb, pa, pb, ms, mc} {
 		m.Free()
 	}
 }
@@ -264,12 +268,12 @@ func TestMicroSpills(t *testing.T) {
 				c := blockCase{product: p, rows: 96, cols: 384, k: 512, deep: 512}
 				k := c.plan(l)
 				if l.AMX && (p == bf16Product || p == i8Product) {
-					k.matrix, k.header, k.micro.rows = true, false, 32
+					k.matrix, k.biased, k.micro.rows = true, false, 32
 				}
 				lib.block(k)
 				f := m.Func("use."+k.name(), llx.Void, []*lir.Param{llx.Param("p", llx.Ptr)}, lib.attrs...)
 				q := llx.Value(f.Fn.Params[0])
-				f.Call(k.name(), llx.Void, q, q, q, llx.C64(1), llx.C64(1), llx.C64(1), llx.C64(1), q, llx.C64(1), llx.C64(1))
+				f.Call(k.name(), llx.Void, q, q, q, llx.C64(1), llx.C64(1), llx.C64(1), llx.C64(1), q, llx.C64(1), llx.C64(1), q)
 				f.Ret(nil)
 			}
 			text, err := tools.Assembly(t.Context(), []byte(m.String()), optionsOf(l))

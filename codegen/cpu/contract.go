@@ -36,13 +36,14 @@ type factor struct {
 // rowsBytes is how much of the second cache packed rows take.
 const rowsBytes = 256 << 10
 
-// sliverBytes is the size of a sliver: it stays in the first cache, with room for what passes it. What has AVX-512 has
-// 48 KiB of that, others 32, and the matrix unit reads as much of A as of B.
+// sliverBytes is the size of a sliver. It stays in the first cache, with room for what passes it, or, where a step of 32
+// columns takes as long as with AVX-512, comes from the second one in time: then it is long, so that C is seldom read and
+// written. The matrix unit reads as much of A as of B.
 func sliverBytes(l *Level, p product) int64 {
 	if !l.AVX512 || l.AMX && (p == bf16Product || p == i8Product) {
 		return 16 << 10
 	}
-	return 32 << 10
+	return 64 << 10
 }
 
 // contract emits a contraction.
@@ -227,7 +228,7 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 		c.matrix, c.block.rows = true, 32
 		c.tall = max(c.tall/32*32, 32)
 	}
-	c.header = c.product == i8Product && x.v.Type.Elem.MinInt() < 0 && !c.matrix
+	c.biased = c.product == i8Product && x.v.Type.Elem.MinInt() < 0 && !c.matrix
 	c.stepA = c.step()
 	c.rowA = c.depth*c.step() + 64
 	return c, true
@@ -401,7 +402,6 @@ func (c *contraction) products(p *point, add llx.Value) {
 	}
 	slivers := e.room(c.panelBytes() + 64)
 	shared, have := c.shared(p)
-	name := e.g.library().block(c.block)
 	rows := c.length(c.rows, 0)
 	columns := e.divUp(c.length(c.cols, c.sums.extents[len(c.sums.extents)-1]), int64(c.lanes))
 	atC := c.sums.base
@@ -411,34 +411,52 @@ func (c *contraction) products(p *point, add llx.Value) {
 		}
 	}
 	live := e.span(c.k).n
-	e.For(llx.C64(0), e.Max(live, llx.C64(1)), c.chunk, func(k llx.Value) {
-		n := e.Min(e.Sub(live, k), llx.C64(c.chunk))
+	e.For(llx.C64(0), e.Max(live, llx.C64(1)), c.chunk, func(from llx.Value) {
+		n := e.Min(e.Sub(live, from), llx.C64(c.chunk))
 		if c.k.Type.Width <= c.chunk {
 			n = live
 		}
 		steps := c.steps(n)
 		again := add
-		if first, ok := llx.ConstInt(k); !ok || first != 0 {
-			again = e.Or(add, e.ZExt(e.ICmp("ne", k, llx.C64(0)), llx.I64))
+		if first, ok := llx.ConstInt(from); !ok || first != 0 {
+			again = e.Or(add, e.ZExt(e.ICmp("ne", from, llx.C64(0)), llx.I64))
 		}
 		b := slivers
 		if have == nil {
-			e.scope(func() { c.packColumns(p, slivers, k, n) })
+			e.scope(func() { c.packColumns(p, slivers, from, n) })
 		} else {
 			// Where the columns are packed already, they are used.
-			from := e.Alloca(llx.Ptr, 1, 8)
+			where := e.Alloca(llx.Ptr, 1, 8)
 			e.If(have, func() {
-				at := e.Mul(c.chunkNumber(k), llx.C64(c.panelBytes()))
-				e.Store(e.Offset(shared, at), from, 8)
+				at := e.Mul(c.chunkNumber(from), llx.C64(c.panelBytes()))
+				e.Store(e.Offset(shared, at), where, 8)
 			}, func() {
-				c.packColumns(p, slivers, k, n)
-				e.Store(slivers, from, 8)
+				c.packColumns(p, slivers, from, n)
+				e.Store(slivers, where, 8)
 			})
-			b = e.Load(llx.Ptr, from, 8)
+			b = e.Load(llx.Ptr, where, 8)
+		}
+		starts := llx.Value(llx.Null())
+		if c.biased {
+			starts = e.room((c.extent + 16) * 4)
+		}
+		// multiply adds rows from r on, some of them, which lie at a, a pitch apart where the block does not know it.
+		multiply := func(k block, a, r, some, apart llx.Value) {
+			if c.biased {
+				rowA := apart
+				if k.rowA != 0 {
+					rowA = llx.C64(k.rowA)
+				}
+				e.Call(e.g.library().starts(), llx.Void, a, some, rowA, n, starts)
+			}
+			soon, pitch, bytes := llx.Value(llx.Null()), apart, llx.Value(llx.C64(0))
+			if !ok {
+				soon, pitch, bytes = c.nextRows(p, r, from)
+			}
+			e.Call(e.g.library().block(k), llx.Void, a, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes, starts)
 		}
 		if ok {
-			a := e.Offset(direct, e.Mul(k, llx.C64(c.step()/int64(c.per()))))
-			e.Call(name, llx.Void, a, b, atC, rows, columns, steps, again, llx.Null(), llx.C64(0), llx.C64(0))
+			multiply(c.block, e.Offset(direct, e.Mul(from, llx.C64(c.step()/int64(c.per())))), llx.C64(0), rows, llx.C64(0))
 			return
 		}
 		packed := func() {
@@ -447,35 +465,42 @@ func (c *contraction) products(p *point, add llx.Value) {
 				if c.extent > c.tall {
 					some = e.Min(e.Sub(rows, r), llx.C64(c.tall))
 				}
-				e.scope(func() { c.packRows(p, direct, r, some, k, n) })
-				soon, pitch, bytes := c.nextRows(p, r, k)
-				e.Call(name, llx.Void, direct, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes)
+				e.scope(func() { c.packRows(p, direct, r, some, from, n) })
+				multiply(c.block, direct, r, some, llx.C64(0))
 			})
 		}
 		if c.inPlace() == nil {
 			packed()
 			return
 		}
-		at, pitch, serves := c.rowsInPlace(p, k, n)
+		at, pitch, crowded, serves := c.rowsInPlace(p, from, n)
 		e.If(serves, func() {
-			soon, _, bytes := c.nextRows(p, llx.C64(0), k)
-			e.Call(e.g.library().block(c.placed()), llx.Void, at, b, atC, rows, columns, steps, again, soon, pitch, bytes)
+			// Rows whose lines share sets are taken fewer at a time.
+			many := e.Select(crowded, llx.C64(closeRows), rows)
+			e.For(llx.C64(0), e.Select(crowded, e.divUp(rows, closeRows), e.Min(rows, llx.C64(1))), 1, func(i llx.Value) {
+				r := e.Mul(i, llx.C64(closeRows))
+				multiply(c.placed(), e.Offset(at, e.Mul(r, pitch)), r, e.Min(e.Sub(rows, r), many), pitch)
+			})
 		}, packed)
 	})
 }
 
-// worstPitch is a distance of rows at which too many of their lines share a set of the second cache.
-const worstPitch = 8 << 10
+// closePitch is a distance of rows at which many of their lines share a set of the second cache; closeRows are as many as
+// that has room for beside what else passes it.
+const (
+	closePitch = 8 << 10
+	closeRows  = 96
+)
 
 // inPlace is the load of the rows from memory that the micro-kernels could read, nil where there is none.
 func (c *contraction) inPlace() *ir.Op {
 	e := c.e
 	loads := c.loads(c.a)
-	if len(loads) != 1 || loads[0].Result() != c.a.v || c.a.scale != nil || c.matrix || c.header || len(c.rows) > 1 || loads[0].Str("mode") != "in" {
+	if len(loads) != 1 || loads[0].Result() != c.a.v || c.a.scale != nil || c.matrix || len(c.rows) > 1 || loads[0].Str("mode") != "in" {
 		return nil
 	}
 	t := loads[0].Operands[0]
-	if !c.holds(t.Type.Elem) || e.tileOf(c.a.v) != nil {
+	if !c.holdsRow(t.Type.Elem) || e.tileOf(c.a.v) != nil {
 		return nil
 	}
 	// The last subscript is k itself, and no other is.
@@ -495,8 +520,9 @@ func (c *contraction) placed() block {
 	return k
 }
 
-// rowsInPlace is where the rows lie for n places along k from k on, their distance, and whether they serve there.
-func (c *contraction) rowsInPlace(p *point, k, n llx.Value) (at, pitch, serves llx.Value) {
+// rowsInPlace is where the rows lie for n places along k from k on, their distance, whether that is a close pitch, and
+// whether they serve there.
+func (c *contraction) rowsInPlace(p *point, k, n llx.Value) (at, pitch, crowded, serves llx.Value) {
 	e := c.e
 	o := c.inPlace()
 	axis := c.rows[0]
@@ -508,13 +534,17 @@ func (c *contraction) rowsInPlace(p *point, k, n llx.Value) (at, pitch, serves l
 	}
 	at = place(llx.C64(0))
 	pitch = e.Sub(e.PtrToInt(place(llx.C64(1)), llx.I64), e.PtrToInt(at, llx.I64))
-	serves = e.ICmp("ne", e.And(pitch, llx.C64(worstPitch-1)), llx.C64(0))
+	crowded, serves = e.ICmp("eq", e.And(pitch, llx.C64(closePitch-1)), llx.C64(0)), llx.Int(llx.I1, 1)
+	if !e.level.AVX512 {
+		// Smaller caches have fewer ways.
+		crowded, serves = llx.Int(llx.I1, 0), e.Xor(crowded, llx.Int(llx.I1, 1))
+	}
 	if per := int64(c.per()); per > 1 {
 		if whole, ok := llx.ConstInt(n); !ok || whole%per != 0 {
 			serves = e.And(serves, e.ICmp("eq", e.And(n, llx.C64(per-1)), llx.C64(0)))
 		}
 	}
-	return at, pitch, serves
+	return at, pitch, crowded, serves
 }
 
 // panelBytes is the size of the slivers of all columns and a chunk of k.
@@ -574,14 +604,22 @@ func (p product) holds(t dtype.Type) bool {
 	return t.IsInt() && int64(t.Bits()/8) == p.step()
 }
 
+// holdsRow is holds for the rows' operand.
+func (c *contraction) holdsRow(t dtype.Type) bool {
+	if c.biased {
+		return t == dtype.I8
+	}
+	return c.holds(t)
+}
+
 // direct is where the rows' operand lies, if the micro-kernels can read it there.
 func (c *contraction) direct(p *point) (base llx.Value, ok bool) {
 	e := c.e
 	t := e.tileOf(c.a.v)
-	if t == nil || c.a.scale != nil || c.matrix || c.header || t.last() != c.k || t.size*int64(c.per()) != c.step() {
+	if t == nil || c.a.scale != nil || c.matrix || t.last() != c.k || t.size*int64(c.per()) != c.step() {
 		return nil, false
 	}
-	if !c.holds(t.elem) {
+	if !c.holdsRow(t.elem) {
 		return nil, false
 	}
 	n := t.stride(c.rows[len(c.rows)-1])
@@ -745,7 +783,14 @@ func (c *contraction) nextRows(p *point, r, k llx.Value) (soon, pitch, bytes llx
 	}
 	soon = at(r)
 	pitch = e.Sub(e.PtrToInt(at(e.Add(r, llx.C64(1))), llx.I64), e.PtrToInt(soon, llx.I64))
-	return soon, pitch, llx.C64(c.chunk * int64(loads[0].Operands[0].Type.Elem.Bits()/8))
+	t := loads[0].Operands[0]
+	bytes = llx.C64(c.chunk * int64(t.Type.Elem.Bits()/8))
+	if subs := loads[0].Subscripts(); e.resolve(subs[len(subs)-1]) == c.k {
+		// Nothing comes after the end of the tensor.
+		more := e.ICmp("slt", e.Add(e.span(c.k).lo, e.Add(k, llx.C64(c.chunk))), e.tensorOf(t).dims[len(subs)-1])
+		bytes = e.Select(more, bytes, llx.C64(0))
+	}
+	return soon, pitch, bytes
 }
 
 // loads are the loads from plain places of tensors that a factor is made of and that are not stored.
@@ -828,6 +873,7 @@ func (c *contraction) packColumns(p *point, slivers, k, n llx.Value) {
 	axis := c.cols[len(c.cols)-1]
 	c.along(p, c.cols, c.sums.extents[len(c.sums.extents)-1], llx.C64(0), func(p *point, first llx.Value) {
 		s := &columnPanel{packer: c.packer(c.b, p, axis, k), block: c.block, base: slivers, first: first}
+		s.bias = c.biased
 		s.fill(c.e, c.e.span(axis).n, n)
 	})
 }
@@ -841,7 +887,6 @@ func (c *contraction) packRows(p *point, panel, r, some, k, n llx.Value) {
 	}
 	c.along(p, c.rows, axis.Type.Width, llx.C64(0), func(p *point, first llx.Value) {
 		s := &rowPanel{packer: c.packer(c.a, p, axis, k), block: c.block, base: panel, first: first, from: r}
-		s.bias = c.header
 		s.fill(c.e, live, n)
 	})
 }

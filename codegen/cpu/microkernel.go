@@ -45,8 +45,11 @@ func (p product) sum() class {
 // micro is a micro-kernel: C[rows][columns] = or += Σ A[rows][k]·B[k][columns], where C stays in registers throughout.
 //
 // A is read an element at a time, a row's step i at a + row·rowA + i·stepA. B is a sliver: for each step the columns'
-// elements behind each other, 64-byte aligned. Where header holds, the sliver begins with what each sum starts from.
-// Rows and columns beyond what is live are computed like the rest; they may hold anything.
+// elements behind each other, 64-byte aligned. Rows and columns beyond what is live are computed like the rest; they may
+// hold anything.
+//
+// VNNI multiplies bytes without sign by bytes with one. Where both have one, it is B's that are 128 too great: B is
+// packed in any case, and A may lie in memory as it is. Then a row's sums start from -128 times the sum of the row.
 type micro struct {
 	product
 	rows, vectors int // the tile: rows of so many vectors
@@ -54,8 +57,8 @@ type micro struct {
 	lanes         int // elements of C in a vector
 	rowA, stepA   int64
 	rowC          int64 // bytes from a row of C to the next
-	header        bool
-	matrix        bool // by the matrix unit, in tiles of 16 rows of 64 bytes
+	biased        bool  // i8: B is 128 too great
+	matrix        bool  // by the matrix unit, in tiles of 16 rows of 64 bytes
 }
 
 // sliver is the bytes of a step of B.
@@ -71,8 +74,8 @@ func (m micro) alignA() int {
 
 func (m micro) name() string {
 	s := fmt.Sprintf("micro.%s.%dx%d.w%d.a%d.%d.c%d", m.product, m.rows, m.vectors*m.lanes, m.wide, m.rowA, m.stepA, m.rowC)
-	if m.header {
-		s += ".h"
+	if m.biased {
+		s += ".s"
 	}
 	if m.matrix {
 		s += ".m"
@@ -100,9 +103,9 @@ func (l *library) function(how, name string, params ...*ir.Param) *llx.B {
 
 // micro emits a micro-kernel, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next, i64 pitch)
+//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next, i64 pitch, ptr starts)
 //
-// Unless add is 0 the products are added to C. From next on lies what will be wanted soon: memory is asked for a line of
+// Unless add is 0 the products are added to C. Starts are what the sums of each row start from, where B is biased. From next on lies what will be wanted soon: memory is asked for a line of
 // it in every turn, and it may be anywhere, as that is no access. Pitch is the distance of A's rows where rowA is 0.
 func (l *library) micro(m micro) string {
 	name := m.name()
@@ -124,6 +127,7 @@ func microParams() []*ir.Param {
 		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("b", llx.Ptr, "noalias", "nocapture", "readonly"),
 		llx.Param("steps", llx.I64), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("add", llx.I64),
 		llx.Param("next", llx.Ptr, "nocapture"), llx.Param("pitch", llx.I64),
+		llx.Param("starts", llx.Ptr, "noalias", "nocapture", "readonly"),
 	}
 }
 
@@ -138,16 +142,13 @@ func (l *library) vectorMicro(m micro, name string) {
 		sums[r] = make([]llx.Value, m.vectors)
 		for v := range sums[r] {
 			s := b.Alloca(t, 1, 64)
-			if m.header {
-				b.Store(b.Load(t, b.Offset(sliver, llx.C64(int64(v)*width)), int(width)), s, 64)
+			if m.biased {
+				b.Store(b.Splat(b.Load(llx.I32, b.Offset(p[7], llx.C64(int64(4*r))), 4), m.lanes), s, 64)
 			} else {
 				b.Store(llx.Zero(t), s, 64)
 			}
 			sums[r][v] = s
 		}
-	}
-	if m.header {
-		sliver = b.Offset(sliver, llx.C64(m.sliver()))
 	}
 	// The tile of C is wanted when the sums are done.
 	for r := range m.rows {
@@ -196,7 +197,7 @@ func (l *library) vectorMicro(m micro, name string) {
 			for r := range m.rows {
 				x := b.Splat(b.Load(m.sum().scalar(), b.Offset(row(r), llx.C64(int64(i)*m.stepA)), m.alignA()), m.lanes)
 				for v, y := range columns {
-					b.Store(l.multiplyAdd(b, m.product, b.Load(t, sums[r][v], 64), x, y), sums[r][v], 64)
+					b.Store(l.multiplyAdd(b, m, b.Load(t, sums[r][v], 64), x, y), sums[r][v], 64)
 				}
 			}
 		}
@@ -247,9 +248,9 @@ func prefetch(b *llx.B, p llx.Value, write bool, locality int64) {
 }
 
 // multiplyAdd is s + x·y for a vector of steps each.
-func (l *library) multiplyAdd(b *llx.B, p product, s, x, y llx.Value) llx.Value {
+func (l *library) multiplyAdd(b *llx.B, m micro, s, x, y llx.Value) llx.Value {
 	lanes := llx.Lanes(s.Type())
-	switch p {
+	switch m.product {
 	case f32Product, f64Product:
 		if l.level.FMA {
 			return b.Intrinsic("fma", s.Type(), x, y, s)
@@ -260,6 +261,9 @@ func (l *library) multiplyAdd(b *llx.B, p product, s, x, y llx.Value) llx.Value 
 		pairs := llx.Vec(llx.BFloat, 2*lanes)
 		return b.Call(fmt.Sprintf("llvm.x86.avx512bf16.dpbf16ps.%d", 32*lanes), s.Type(), s, b.Bitcast(x, pairs), b.Bitcast(y, pairs))
 	case i8Product:
+		if m.biased {
+			x, y = y, x
+		}
 		return b.Call(fmt.Sprintf("llvm.x86.avx512.vpdpbusd.%d", 32*lanes), s.Type(), s, x, y)
 	case i16Product:
 		pairs := llx.Vec(llx.I16, 2*lanes)
@@ -359,6 +363,45 @@ func (l *library) matrixMicro(m micro, name string) {
 		}
 	}
 	b.Ret(nil)
+}
+
+// starts emits the function that finds what the sums of biased products start from, once a module, and gives its name:
+//
+//	void (ptr a, i64 rows, i64 pitch, i64 bytes, ptr starts)
+//
+// Of each row, a pitch apart, so many bytes are summed.
+func (l *library) starts() string {
+	const name = "starts.i8"
+	if l.made[name] {
+		return name
+	}
+	l.made[name] = true
+	b := l.function("noinline", name, llx.Param("a", llx.Ptr, "noalias"), llx.Param("rows", llx.I64), llx.Param("pitch", llx.I64),
+		llx.Param("bytes", llx.I64), llx.Param("starts", llx.Ptr, "noalias"))
+	p := b.Fn.Params
+	lanes := l.level.Lanes
+	t, line := llx.Vec(llx.I32, lanes), llx.Vec(llx.I8, 4*lanes)
+	width := int64(4 * lanes)
+	one := micro{product: i8Product}
+	ones := b.Splat(llx.C32(0x01010101), lanes)
+	whole := b.And(p[3], llx.C64(-width))
+	left := b.Sub(p[3], whole)
+	mask := b.ICmp("slt", b.Steps(llx.I8, 4*lanes), b.Splat(b.Trunc(left, llx.I8), 4*lanes))
+	b.For(llx.C64(0), p[1], 1, func(r llx.Value) {
+		row := b.Offset(p[0], b.Mul(r, p[2]))
+		sum := b.Alloca(t, 1, 64)
+		b.Store(llx.Zero(t), sum, 64)
+		add := func(v llx.Value) { b.Store(l.multiplyAdd(b, one, b.Load(t, sum, 64), ones, v), sum, 64) }
+		b.For(llx.C64(0), whole, width, func(i llx.Value) { add(b.Load(t, b.Offset(row, i), 1)) })
+		b.If(b.ICmp("ne", left, llx.C64(0)), func() {
+			v := b.Call("llvm.masked.load."+llx.Suffix(line)+".p0", line, b.Offset(row, whole), llx.C32(1), mask, llx.Zero(line))
+			add(b.Bitcast(v, t))
+		}, nil)
+		total := b.Call("llvm.vector.reduce.add."+llx.Suffix(t), llx.I32, b.Load(t, sum, 64))
+		b.Store(b.Mul(total, llx.C32(-128)), b.Offset(p[4], b.Mul(r, llx.C64(4))), 4)
+	})
+	b.Ret(nil)
+	return name
 }
 
 // library emits the functions of the module that several kernels share.

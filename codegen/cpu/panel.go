@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"fmt"
-
 	"github.com/tilec/tilec/codegen/internal/llx"
 )
 
@@ -22,7 +20,7 @@ type packer struct {
 	at func(other, k, live llx.Value) llx.Value
 	// ahead asks the memory for a factor's place that is wanted soon, and may lie anywhere; nil where that is no use.
 	ahead func(other, k llx.Value)
-	// bias is added to the factors of i8Product, which A wants in 0 … 255.
+	// bias is set where 128 is to be added to factors of i8Product.
 	bias bool
 	// prefetch asks for the line of memory that has the value at a place, where the hardware would not know to; nil where
 	// it does. A line holds so many values.
@@ -205,17 +203,13 @@ type columnPanel struct {
 	first llx.Value // number of the first column, a multiple of the lanes
 }
 
-// sliver is where a vector of columns lies: its header, and its first step.
-func (c *columnPanel) sliver(column llx.Value) (header, first llx.Value) {
+// sliver is where the first step of a vector of columns lies.
+func (c *columnPanel) sliver(column llx.Value) llx.Value {
 	width := int64(c.packer.lanes) * c.packer.step()
 	v := c.divide(c.Add(c.first, column), int64(c.packer.lanes))
 	n := c.divide(v, int64(c.wide))
 	at := c.Add(c.Mul(n, llx.C64(c.sliverBytes())), c.Mul(c.Sub(v, c.Mul(n, llx.C64(int64(c.wide)))), llx.C64(width)))
-	header = c.Offset(c.base, at)
-	if !c.header {
-		return header, header
-	}
-	return header, c.Offset(header, llx.C64(c.block.sliver()))
+	return c.Offset(c.base, at)
 }
 
 func (c *columnPanel) divide(n llx.Value, by int64) llx.Value {
@@ -238,22 +232,11 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 			e.For(llx.C64(0), whole, lanes, func(j llx.Value) { put(j, c.steps(j, k, liveK, nil)) })
 			e.If(e.ICmp("slt", whole, columns), func() { put(whole, c.steps(whole, k, liveK, e.Sub(columns, whole))) }, nil)
 		}
-		// Sums of columns are kept in the header while there are steps to come.
-		if c.header {
-			e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
-				header, _ := c.sliver(j)
-				e.Store(llx.Zero(c.bits()), header, 4)
-			})
-		}
 		step := func(k, liveK llx.Value) {
 			c.ask(e, e.Add(k, llx.C64(rowsAhead)), per, n, columns)
 			at := e.Mul(c.divide(k, per), llx.C64(c.block.sliver()))
 			group(k, liveK, func(j, v llx.Value) {
-				header, first := c.sliver(j)
-				e.Store(v, e.Offset(first, at), int(c.packer.step()))
-				if c.header {
-					e.Store(c.addUp(e.Load(c.bits(), header, 4), v), header, 4)
-				}
+				e.Store(v, e.Offset(c.sliver(j), at), int(c.packer.step()))
 			})
 		}
 		whole := e.whole(n, per)
@@ -261,17 +244,10 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 		if per > 1 {
 			e.If(e.ICmp("slt", whole, n), func() { step(whole, e.Sub(n, whole)) }, nil)
 		}
-		if c.header {
-			e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
-				header, _ := c.sliver(j)
-				e.Store(c.start(e.Load(c.bits(), header, 4)), header, 4)
-			})
-		}
 		if c.matrix {
 			e.For(e.divUp(n, per), e.And(e.Add(e.divUp(n, per), llx.C64(15)), llx.C64(-16)), 1, func(s llx.Value) {
 				e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
-					_, first := c.sliver(j)
-					e.Store(llx.Zero(c.bits()), e.Offset(first, e.Mul(s, llx.C64(c.block.sliver()))), 4)
+					e.Store(llx.Zero(c.bits()), e.Offset(c.sliver(j), e.Mul(s, llx.C64(c.block.sliver()))), 4)
 				})
 			})
 		}
@@ -279,14 +255,9 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 	}
 	room := c.square(squaresAtOnce)
 	e.For(llx.C64(0), columns, lanes, func(j llx.Value) {
-		header, first := c.sliver(j)
+		first := c.sliver(j)
 		some := e.Min(e.Sub(columns, j), llx.C64(lanes))
 		c.ask(e, e.Add(j, llx.C64(lanes)), lanes, columns, n)
-		var sum llx.Value
-		if c.header {
-			sum = e.Alloca(c.bits(), 1, 64)
-			e.Store(llx.Zero(c.bits()), sum, 64)
-		}
 		// Several squares of a row are read at once, as memory is faster in longer runs.
 		length := lanes * per
 		squares := func(k, liveK llx.Value, count int64) {
@@ -296,18 +267,8 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 			})
 			e.For(llx.C64(0), llx.C64(count), 1, func(q llx.Value) {
 				at := e.Mul(e.Add(c.divide(k, per), e.Mul(q, llx.C64(lanes))), llx.C64(c.block.sliver()))
-				total := llx.Value(nil)
-				if c.header {
-					total = e.Load(c.bits(), sum, 64)
-				}
 				for i, v := range c.turned(e, c.row(room, e.Mul(q, llx.C64(lanes)))) {
 					e.Store(v, e.Offset(first, e.Add(at, llx.C64(int64(i)*c.block.sliver()))), int(c.packer.step()))
-					if c.header {
-						total = c.addUp(total, v)
-					}
-				}
-				if c.header {
-					e.Store(total, sum, 64)
 				}
 			})
 		}
@@ -316,20 +277,7 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 		whole := e.whole(n, length)
 		e.For(many, whole, length, func(k llx.Value) { squares(k, nil, 1) })
 		e.If(e.ICmp("slt", whole, n), func() { squares(whole, e.Sub(n, whole), 1) }, nil)
-		if c.header {
-			e.Store(c.start(e.Load(c.bits(), sum, 64)), header, 4)
-		}
 	})
-}
-
-// addUp adds the four bytes of each step to sums.
-func (c *columnPanel) addUp(sums, v llx.Value) llx.Value {
-	return c.Call(fmt.Sprintf("llvm.x86.avx512.vpdpbusd.%d", 32*c.packer.lanes), sums.Type(), sums, c.Splat(llx.C32(0x01010101), c.packer.lanes), v)
-}
-
-// start is what sums start from where each element of A is 128 too great.
-func (c *columnPanel) start(sums llx.Value) llx.Value {
-	return c.Mul(sums, c.Splat(llx.C32(-128), c.packer.lanes))
 }
 
 // blocks runs f for every vector of steps along k; liveK is nil in whole ones.

@@ -379,8 +379,7 @@ func (c *contraction) shared(p *point) (panel, have llx.Value) {
 	return panel, have
 }
 
-// endsAlike reports whether a panel that may go on past the end of k serves: the last step must be whole, and what sums
-// start from must be that of all k.
+// endsAlike reports whether a panel that may go on past the end of k serves: the last step must be whole.
 func (c *contraction) endsAlike(d hoistDim) llx.Value {
 	e := c.e
 	s := e.span(d.arg)
@@ -388,9 +387,6 @@ func (c *contraction) endsAlike(d hoistDim) llx.Value {
 		return llx.Int(llx.I1, 1)
 	}
 	same := e.ICmp("eq", s.n, e.Min(e.Sub(e.slotValue(d.end), s.lo), llx.C64(d.width)))
-	if c.header {
-		return same
-	}
 	per := int64(c.per())
 	if c.matrix {
 		per *= 16
