@@ -47,12 +47,13 @@ func (k block) heights() []int {
 
 // block emits the function, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, ptr c, i64 rows, i64 columns, i64 steps, i64 add, ptr soon, i64 pitch, i64 bytes, ptr starts)
+//	void (ptr a, ptr b, ptr c, i64 rows, i64 columns, i64 steps, i64 add, ptr soon, i64 pitch, i64 bytes, ptr starts, ptr out, i64 pitchOut)
 //
 // Columns are counted in vectors. Unless add is 0 the products are added to C. Where rows are padded to a multiple of 4,
 // up to 3 rows beyond the last are computed too. As many bytes of as many rows from soon on, a pitch apart, are asked for
 // while the products are under way: what the next rows are packed from, which may lie anywhere. Bytes is 0 for nothing.
 // Where rowA is 0, pitch is also that of A's rows. Starts are what sums of rows start from, where B is biased.
+// The sums are stored at out, rows a pitch of their own apart: C itself, or where they go when they are done.
 func (l *library) block(k block) string {
 	name := k.name()
 	if l.made[name] {
@@ -74,9 +75,9 @@ func (l *library) block(k block) string {
 			kernels[[2]int{h, v}] = l.micro(m)
 		}
 	}
-	b := l.function("noinline", name, llx.Param("a", llx.Ptr, "noalias"), llx.Param("b", llx.Ptr, "noalias"), llx.Param("c", llx.Ptr, "noalias"),
+	b := l.function("noinline", name, llx.Param("a", llx.Ptr, "noalias"), llx.Param("b", llx.Ptr, "noalias"), llx.Param("c", llx.Ptr),
 		llx.Param("rows", llx.I64), llx.Param("columns", llx.I64), llx.Param("steps", llx.I64), llx.Param("add", llx.I64), llx.Param("soon", llx.Ptr), llx.Param("pitch", llx.I64), llx.Param("bytes", llx.I64),
-		llx.Param("starts", llx.Ptr, "noalias"))
+		llx.Param("starts", llx.Ptr, "noalias"), llx.Param("out", llx.Ptr), llx.Param("pitchOut", llx.I64))
 	p := b.Fn.Params
 	a, slivers, c, rows, columns, steps, add := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5]), llx.Value(p[6])
 	width := int64(k.lanes) * k.step()
@@ -96,7 +97,7 @@ func (l *library) block(k block) string {
 			}
 		})
 	}
-	pass := func(j, sliver, atC llx.Value, v int) {
+	pass := func(j, sliver, atC, out llx.Value, v int) {
 		call := func(h int, i llx.Value) {
 			ask(j, i, h)
 			next := b.Offset(b.Offset(sliver, llx.C64(k.sliverBytes())), b.Mul(b.UDiv(i, llx.C64(int64(k.rows))), share))
@@ -104,7 +105,7 @@ func (l *library) block(k block) string {
 			if k.rowA == 0 {
 				rowA = pitch
 			}
-			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, rowA)), sliver, steps, b.Offset(atC, b.Mul(i, llx.C64(k.rowC))), add, next, pitch, b.Offset(p[10], b.Mul(i, llx.C64(4))))
+			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, rowA)), sliver, steps, b.Offset(atC, b.Mul(i, llx.C64(k.rowC))), add, next, pitch, b.Offset(p[10], b.Mul(i, llx.C64(4))), b.Offset(out, b.Mul(i, p[12])), p[12])
 		}
 		at := llx.Value(llx.C64(0))
 		for n, h := range heights {
@@ -138,16 +139,16 @@ func (l *library) block(k block) string {
 	}
 	b.For(llx.C64(0), columns, int64(k.wide), func(j llx.Value) {
 		sliver := b.Offset(slivers, b.Mul(b.UDiv(j, llx.C64(int64(k.wide))), llx.C64(k.sliverBytes())))
-		atC := b.Offset(c, b.Mul(j, llx.C64(width)))
+		atC, out := b.Offset(c, b.Mul(j, llx.C64(width))), b.Offset(p[11], b.Mul(j, llx.C64(width)))
 		if k.vectors%int64(k.wide) == 0 {
-			pass(j, sliver, atC, k.wide)
+			pass(j, sliver, atC, out, k.wide)
 			return
 		}
 		left := b.Sub(columns, j)
 		for v := 1; v < k.wide; v++ {
-			b.If(b.ICmp("eq", left, llx.C64(int64(v))), func() { pass(j, sliver, atC, v) }, nil)
+			b.If(b.ICmp("eq", left, llx.C64(int64(v))), func() { pass(j, sliver, atC, out, v) }, nil)
 		}
-		b.If(b.ICmp("sge", left, llx.C64(int64(k.wide))), func() { pass(j, sliver, atC, k.wide) }, nil)
+		b.If(b.ICmp("sge", left, llx.C64(int64(k.wide))), func() { pass(j, sliver, atC, out, k.wide) }, nil)
 	})
 	b.Ret(nil)
 	return name

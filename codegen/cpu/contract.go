@@ -410,6 +410,7 @@ func (c *contraction) products(p *point, add llx.Value) {
 			atC = e.Offset(atC, e.Mul(i, llx.C64(s*c.step())))
 		}
 	}
+	outlet := c.outletOf()
 	live := e.span(c.k).n
 	e.For(llx.C64(0), e.Max(live, llx.C64(1)), c.chunk, func(from llx.Value) {
 		n := e.Min(e.Sub(live, from), llx.C64(c.chunk))
@@ -440,6 +441,11 @@ func (c *contraction) products(p *point, add llx.Value) {
 		if c.biased {
 			starts = e.room((c.extent + 16) * 4)
 		}
+		whole, out, pitchOut := c.block, atC, llx.Value(llx.C64(c.rowC))
+		if outlet != nil {
+			whole = c.exact()
+			out, pitchOut = c.out(p, outlet, atC, from)
+		}
 		// multiply adds rows from r on, some of them, which lie at a, a pitch apart where the block does not know it.
 		multiply := func(k block, a, r, some, apart llx.Value) {
 			if c.biased {
@@ -453,10 +459,10 @@ func (c *contraction) products(p *point, add llx.Value) {
 			if !ok {
 				soon, pitch, bytes = c.nextRows(p, r, from)
 			}
-			e.Call(e.g.library().block(k), llx.Void, a, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes, starts)
+			e.Call(e.g.library().block(k), llx.Void, a, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes, starts, e.Offset(out, e.Mul(r, pitchOut)), pitchOut)
 		}
 		if ok {
-			multiply(c.block, e.Offset(direct, e.Mul(from, llx.C64(c.step()/int64(c.per())))), llx.C64(0), rows, llx.C64(0))
+			multiply(whole, e.Offset(direct, e.Mul(from, llx.C64(c.step()/int64(c.per())))), llx.C64(0), rows, llx.C64(0))
 			return
 		}
 		packed := func() {
@@ -466,7 +472,7 @@ func (c *contraction) products(p *point, add llx.Value) {
 					some = e.Min(e.Sub(rows, r), llx.C64(c.tall))
 				}
 				e.scope(func() { c.packRows(p, direct, r, some, from, n) })
-				multiply(c.block, direct, r, some, llx.C64(0))
+				multiply(whole, direct, r, some, llx.C64(0))
 			})
 		}
 		if c.inPlace() == nil {
@@ -515,8 +521,17 @@ func (c *contraction) inPlace() *ir.Op {
 
 // placed is the block for rows in place: none past the last may be touched.
 func (c *contraction) placed() block {
+	k := c.exact()
+	k.rowA = 0
+	return k
+}
+
+// exact is the block that computes no more rows than there are.
+func (c *contraction) exact() block {
 	k := c.block
-	k.rowA, k.extent = 0, 1
+	if !k.matrix {
+		k.extent = 1
+	}
 	return k
 }
 

@@ -306,6 +306,7 @@ func (e *emitter) copyTile(to, from *tile) {
 
 // forLoop emits a loop. One over spans runs whole spans first, whose length is known, then what is left.
 func (e *emitter) forLoop(o *ir.Op) {
+	e.open(o)
 	if e.lowbitLoop(o) {
 		return
 	}

@@ -31,6 +31,8 @@ type emitter struct {
 
 	// dest are the tiles that values still to be computed go to.
 	dest map[*ir.Value]*tile
+	// outlets are where sums go that are done, by the contraction, its loop and the store.
+	outlets map[*ir.Op]*outlet
 
 	scratchTop, scratchMax int64
 	now                    *plan

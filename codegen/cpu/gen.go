@@ -152,7 +152,7 @@ func (g *gen) function(name string, params ...*lir.Param) *emitter {
 	all := append([]*lir.Param{llx.Param("ctx", llx.Ptr, "noalias", "nocapture")}, params...)
 	b := g.m.Func(name, llx.I64, all, g.attributes()...)
 	e := &emitter{unit: unit{b, g.level}, g: g, ctx: b.Fn.Params[0], scalars: map[*ir.Value]llx.Value{}, spans: map[*ir.Value]*span{},
-		tiles: map[*ir.Value]*tile{}, tensors: map[*ir.Value]*tensor{}, alias: map[*ir.Value]*ir.Value{}, taken: map[*ir.Value]bool{}, dest: map[*ir.Value]*tile{}}
+		tiles: map[*ir.Value]*tile{}, tensors: map[*ir.Value]*tensor{}, alias: map[*ir.Value]*ir.Value{}, taken: map[*ir.Value]bool{}, dest: map[*ir.Value]*tile{}, outlets: map[*ir.Op]*outlet{}}
 	b.Scope = e.scope
 	return e
 }

@@ -56,7 +56,7 @@ type micro struct {
 	wide          int // vectors in a step of the sliver, of which the first are computed
 	lanes         int // elements of C in a vector
 	rowA, stepA   int64
-	rowC          int64 // bytes from a row of C to the next
+	rowC          int64 // bytes from a row of C to the next; those of what is stored are pitchOut apart
 	biased        bool  // i8: B is 128 too great
 	matrix        bool  // by the matrix unit, in tiles of 16 rows of 64 bytes
 }
@@ -103,9 +103,9 @@ func (l *library) function(how, name string, params ...*ir.Param) *llx.B {
 
 // micro emits a micro-kernel, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next, i64 pitch, ptr starts)
+//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next, i64 pitch, ptr starts, ptr out, i64 pitchOut)
 //
-// Unless add is 0 the products are added to C. Starts are what the sums of each row start from, where B is biased. From next on lies what will be wanted soon: memory is asked for a line of
+// The sums are stored at out, which may be C, and unless add is 0 what C holds is added to them. Starts are what the sums of each row start from, where B is biased. From next on lies what will be wanted soon: memory is asked for a line of
 // it in every turn, and it may be anywhere, as that is no access. Pitch is the distance of A's rows where rowA is 0.
 func (l *library) micro(m micro) string {
 	name := m.name()
@@ -125,9 +125,10 @@ func (l *library) micro(m micro) string {
 func microParams() []*ir.Param {
 	return []*ir.Param{
 		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("b", llx.Ptr, "noalias", "nocapture", "readonly"),
-		llx.Param("steps", llx.I64), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("add", llx.I64),
+		llx.Param("steps", llx.I64), llx.Param("c", llx.Ptr, "nocapture"), llx.Param("add", llx.I64),
 		llx.Param("next", llx.Ptr, "nocapture"), llx.Param("pitch", llx.I64),
 		llx.Param("starts", llx.Ptr, "noalias", "nocapture", "readonly"),
+		llx.Param("out", llx.Ptr, "nocapture"), llx.Param("pitchOut", llx.I64),
 	}
 }
 
@@ -150,11 +151,13 @@ func (l *library) vectorMicro(m micro, name string) {
 			sums[r][v] = s
 		}
 	}
-	// The tile of C is wanted when the sums are done.
-	for r := range m.rows {
+	// Where the sums go is wanted when they are done.
+	out := llx.Value(p[8])
+	for range m.rows {
 		for at := int64(0); at < int64(m.vectors)*width; at += 64 {
-			prefetch(b, b.Offset(c, llx.C64(int64(r)*m.rowC+at)), true, 3)
+			prefetch(b, b.Offset(out, llx.C64(at)), true, 3)
 		}
+		out = b.Offset(out, p[9])
 	}
 	// Rows a pitch apart are reached from pointers three rows apart: one row beside each, and one two rows further.
 	groups := 1
@@ -216,25 +219,27 @@ func (l *library) vectorMicro(m micro, name string) {
 	if turns > 1 {
 		b.For(whole, steps, 1, func(llx.Value) { turn(1) })
 	}
-	each := func(f func(at llx.Value, s llx.Value)) {
+	b.If(b.ICmp("ne", add, llx.C64(0)), func() {
 		for r := range m.rows {
 			for v := range m.vectors {
-				f(b.Offset(c, llx.C64(int64(r)*m.rowC+int64(v)*width)), b.Load(t, sums[r][v], 64))
+				old := b.Load(t, b.Offset(c, llx.C64(int64(r)*m.rowC+int64(v)*width)), int(m.step()))
+				s := b.Load(t, sums[r][v], 64)
+				if m.sum() == f32Class || m.sum() == f64Class {
+					s = b.FAdd(old, s)
+				} else {
+					s = b.Add(old, s)
+				}
+				b.Store(s, sums[r][v], 64)
 			}
 		}
+	}, nil)
+	out = p[8]
+	for r := range m.rows {
+		for v := range m.vectors {
+			b.Store(b.Load(t, sums[r][v], 64), b.Offset(out, llx.C64(int64(v)*width)), int(m.step()))
+		}
+		out = b.Offset(out, p[9])
 	}
-	b.If(b.ICmp("ne", add, llx.C64(0)), func() {
-		each(func(at, s llx.Value) {
-			old := b.Load(t, at, int(m.step()))
-			if m.sum() == f32Class || m.sum() == f64Class {
-				b.Store(b.FAdd(old, s), at, int(m.step()))
-			} else {
-				b.Store(b.Add(old, s), at, int(m.step()))
-			}
-		})
-	}, func() {
-		each(func(at, s llx.Value) { b.Store(s, at, int(m.step())) })
-	})
 	b.Ret(nil)
 }
 
@@ -359,7 +364,8 @@ func (l *library) matrixMicro(m micro, name string) {
 	b.Cur = out
 	for r := range high {
 		for v := range m.vectors {
-			b.Call("llvm.x86.tilestored64.internal", llx.Void, size[0], size[1], tileC(r, v), llx.C64(m.rowC), sums[r*m.vectors+v])
+			at := b.Offset(p[8], b.Add(b.Mul(p[9], llx.C64(int64(r)*side)), llx.C64(int64(v)*row)))
+			b.Call("llvm.x86.tilestored64.internal", llx.Void, size[0], size[1], at, p[9], sums[r*m.vectors+v])
 		}
 	}
 	b.Ret(nil)

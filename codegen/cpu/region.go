@@ -17,10 +17,11 @@ func (e *emitter) regionWith(ops []*ir.Op, prepare func(p *plan)) {
 		prepare(p)
 	}
 	e.elide(p)
+	e.findOutlets(p)
 	for _, s := range p.steps {
 		e.fetch(p, s)
 		if s.group != nil {
-			e.group(s.group)
+			e.unlessOut(s.group, func() { e.group(s.group) })
 			continue
 		}
 		e.step(s.op)
