@@ -28,6 +28,8 @@ type lowbit struct {
 	rows   int // of x
 	// prefetch is how many bytes ahead of the panels memory is asked for, 0 for not at all.
 	prefetch int
+	// longest is how many products of vectors stand behind each other in the code; longer groups are loops.
+	longest int
 }
 
 // planLowbit is a plan for a group of codes of elem by a number of rows of i8. ok is false where no plan fits: the layout is
@@ -39,7 +41,10 @@ func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) 
 	}
 	// Measured: alone, a panel's sums at their own powers of two keep the pipes busy; from some rows on two panels share what
 	// is broadcast. More than eight rows that lie a power of two apart do not fit the ways of a cache of the first level.
-	p = lowbit{layout: layout, elem: elem, group: group, panels: 1, rows: min(rows, 8), prefetch: prefetchDistance(l, elem.Bits(), rows)}
+	p = lowbit{layout: layout, elem: elem, group: group, panels: 1, rows: min(rows, 8), prefetch: prefetchDistance(l, elem.Bits(), rows), longest: 512}
+	if l.VNNI && rows > 1 {
+		return p.batched(rows), true
+	}
 	if p.rows > 4 {
 		p.panels = 2
 	}
@@ -53,7 +58,7 @@ func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) 
 // have the matrix unit do, that always pays. On others it pays where a line of codes keeps the core busy for long, so that the
 // next is asked for too late, and costs where loads are what the core is busy with.
 func prefetchDistance(l *Level, bits, rows int) int {
-	if l.AMX || l.AVX512 && (bits <= 4 || rows > 1) {
+	if l.AMX || l.AVX512 && bits <= 4 && rows == 1 {
 		return 2048
 	}
 	return 0
@@ -84,7 +89,11 @@ func (p lowbit) scales(l *Level) []int {
 		}
 	}
 	slices.Sort(list)
-	if len(list)*p.panels*p.rows > l.Registers*3/4 {
+	kinds := len(list)
+	if p.holds() {
+		kinds++
+	}
+	if kinds*p.panels*p.rows > l.Registers*3/4 {
 		return []int{0}
 	}
 	return list
@@ -129,7 +138,7 @@ func (u *unit) lowbitDot(p lowbit, w, x, offset []llx.Value) [][]llx.Value {
 	lanes := u.level.Lanes
 	t := llx.Vec(llx.I32, lanes)
 	// Sums that do not wait for each other keep the pipes of the dot product busy.
-	g.chains = max(1, 8/(len(w)*len(x)*len(g.scales)))
+	g.chains = p.chains(len(w) * len(x) * len(g.scales))
 	sums := make([]llx.Value, len(w)*len(x)*len(g.scales)*g.chains)
 	for i := range sums {
 		sums[i] = llx.Zero(t)
@@ -174,15 +183,12 @@ func (g *groupDot) sum(panel, row, scale, chain int) int {
 	return ((panel*len(g.x)+row)*len(g.scales)+scale)*g.chains + chain
 }
 
-// longest is how many products of vectors stand behind each other in the code; longer groups are loops.
-const longest = 512
-
 // run adds the products of the group to the sums.
 func (g *groupDot) run(sums []llx.Value) []llx.Value {
 	per := g.layout.Unit().Codes()
 	whole := g.group / per
 	perUnit := per / 4 * len(g.w) * len(g.x)
-	if whole*perUnit <= longest {
+	if whole*perUnit <= g.longest {
 		for i := range whole {
 			sums = g.add(sums, llx.C64(int64(i)), per)
 		}
@@ -193,7 +199,7 @@ func (g *groupDot) run(sums []llx.Value) []llx.Value {
 			cells[i] = g.Alloca(t, 1, 64)
 			g.Store(s, cells[i], 64)
 		}
-		step := max(1, longest/4/perUnit)
+		step := max(1, min(g.longest, 128)/perUnit)
 		body := func(i llx.Value, n int) {
 			now := make([]llx.Value, len(sums))
 			for j := range now {

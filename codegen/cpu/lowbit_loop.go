@@ -133,22 +133,19 @@ func (e *emitter) eachRows(l *lowbitLoop, body func(first llx.Value, rows int)) 
 		body(nil, 1)
 		return
 	}
-	most := 1
-	for 2*most <= l.products[0].plan.rows {
-		most *= 2
-	}
+	most := l.products[0].plan.rows
 	n := e.span(l.rows).n
 	whole := e.whole(n, int64(most))
 	e.For(llx.C64(0), whole, int64(most), func(i llx.Value) { body(i, most) })
-	first := whole
-	for k := most / 2; k >= 1; k /= 2 {
-		has := e.ICmp("ne", e.And(n, llx.C64(int64(k))), llx.C64(0))
-		if c, ok := llx.ConstInt(n); ok {
+	first, left := whole, e.Sub(n, whole)
+	for k := 1 << log2(int64(most)-1); most > 1 && k >= 1; k /= 2 {
+		has := e.ICmp("ne", e.And(left, llx.C64(int64(k))), llx.C64(0))
+		if c, ok := llx.ConstInt(left); ok {
 			has = llx.Int(llx.I1, int64(b2i(c&int64(k) != 0)))
 		}
 		at := first
 		e.If(has, func() { body(at, k) }, nil)
-		first = e.Add(first, e.and(n, int64(k)))
+		first = e.Add(first, e.and(left, int64(k)))
 	}
 }
 
@@ -163,27 +160,25 @@ func (e *emitter) and(n llx.Value, k int64) llx.Value {
 // rows emits the turns for some rows and all columns.
 func (s *groups) rows(e *emitter, first llx.Value, rows int) {
 	plans := make([]lowbit, len(s.products))
-	offsets := make([]llx.Value, len(s.products)) // [turn][row], i32
+	offsets := make([]llx.Value, len(s.products)) // [row][turn], i32
 	together := 1
 	for k, u := range s.products {
 		plans[k], _ = planLowbit(e.level, u.plan.elem, u.plan.group, rows)
 		together = plans[k].panels
 		if _, b := plans[k].worth(); b != 0 {
 			offsets[k] = e.room(turnsAtOnce * 4 * int64(rows))
-			e.For(llx.C64(0), s.n, 1, func(j llx.Value) {
-				set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, j))
-				for i, x := range s.rowsOf(e, u, first, rows) {
-					at := e.Index(llx.I32, offsets[k], e.Add(e.Mul(j, llx.C64(int64(rows))), llx.C64(int64(i))))
-					e.Store(e.lowbitOffset(plans[k], x), at, 4)
-				}
-			})
+			s.sumRows(e, plans[k], u, offsets[k], first, rows)
 		}
 	}
 	if len(plans) > 1 {
 		together = 1
 	}
 	panels := func(at llx.Value, n int, live llx.Value) {
-		e.For(llx.C64(0), s.n, 1, func(j llx.Value) { s.turnOf(e, plans, offsets, j, first, rows, at, n, live) })
+		h := s.hold(e, first, rows, at, n, live)
+		e.For(llx.C64(0), s.n, 1, func(j llx.Value) { s.turnOf(e, plans, offsets, j, first, rows, at, n, live, h) })
+		if h != nil {
+			s.release(e, h, first, at, live)
+		}
 	}
 	lanes := int64(e.level.Lanes)
 	n := e.span(s.cols).n
@@ -226,7 +221,7 @@ func (s *groups) rowPoint(e *emitter, first llx.Value, i int) *point {
 }
 
 // turnOf emits turn number j for some rows and n panels from a column on.
-func (s *groups) turnOf(e *emitter, plans []lowbit, offsets []llx.Value, j, first llx.Value, rows int, at llx.Value, n int, live llx.Value) {
+func (s *groups) turnOf(e *emitter, plans []lowbit, offsets []llx.Value, j, first llx.Value, rows int, at llx.Value, n int, live llx.Value, h *held) {
 	r := s.o.Regions[0]
 	yields, _ := r.Yield().Yielded()
 	lanes := e.level.Lanes
@@ -238,7 +233,7 @@ func (s *groups) turnOf(e *emitter, plans []lowbit, offsets []llx.Value, j, firs
 		var offset []llx.Value
 		if offsets[k] != nil {
 			for i := range rows {
-				from := e.Index(llx.I32, offsets[k], e.Add(e.Mul(j, llx.C64(int64(rows))), llx.C64(int64(i))))
+				from := e.Index(llx.I32, offsets[k], e.Add(j, llx.C64(int64(i*turnsAtOnce))))
 				offset = append(offset, e.Splat(e.Load(llx.I32, from, 4), lanes))
 			}
 		}
@@ -262,9 +257,16 @@ func (s *groups) turnOf(e *emitter, plans []lowbit, offsets []llx.Value, j, firs
 			for k, u := range s.products {
 				p.memo[u.o.Result()] = sums[k][q][i]
 			}
+			if h != nil {
+				h.recall(e, s, p, q, i)
+			}
 			values := make([]llx.Value, len(yields))
 			for k, v := range yields {
 				values[k] = e.fill(e.at(v, p), v.Type, p)
+			}
+			if h != nil {
+				h.keep(e, s, values, q, i)
+				continue
 			}
 			for k, v := range values {
 				e.write(s.c.tiles[k], p, v)
