@@ -500,23 +500,14 @@ const (
 
 // inPlace is the load of the rows from memory that the micro-kernels could read, nil where there is none.
 func (c *contraction) inPlace() *ir.Op {
-	e := c.e
-	loads := c.loads(c.a)
-	if len(loads) != 1 || loads[0].Result() != c.a.v || c.a.scale != nil || c.matrix || len(c.rows) > 1 || loads[0].Str("mode") != "in" {
+	if c.matrix || len(c.rows) > 1 {
 		return nil
 	}
-	t := loads[0].Operands[0]
-	if !c.holdsRow(t.Type.Elem) || e.tileOf(c.a.v) != nil {
+	o := c.plainLoad(c.a)
+	if o == nil || !c.holdsRow(o.Operands[0].Type.Elem) {
 		return nil
 	}
-	// The last subscript is k itself, and no other is.
-	subs := loads[0].Subscripts()
-	for i, s := range subs {
-		if (e.resolve(s) == c.k) != (i == len(subs)-1) {
-			return nil
-		}
-	}
-	return loads[0]
+	return o
 }
 
 // placed is the block for rows in place: none past the last may be touched.
@@ -698,6 +689,14 @@ func (c *contraction) packer(f factor, p *point, axis *ir.Value, from llx.Value)
 		}
 		return c.value(f, q)
 	}
+	if o := c.plainLoad(f); o != nil && k.alongK {
+		k.raw = func(other, place llx.Value) llx.Value {
+			q := p.clone()
+			q.pos[axis], q.pos[c.k] = other, e.Add(from, place)
+			q.vec, q.lanes, q.live = nil, 1, nil
+			return c.placeAt(o, q)
+		}
+	}
 	if load := e.scattered(f.v); load != nil {
 		t := load.Operands[0]
 		k.line = 64 * 8 / int64(t.Type.Elem.Bits())
@@ -758,6 +757,24 @@ func (e *emitter) gathers(s *ir.Value) bool {
 		}
 	}
 	return false
+}
+
+// plainLoad is the load of elements along k that a factor is, if these are what steps are made of in memory; else nil.
+func (c *contraction) plainLoad(f factor) *ir.Op {
+	loads := c.loads(f)
+	if len(loads) != 1 || f.scale != nil || loads[0].Result() != c.e.resolve(f.v) || loads[0].Str("mode") != "in" {
+		return nil
+	}
+	t, subs := loads[0].Operands[0].Type.Elem, loads[0].Subscripts()
+	for i, s := range subs {
+		if (c.e.resolve(s) == c.k) != (i == len(subs)-1) {
+			return nil
+		}
+	}
+	if !c.holds(t) && !(c.product == i8Product && t == dtype.I8) {
+		return nil
+	}
+	return loads[0]
 }
 
 // ahead is how the memory is asked for a factor's places: a function that takes a point, nil where they are not plain places

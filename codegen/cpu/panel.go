@@ -18,6 +18,8 @@ type packer struct {
 	// product's class for factors (f32, f64, i32, i64) and hold what the product does exactly. Live is how many are
 	// there, the rest anything; nil for all of them.
 	at func(other, k, live llx.Value) llx.Value
+	// raw is where the steps from a place on lie as they are wanted, along k; nil where values are converted or computed.
+	raw func(other, k llx.Value) llx.Value
 	// ahead asks the memory for a factor's place that is wanted soon, and may lie anywhere; nil where that is no use.
 	ahead func(other, k llx.Value)
 	// bias is set where 128 is to be added to factors of i8Product.
@@ -273,12 +275,42 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 			})
 		}
 		many := e.whole(n, squaresAtOnce*length)
-		e.For(llx.C64(0), many, squaresAtOnce*length, func(k llx.Value) { squares(k, nil, squaresAtOnce) })
+		if c.raw == nil {
+			e.For(llx.C64(0), many, squaresAtOnce*length, func(k llx.Value) { squares(k, nil, squaresAtOnce) })
+		} else {
+			// What needs no conversion is turned from memory to memory.
+			e.If(e.ICmp("eq", some, llx.C64(lanes)), func() {
+				e.For(llx.C64(0), many, length, func(k llx.Value) { c.transfer(e, first, j, k) })
+			}, func() {
+				e.For(llx.C64(0), many, length, func(k llx.Value) { squares(k, nil, 1) })
+			})
+		}
 		whole := e.whole(n, length)
 		e.For(many, whole, length, func(k llx.Value) { squares(k, nil, 1) })
 		e.If(e.ICmp("slt", whole, n), func() { squares(whole, e.Sub(n, whole), 1) }, nil)
 	})
 }
+
+// transfer packs a whole square of columns from j on and steps from k on.
+func (c *columnPanel) transfer(e *emitter, first, j, k llx.Value) {
+	lanes, per := int64(c.packer.lanes), int64(c.per())
+	rows := make([]llx.Value, lanes)
+	for i := range rows {
+		other := e.Add(j, llx.C64(int64(i)))
+		c.soon(other, e.Add(k, llx.C64(linesAhead*lanes*per)))
+		rows[i] = e.Load(c.bits(), c.raw(other, k), int(c.packer.step())/c.per())
+		if c.bias {
+			rows[i] = c.biased(rows[i])
+		}
+	}
+	at := e.Mul(c.divide(k, per), llx.C64(c.block.sliver()))
+	for i, v := range e.turn(rows) {
+		e.Store(v, e.Offset(first, e.Add(at, llx.C64(int64(i)*c.block.sliver()))), int(c.packer.step()))
+	}
+}
+
+// linesAhead is how many squares before its use a square's lines are asked for.
+const linesAhead = 8
 
 // blocks runs f for every vector of steps along k; liveK is nil in whole ones.
 func (p *packer) blocks(e *emitter, n llx.Value, f func(k, liveK llx.Value)) {
