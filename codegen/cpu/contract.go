@@ -455,8 +455,9 @@ func (c *contraction) products(p *point, add llx.Value) {
 				}
 				e.Call(e.g.library().starts(), llx.Void, a, some, rowA, n, starts)
 			}
+			// Rows that are read where they lie need no asking for.
 			soon, pitch, bytes := llx.Value(llx.Null()), apart, llx.Value(llx.C64(0))
-			if !ok {
+			if !ok && k.rowA != 0 {
 				soon, pitch, bytes = c.nextRows(p, r, from)
 			}
 			e.Call(e.g.library().block(k), llx.Void, a, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes, starts, e.Offset(out, e.Mul(r, pitchOut)), pitchOut)

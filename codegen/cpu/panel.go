@@ -297,7 +297,10 @@ func (c *columnPanel) transfer(e *emitter, first, j, k llx.Value) {
 	rows := make([]llx.Value, lanes)
 	for i := range rows {
 		other := e.Add(j, llx.C64(int64(i)))
-		c.soon(other, e.Add(k, llx.C64(linesAhead*lanes*per)))
+		if c.matrix {
+			// What has a matrix unit has slow memory beside it.
+			c.soon(other, e.Add(k, llx.C64(linesAhead*lanes*per)))
+		}
 		rows[i] = e.Load(c.bits(), c.raw(other, k), int(c.packer.step())/c.per())
 		if c.bias {
 			rows[i] = c.biased(rows[i])
