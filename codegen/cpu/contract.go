@@ -26,6 +26,7 @@ type contraction struct {
 	chunk int64
 	// tall is the number of rows that are packed at once.
 	tall int64
+	few  *few // how it is computed instead, nil if it is not
 }
 
 // factor is an operand: its value times its scale.
@@ -60,9 +61,16 @@ func (e *emitter) contract(o *ir.Op) {
 		e.contractSlowly(o)
 		return
 	}
+	if e.g.hoisted[o] != nil {
+		c.few = nil
+	}
 	e.plans(o, c.String())
 	if dest == nil {
 		c.dest.base = e.room(c.dest.bytes())
+	}
+	if c.few != nil {
+		c.emit()
+		return
 	}
 	rows := e.span(c.rows[0])
 	if _, known := rows.fixed(); known || len(c.rows) > 1 || !c.alongSum(c.b, c.cols[len(c.cols)-1]) {
@@ -83,6 +91,9 @@ func (e *emitter) contract(o *ir.Op) {
 }
 
 func (c *contraction) String() string {
+	if c.few != nil {
+		return c.fewText()
+	}
 	how := fmt.Sprintf("panels of %s, %d k at a time, in tiles of %d by %d", c.product, c.chunk, c.block.rows, c.wide*c.lanes)
 	if c.e.g.hoisted[c.o] != nil {
 		how += ", columns packed once for all blocks"
@@ -191,7 +202,7 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 		}
 	}
 	c.outer = append(c.outer, without(o.Axes, []*ir.Value{c.k})...)
-	if extentR < 4 || extentC < int64(e.level.Lanes)/2 || c.k.Type.Width < 4 {
+	if extentC < int64(e.level.Lanes)/2 || c.k.Type.Width < 4 {
 		return nil, false
 	}
 	c.product, ok = productOf(e.level, x.v.Type.Elem, y.v.Type.Elem, t.Elem, sa != nil || sb != nil)
@@ -222,6 +233,9 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 	}
 	c.tall = min(c.tall, (extentR+height-1)/height*height)
 	c.extent = extentR
+	if c.few = c.fewOf(extentR); c.few == nil && extentR < 4 {
+		return nil, false
+	}
 	c.rowC = c.sums.stride(c.rows[len(c.rows)-1]) * c.step()
 	c.vectors = c.columns() / int64(c.lanes)
 	if e.level.AMX && (c.product == bf16Product || c.product == i8Product) && extentR%16 == 0 && c.vectors > 0 {
@@ -394,6 +408,10 @@ func (c *contraction) outside(p *point, axes []*ir.Value, add llx.Value) {
 
 // products emits the product at one place outside.
 func (c *contraction) products(p *point, add llx.Value) {
+	if c.few != nil {
+		c.fewProducts(p, add)
+		return
+	}
 	e := c.e
 	direct, ok := c.direct(p)
 	if !ok {

@@ -329,7 +329,11 @@ func (e *emitter) forLoop(o *ir.Op) {
 	}
 	turn := func(i, n llx.Value) {
 		if by > 0 {
-			set(e, e.spans, index, &span{lo: i, n: n, width: by, align: align})
+			s := &span{lo: i, n: n, width: by, align: align}
+			if broken == nil {
+				s.end = hi
+			}
+			set(e, e.spans, index, s)
 		} else {
 			set(e, e.scalars, index, i)
 		}

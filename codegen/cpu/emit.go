@@ -42,7 +42,8 @@ type emitter struct {
 type span struct {
 	lo, n llx.Value
 	width int64
-	align int64 // a power of two that divides lo
+	align int64     // a power of two that divides lo
+	end   llx.Value // where the loop ends that it is a turn of, nil if it may end earlier or there is none
 }
 
 // hi is one past the last index.

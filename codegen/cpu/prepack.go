@@ -52,7 +52,7 @@ func (g *gen) hoistPacks(o *ir.Op) {
 		}
 		e := g.emptyEmitter()
 		c, ok := e.planContraction(q, nil)
-		if !ok || len(c.outer) > 0 {
+		if !ok || len(c.outer) > 0 || c.few != nil && c.extent < 4 {
 			return
 		}
 		f := g.newHoistFinder(o)
