@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"github.com/llir/llvm/ir"
+
 	"github.com/tilec/tilec/codegen/internal/llx"
 )
 
@@ -269,9 +271,7 @@ func (c *columnPanel) fill(e *emitter, columns, n llx.Value) {
 			})
 			e.For(llx.C64(0), llx.C64(count), 1, func(q llx.Value) {
 				at := e.Mul(e.Add(c.divide(k, per), e.Mul(q, llx.C64(lanes))), llx.C64(c.block.sliver()))
-				for i, v := range c.turned(e, c.row(room, e.Mul(q, llx.C64(lanes)))) {
-					e.Store(v, e.Offset(first, e.Add(at, llx.C64(int64(i)*c.block.sliver()))), int(c.packer.step()))
-				}
+				c.turn(c.row(room, e.Mul(q, llx.C64(lanes))), e.Offset(first, at), c.block.sliver())
 			})
 		}
 		many := e.whole(n, squaresAtOnce*length)
@@ -344,13 +344,31 @@ func (p *packer) gather(e *emitter, room, n llx.Value, count int, f func(i llx.V
 	e.For(n, llx.C64(int64(p.lanes)), 1, func(i llx.Value) { put(i, func(int64) llx.Value { return llx.Zero(p.bits()) }) })
 }
 
-// turned are the columns of a square.
-func (p *packer) turned(e *emitter, room llx.Value) []llx.Value {
+// turn stores the columns of a square, each stride bytes behind the one before.
+func (p *packer) turn(room, to llx.Value, stride int64) {
+	if p.lanes <= 4 {
+		p.turnHere(p.unit, room, to, llx.C64(stride))
+		return
+	}
+	// A function, as a kernel has many places that turn squares of a hundred instructions.
+	name := "turn." + llx.Suffix(p.bits())
+	params := []*ir.Param{llx.Param("room", llx.Ptr, "noalias", "nocapture"), llx.Param("to", llx.Ptr, "noalias", "nocapture"), llx.Param("stride", llx.I64)}
+	p.M.Local(name, llx.Void, params, func(b *llx.B) {
+		b.Fn.FuncAttrs = append([]ir.FuncAttribute{llx.Word("noinline")}, p.Fn.FuncAttrs...)
+		p.turnHere(&unit{b, p.level}, params[0], params[1], params[2])
+		b.Ret(nil)
+	})
+	p.Call(name, llx.Void, room, to, llx.C64(stride))
+}
+
+func (p *packer) turnHere(u *unit, room, to, stride llx.Value) {
 	rows := make([]llx.Value, p.lanes)
 	for i := range rows {
-		rows[i] = e.Load(p.bits(), p.row(room, llx.C64(int64(i))), 64)
+		rows[i] = u.Load(p.bits(), u.Offset(room, llx.C64(int64(i*p.lanes)*p.step())), 64)
 	}
-	return e.turn(rows)
+	for i, v := range u.turn(rows) {
+		u.Store(v, u.Offset(to, u.Mul(stride, llx.C64(int64(i)))), 4)
+	}
 }
 
 // rowPanel is a panel of rows, each behind the other.
@@ -398,9 +416,7 @@ func (r *rowPanel) fill(e *emitter, rows, n llx.Value) {
 				}
 				return r.steps(e.Add(r.from, i), e.Add(k, e.Mul(s, llx.C64(per))), left, live)
 			})
-			for j, v := range r.turned(e, room) {
-				e.Store(v, at(r.row(e.Add(i, llx.C64(int64(j)))), k), 4)
-			}
+			r.turn(room, at(r.row(i), k), r.rowA)
 		})
 	}
 	whole := e.whole(rows, lanes)

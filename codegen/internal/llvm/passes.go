@@ -19,11 +19,13 @@ func pipeline(major int, unroll, reduce bool) string {
 	if major < 18 {
 		combine = "instcombine"
 	}
-	passes := []string{"sroa<modify-cfg>", "early-cse<memssa>", "simplifycfg", combine, "loop-mssa(loop-rotate,licm)"}
+	// Instcombine comes once, when invariant code has left the loops: what it makes of addresses before that keeps more of
+	// them alive.
+	passes := []string{"sroa<modify-cfg>", "early-cse<memssa>", "simplifycfg", "loop-mssa(loop-rotate,licm)", combine}
 	if unroll {
 		passes = append(passes, "loop-unroll<O2;no-partial;no-runtime;no-peeling;no-upperbound;full-unroll-max=0>", "sroa<modify-cfg>", combine)
 	}
-	passes = append(passes, "early-cse<memssa>", "dse", "div-rem-pairs", "adce", "simplifycfg")
+	passes = append(passes, "early-cse", "simplifycfg")
 	if reduce {
 		passes = append(passes, "loop(loop-reduce)")
 	}

@@ -454,18 +454,22 @@ func (b *B) For(lo, hi Value, step int64, body func(i Value)) {
 			return
 		}
 	}
-	head, in, out := b.Block("for"), b.Block("body"), b.Block("done")
+	// The condition stands at the end of the body, and once before it where the constants do not show that the body runs:
+	// passes over loops want it there, and would copy it.
+	in, out := b.Block("body"), b.Block("done")
 	from := b.Cur
-	b.Jump(head)
-	b.Cur = head
+	if okL && okH {
+		b.Jump(in)
+	} else {
+		b.Branch(b.ICmp("slt", lo, hi), in, out)
+	}
+	b.Cur = in
 	i := &ir.InstPhi{Incs: []*ir.Incoming{ir.NewIncoming(lo, from)}, Typ: I64}
 	add(b, i)
-	b.Branch(b.ICmp("slt", i, hi), in, out)
-	b.Cur = in
 	b.scoped(func() { body(i) })
 	next := add(b, &ir.InstAdd{X: i, Y: C64(step), Typ: I64, OverflowFlags: noWrap})
 	i.Incs = append(i.Incs, ir.NewIncoming(next, b.Cur))
-	b.Jump(head)
+	b.Branch(b.ICmp("slt", next, hi), in, out)
 	b.Cur = out
 }
 
