@@ -334,16 +334,17 @@ func (l *library) matrixMicro(m micro, name string) {
 		b.Cur.Insts = append(b.Cur.Insts, x)
 		return x
 	}
-	i := phi(llx.I64, llx.C64(0), llx.C64(0))
+	// Pointers go on by themselves, so that each address is one of them and a constant.
+	left := phi(llx.I64, steps, steps)
+	pa, pb, soon := phi(llx.Ptr, a, a), phi(llx.Ptr, sliver, sliver), phi(llx.Ptr, ahead, ahead)
 	var sums []*ir.InstPhi
 	for k := range olds {
 		sums = append(sums, phi(llx.AMX, olds[k], zeros[k]))
 	}
-	b.Branch(b.ICmp("slt", i, steps), in, out)
+	b.Branch(b.ICmp("sgt", left, llx.C64(0)), in, out)
 	b.Cur = in
-	pa, pb := b.Offset(a, b.Mul(i, llx.C64(m.stepA))), b.Offset(sliver, b.Mul(i, llx.C64(m.sliver())))
 	for line := range int64(side / stepsAtOnce) {
-		prefetch(b, b.Offset(ahead, b.Add(b.Mul(i, llx.C64(64/stepsAtOnce)), llx.C64(64*line))), false, 2)
+		prefetch(b, b.Offset(soon, llx.C64(64*line)), false, 2)
 	}
 	columns := make([]llx.Value, m.vectors)
 	next2 := make([]llx.Value, 0, len(sums))
@@ -359,7 +360,13 @@ func (l *library) matrixMicro(m micro, name string) {
 	for k, s := range sums {
 		s.Incs = append(s.Incs, ir.NewIncoming(next2[k], b.Cur))
 	}
-	i.Incs = append(i.Incs, ir.NewIncoming(b.Add(i, llx.C64(side)), b.Cur))
+	goOn := func(x *ir.InstPhi, bytes int64) {
+		x.Incs = append(x.Incs, ir.NewIncoming(b.Offset(x, llx.C64(bytes)), b.Cur))
+	}
+	left.Incs = append(left.Incs, ir.NewIncoming(b.Sub(left, llx.C64(side)), b.Cur))
+	goOn(pa, side*m.stepA)
+	goOn(pb, side*m.sliver())
+	goOn(soon, 64*side/stepsAtOnce)
 	b.Jump(head)
 	b.Cur = out
 	for r := range high {
