@@ -82,12 +82,59 @@ func (e *emitter) contract(o *ir.Op) {
 	if c.holds(c.b.v.Type.Elem) && c.per() == 1 {
 		few = 2 // without conversions
 	}
+	more := c.emit
+	if turned := e.planTurned(c); turned != nil {
+		more = func() {
+			// One vector of columns would wait for memory.
+			unpacked := e.And(e.ICmp("sgt", rows.n, llx.C64(int64(c.lanes))), e.ICmp("sle", rows.n, llx.C64(turnedRows)))
+			if h := e.g.hoisted[o]; h != nil {
+				unpacked = e.And(unpacked, e.ICmp("eq", e.slotValue(h.use), llx.C64(0)))
+			}
+			e.If(unpacked, func() { c.emitTurned(turned) }, c.emit)
+		}
+	}
 	e.If(e.ICmp("sle", rows.n, llx.C64(few)), func() {
 		set(e, e.dest, o.Result(), c.dest)
 		e.settle(c.dest)
 		e.contractSlowly(o)
-	}, c.emit)
+	}, more)
 	e.store(o.Result(), c.dest)
+}
+
+// turnedRows is up to how many rows the columns are not worth packing for them alone.
+const turnedRows = 64
+
+// planTurned plans a contraction for few rows the other way round: what were columns are rows, read where they lie, and
+// the rows are packed. It is nil where they cannot be read so.
+func (e *emitter) planTurned(c *contraction) *contraction {
+	if len(c.rows) != 1 || len(c.cols) != 1 || len(c.outer) > 0 || c.sums != c.dest || !c.e.level.AVX512 {
+		return nil
+	}
+	t := e.newTileShape(c.o.Result().Type, c.cols[0], c.rows[0])
+	turned, ok := e.planContraction(c.o, t)
+	if !ok || turned.sums != t || turned.inPlace() == nil || len(turned.outer) > 0 {
+		return nil
+	}
+	return turned
+}
+
+// emitTurned emits the contraction by a plan that has its rows as columns.
+func (c *contraction) emitTurned(turned *contraction) {
+	e := c.e
+	e.settle(c.dest)
+	_, _, _, _, acc := c.o.ContractParts()
+	e.scope(func() {
+		t := turned.dest
+		t.base = e.room(t.bytes())
+		turned.products(e.point(), llx.C64(0))
+		e.nest(nestOf{axes: c.dest.axes, vec: c.dest.last()}, func(p *point) {
+			v := e.read(t, p, p.lanes)
+			if acc != nil {
+				v = e.binary(ir.Add, t.elem, e.vector(acc, p), v, p.lanes)
+			}
+			e.write(c.dest, p, v)
+		})
+	})
 }
 
 func (c *contraction) String() string {
