@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"maps"
+	"math"
 
 	"github.com/tilec/tilec/codegen/internal/llvm"
 	"github.com/tilec/tilec/codegen/internal/llx"
@@ -110,7 +111,7 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 		e.Fn.FuncAttrs = append(e.Fn.FuncAttrs, llx.Attr(llvm.Reduce, "")) // each weight is read once
 	}
 	e.someTurns(l.turned, lo, hi, func(first, n llx.Value) {
-		some := &groups{lowbitLoop: l, c: c, first: first, n: n}
+		some := &groups{lowbitLoop: l, c: c, lo: lo, first: first, n: n}
 		e.eachRows(l, func(row llx.Value, rows int) { some.rows(e, row, rows) })
 	})
 	e.bind(c, o.Results)
@@ -123,8 +124,8 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 // groups are some turns of a loop over groups.
 type groups struct {
 	*lowbitLoop
-	c        *carried
-	first, n llx.Value
+	c            *carried
+	lo, first, n llx.Value
 }
 
 // eachRows runs body for runs of as many rows as a plan takes, then for what is left in powers of two.
@@ -166,8 +167,7 @@ func (s *groups) rows(e *emitter, first llx.Value, rows int) {
 		plans[k], _ = planLowbit(e.level, u.plan.elem, u.plan.group, rows)
 		together = plans[k].panels
 		if _, b := plans[k].worth(); b != 0 {
-			offsets[k] = e.room(turnsAtOnce * 4 * int64(rows))
-			s.sumRows(e, plans[k], u, offsets[k], first, rows)
+			offsets[k] = s.offsets(e, u, plans[k], first, rows)
 		}
 	}
 	if len(plans) > 1 {
@@ -198,6 +198,60 @@ func (s *groups) rows(e *emitter, first llx.Value, rows int) {
 		return
 	}
 	e.If(e.ICmp("slt", from, n), func() { panels(from, 1, e.Sub(n, from)) }, nil)
+}
+
+// offsets are b·Σx of rows in each turn: i32 [row][turn]. Where they are the same in all blocks, a worker keeps those of
+// the last runs of turns.
+func (s *groups) offsets(e *emitter, u lowbitUse, p lowbit, first llx.Value, rows int) llx.Value {
+	size := turnsAtOnce * 4 * int64(rows)
+	if s.lowbitLoop.rows != nil || !e.sameInBlocks(u.x, s.o) {
+		list := e.room(size)
+		s.sumRows(e, p, u, list, first, rows)
+		return list
+	}
+	const kept = 16
+	lists, firsts := e.Alloca(llx.I8, int(kept*size), 64), e.Alloca(llx.I64, kept, 64)
+	e.StoreFirst(e.Splat(llx.C64(math.MinInt64), kept), firsts, 64)
+	place := e.and(e.LShr(e.Sub(s.first, s.lo), llx.C64(int64(log2(turnsAtOnce)))), kept-1)
+	list, of := e.Offset(lists, e.Mul(place, llx.C64(size))), e.Index(llx.I64, firsts, place)
+	e.If(e.ICmp("ne", e.Load(llx.I64, of, 8), s.first), func() {
+		s.sumRows(e, p, u, list, first, rows)
+		e.Store(s.first, of, 8)
+	}, nil)
+	return list
+}
+
+// sameInBlocks reports whether a load in a loop gives, in each turn, the same in all blocks of the phase.
+func (e *emitter) sameInBlocks(load, loop *ir.Op) bool {
+	seen := map[*ir.Value]bool{loop.Regions[0].Args[0]: true}
+	var same func(v *ir.Value) bool
+	same = func(v *ir.Value) bool {
+		if seen[v] {
+			return true
+		}
+		if v.Def == nil {
+			return v.Region == e.g.fn.Body
+		}
+		if v.Def.Parent != e.g.fn.Body && !e.g.pure(v.Def) {
+			return false
+		}
+		for _, x := range v.Def.Operands {
+			if v.Def.Parent != e.g.fn.Body && !same(x) {
+				return false
+			}
+		}
+		seen[v] = true
+		return true
+	}
+	if e.g.written[load.Operands[0]] {
+		return false
+	}
+	for _, v := range append([]*ir.Value{loop.Operands[0], loop.Operands[1]}, load.Operands...) {
+		if !same(v) {
+			return false
+		}
+	}
+	return true
 }
 
 // rowsOf are the addresses of rows of x, in the turn at hand.

@@ -18,6 +18,10 @@ type turnedLoad struct {
 // enough for what is copied to stay in the first cache.
 const turnsAtOnce = 32
 
+// turnedAhead is how many rows ahead of those that are copied memory is asked for, at least: so many that it has come when
+// their block begins.
+const turnedAhead = 128
+
 // turnedLoads finds the loads of a loop over integers that are better copied.
 func (e *emitter) turnedLoads(o *ir.Op) []*turnedLoad {
 	r := o.Regions[0]
@@ -106,11 +110,19 @@ func (q *turnedLoad) copy(e *emitter, first, n llx.Value) {
 			})
 		})
 	}
+	// Rows that a block to come will read are asked for: each is a line or two, which no hardware sees coming.
+	ahead := q.cols.Type.Width
+	for ahead < turnedAhead {
+		ahead += q.cols.Type.Width
+	}
 	// A square of dwords is turned: as many rows as a vector has lanes, whose lanes have elements of so many turns.
 	per := 4 / t.size
 	square := func(i, at llx.Value, from int64, masked bool) {
 		parts := make([]llx.Value, lanes)
 		for k := range parts {
+			if from*t.size%64 == 0 {
+				prefetch(e.B, e.Offset(row(e.Add(i, llx.C64(int64(k)+ahead))), llx.C64(from*t.size)), false, 3)
+			}
 			// Rows past the end are the last one once more.
 			place := e.Add(i, llx.C64(int64(k)))
 			if c, ok := llx.ConstInt(live); !ok || c%lanes != 0 {

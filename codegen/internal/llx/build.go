@@ -324,6 +324,13 @@ func (b *B) Store(v, p Value, align int) {
 	add(b, &ir.InstStore{Src: v, Dst: p, Align: ir.Align(align)})
 }
 
+// StoreFirst stores a constant at the start of the function.
+func (b *B) StoreFirst(v, p Value, align int) {
+	b.entry.Insts = append(b.entry.Insts, nil)
+	copy(b.entry.Insts[b.vars+1:], b.entry.Insts[b.vars:])
+	b.entry.Insts[b.vars] = &ir.InstStore{Src: v, Dst: p, Align: ir.Align(align)}
+}
+
 // StoreNT stores past the caches.
 func (b *B) StoreNT(v, p Value, align int) {
 	s := add(b, &ir.InstStore{Src: v, Dst: p, Align: ir.Align(align)})
