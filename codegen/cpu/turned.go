@@ -95,10 +95,11 @@ func (q *turnedLoad) copy(e *emitter, first, n llx.Value) {
 	lanes := int64(e.level.Lanes)
 	tensor := e.tensorOf(q.o.Operands[0])
 	set(e, e.scalars, q.index, first)
-	row := func(i llx.Value) llx.Value {
+	place := func(i llx.Value) llx.Value {
 		at := e.placeOf(q.o.Operands[0], q.o.Subscripts(), e.point().inside(q.cols, i), 1, false)
-		return e.Offset(tensor.base, e.Mul(at.base, llx.C64(t.size)))
+		return e.Mul(at.base, llx.C64(t.size))
 	}
+	row := func(i llx.Value) llx.Value { return e.Offset(tensor.base, place(i)) }
 	code := llx.IntType(int(8 * t.size))
 	live := e.span(q.cols).n
 	slowly := func() {
@@ -117,18 +118,14 @@ func (q *turnedLoad) copy(e *emitter, first, n llx.Value) {
 	}
 	// A square of dwords is turned: as many rows as a vector has lanes, whose lanes have elements of so many turns.
 	per := 4 / t.size
-	square := func(i, at llx.Value, from int64, masked bool) {
+	step := e.Sub(place(llx.C64(1)), place(llx.C64(0)))
+	square := func(rows, at llx.Value, from int64, masked bool) {
 		parts := make([]llx.Value, lanes)
 		for k := range parts {
+			p := e.Offset(rows, e.Add(e.Mul(step, llx.C64(int64(k))), llx.C64(from*t.size)))
 			if from*t.size%64 == 0 {
-				prefetch(e.B, e.Offset(row(e.Add(i, llx.C64(int64(k)+ahead))), llx.C64(from*t.size)), false, 3)
+				prefetch(e.B, e.Offset(p, e.Mul(step, llx.C64(ahead))), false, 3)
 			}
-			// Rows past the end are the last one once more.
-			place := e.Add(i, llx.C64(int64(k)))
-			if c, ok := llx.ConstInt(live); !ok || c%lanes != 0 {
-				place = e.Min(place, e.Sub(live, llx.C64(1)))
-			}
-			p := e.Offset(row(place), llx.C64(from*t.size))
 			if !masked {
 				parts[k] = e.Load(llx.Vec(llx.I32, int(lanes)), p, int(t.size))
 				continue
@@ -154,17 +151,19 @@ func (q *turnedLoad) copy(e *emitter, first, n llx.Value) {
 			}
 		}
 	}
-	fast := func(masked bool) {
+	masked := e.level.AVX512
+	fits := e.ICmp("sge", live, llx.C64(lanes))
+	if !masked {
+		fits = e.And(fits, e.ICmp("eq", n, llx.C64(turnsAtOnce)))
+	}
+	e.If(fits, func() {
 		e.For(llx.C64(0), live, lanes, func(i llx.Value) {
-			at := e.Offset(t.base, e.Mul(i, llx.C64(t.size)))
+			// The last square ends at the last row.
+			i = e.Min(i, e.Sub(live, llx.C64(lanes)))
+			at, rows := e.Offset(t.base, e.Mul(i, llx.C64(t.size))), row(i)
 			for from := int64(0); from < turnsAtOnce; from += lanes * per {
-				square(i, at, from, masked)
+				square(rows, at, from, masked)
 			}
 		})
-	}
-	if e.level.AVX512 {
-		fast(true)
-		return
-	}
-	e.If(e.ICmp("eq", n, llx.C64(turnsAtOnce)), func() { fast(false) }, slowly)
+	}, slowly)
 }
