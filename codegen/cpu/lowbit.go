@@ -142,6 +142,7 @@ func (u *unit) lowbitDot(p lowbit, w, x, offset []llx.Value) [][]llx.Value {
 	lanes := u.level.Lanes
 	t := llx.Vec(llx.I32, lanes)
 	// Sums that do not wait for each other keep the pipes of the dot product busy.
+	g.turns = make([]int, len(g.scales))
 	g.chains = p.chains(len(w) * len(x) * len(g.scales))
 	sums := make([]llx.Value, len(w)*len(x)*len(g.scales)*g.chains)
 	for i := range sums {
@@ -178,8 +179,8 @@ type groupDot struct {
 	lowbit
 	w, x   []llx.Value
 	scales []int
-	chains int // of sums for each scale, taken in turn
-	turn   int
+	chains int   // of sums for each scale, taken in turn
+	turns  []int // for each scale
 }
 
 // sum is the place of a sum in the list of all.
@@ -264,11 +265,11 @@ func (g *groupDot) add(sums []llx.Value, index llx.Value, codes int) []llx.Value
 			at := g.Offset(row, g.Add(g.Mul(index, llx.C64(int64(u.Codes()))), llx.C64(int64(4*s))))
 			x := g.factors(g.Splat(g.Load(llx.I32, at, 1), g.level.Lanes))
 			for i := range g.w {
-				k := g.sum(i, r, scale, g.turn%g.chains)
+				k := g.sum(i, r, scale, g.turns[scale]%g.chains)
 				sums[k] = g.bytesDot(sums[k], codes[i], x)
 			}
 		}
-		g.turn++
+		g.turns[scale]++
 	}
 	return sums
 }
