@@ -151,11 +151,12 @@ func (q *turnedLoad) copy(e *emitter, first, n llx.Value) {
 			}
 		}
 	}
-	masked := e.level.AVX512
-	fits := e.ICmp("sge", live, llx.C64(lanes))
-	if !masked {
-		fits = e.And(fits, e.ICmp("eq", n, llx.C64(turnsAtOnce)))
+	// A square for a few turns is mostly nothing.
+	masked, least := e.level.AVX512, int64(turnsAtOnce)
+	if masked {
+		least = turnsAtOnce / 8
 	}
+	fits := e.And(e.ICmp("sge", live, llx.C64(lanes)), e.ICmp("sge", n, llx.C64(least)))
 	e.If(fits, func() {
 		e.For(llx.C64(0), live, lanes, func(i llx.Value) {
 			// The last square ends at the last row.
