@@ -138,7 +138,7 @@ type Report struct {
 	// Vectors is the width of the vectors in bits, Instructions the number of instructions in the code.
 	Vectors      int `json:"vectors,omitempty"`
 	Instructions int `json:"instructions,omitempty"`
-	// Spills are the stack accesses in innermost loops.
+	// Spills are the instructions in innermost loops that save a register or take it back, as there are too few.
 	Spills int `json:"spills"`
 	// Scratch and Workspace are bytes.
 	Scratch int64 `json:"scratch"`

@@ -110,7 +110,7 @@ func dumpPage(w io.Writer, report *reporter, list []*compiled) error {
 		k := dumpKernel{Name: c.kernel.Package.Name + "." + c.kernel.Name, Target: c.target}
 		k.Facts = append(k.Facts, c.artefact.Manifest.Binds...)
 		k.Facts = append(k.Facts, c.artefact.Report.Plans...)
-		k.Facts = append(k.Facts, fmt.Sprintf("%d instructions", c.artefact.Report.Instructions), fmt.Sprintf("%d stack accesses in innermost loops", c.artefact.Report.Spills))
+		k.Facts = append(k.Facts, fmt.Sprintf("%d instructions", c.artefact.Report.Instructions), fmt.Sprintf("%d spills in innermost loops", c.artefact.Report.Spills))
 		for _, file := range sourcesOf(c) {
 			panel := dumpPanel{Title: file}
 			for i, line := range strings.Split(strings.TrimSuffix(string(report.source(file)), "\n"), "\n") {

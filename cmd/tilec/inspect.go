@@ -16,7 +16,7 @@ func reportCommand() *command {
 		args:  "FILE[:KERNEL]",
 		short: "tell how kernels are compiled",
 		long: `Compiles the kernels of a file, or one, and tells of each: how its contractions are computed, the width of its vectors,
-its instructions, how many stack accesses stand in its innermost loops (spills), the memory that each thread needs, its
+its instructions, how many instructions of its innermost loops spill registers, the memory that each thread needs, its
 phases, and how long each part of the compilation took.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
 			target := fs.String("target", "cpu", "the targets, as `cpu,cpu:avx2`")

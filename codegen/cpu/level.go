@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	xcpu "golang.org/x/sys/cpu"
-
 	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/runtime/cpu/feature"
 )
 
 // Level is a set of instructions that code may use, and how wide its vectors are.
@@ -92,36 +91,9 @@ func (l *Level) Tune() string {
 	return "x86-64-v3"
 }
 
-// Runs reports whether a machine with the given features (those of [Host]) runs the level's code; if not, what it lacks.
-func (l *Level) Runs() (missing string, ok bool) {
-	type need struct {
-		name string
-		has  bool
-	}
-	var needs []need
-	x := xcpu.X86
-	switch l.Name {
-	case "sse2":
-		needs = []need{{"SSE2", x.HasSSE2}}
-	case "avx2":
-		needs = []need{{"AVX2", x.HasAVX2}, {"FMA", x.HasFMA}, {"BMI2", x.HasBMI2}}
-	case "avx512", "amx":
-		needs = []need{{"AVX512F", x.HasAVX512F}, {"AVX512BW", x.HasAVX512BW}, {"AVX512DQ", x.HasAVX512DQ}, {"AVX512VL", x.HasAVX512VL},
-			{"AVX512VNNI", x.HasAVX512VNNI}, {"AVX512VBMI", x.HasAVX512VBMI}, {"AVX512BF16", x.HasAVX512BF16}, {"GFNI", x.HasAVX512GFNI}}
-		if l.AMX {
-			needs = append(needs, need{"AMX", x.HasAMXTile && x.HasAMXInt8 && x.HasAMXBF16})
-		}
-	case "neon":
-		needs = []need{{"NEON", xcpu.ARM64.HasASIMD}}
-	}
-	var lacks []string
-	for _, n := range needs {
-		if !n.has {
-			lacks = append(lacks, n.name)
-		}
-	}
-	return strings.Join(lacks, ", "), len(lacks) == 0
-}
+// Runs tells whether this machine has the level's instructions, and if not, what it lacks. Whether the system lets a
+// process use the matrix unit is another matter.
+func (l *Level) Runs() (missing string, ok bool) { return feature.Has(l.Name) }
 
 // Host is the best level that this machine runs. AMX counts only where amx holds: the system must have granted its use.
 func Host(amx bool) *Level {
