@@ -112,3 +112,34 @@ func TestIdentities(t *testing.T) {
 		}
 	}
 }
+
+// geluSeries is gelu by the series of the error function, in 300 bits.
+func geluSeries(x float64) float64 {
+	f := func(x float64) *big.Float { return new(big.Float).SetPrec(300).SetFloat64(x) }
+	// Φ(x) = 1/2 + Σ (-1)^k x^(2k+1)/(2^k·k!·(2k+1))/√(2π)
+	pi, _, _ := new(big.Float).SetPrec(300).Parse("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798214808651", 10)
+	term, square, sum := f(x), f(x), f(0)
+	square.Mul(square, f(x)).Quo(square, f(-2))
+	for k := 0.0; k < 400; k++ {
+		sum.Add(sum, f(0).Quo(term, f(2*k+1)))
+		term.Mul(term, square).Quo(term, f(k+1))
+		if term.Sign() == 0 || term.MantExp(nil) < sum.MantExp(nil)-250 {
+			break
+		}
+	}
+	sum.Quo(sum, pi.Sqrt(pi.Mul(pi, f(2)))).Add(sum, f(0.5)).Mul(sum, f(x))
+	y, _ := sum.Float64()
+	return y
+}
+
+// TestGelu: from -3 on, where package math's error function alone is 3 units off, one unit is the most.
+func TestGelu(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 4000 {
+		x := 12*r.Float64() - 3
+		got, want := Gelu(x), geluSeries(x)
+		if units := int64(math.Float64bits(got)) - int64(math.Float64bits(want)); max(units, -units) > 1 {
+			t.Fatalf("Gelu(%v) = %v, %d units off %v", x, got, units, want)
+		}
+	}
+}
