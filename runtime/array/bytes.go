@@ -3,7 +3,7 @@ package array
 // largeBytes is the size from which memory is asked for in large pages, which are of largePage bytes.
 const (
 	largePage  = 2 << 20
-	largeBytes = 2 * largePage
+	largeBytes = largePage
 )
 
 // Bytes is zeroed memory for the data of an array. What is large begins at a large page and lies on large pages where the
