@@ -41,7 +41,7 @@ func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) 
 	}
 	// Measured: alone, a panel's sums at their own powers of two keep the pipes busy; from some rows on two panels share what
 	// is broadcast. More than eight rows that lie a power of two apart do not fit the ways of a cache of the first level.
-	p = lowbit{layout: layout, elem: elem, group: group, panels: 1, rows: min(rows, 8), prefetch: prefetchDistance(l, rows), longest: 512}
+	p = lowbit{layout: layout, elem: elem, group: group, panels: 1, rows: min(rows, 8), prefetch: prefetchDistance(l, elem.Bits(), rows), longest: 512}
 	if l.VNNI && rows > 1 {
 		return p.batched(rows), true
 	}
@@ -56,11 +56,12 @@ func planLowbit(l *Level, elem dtype.Type, group, rows int) (p lowbit, ok bool) 
 
 // prefetchDistance is how many bytes ahead codes are asked for. The hardware follows a panel, but not far enough for memory,
 // and begins anew at each page. Measured on Zen 5 for one row, from 0 to 16 KiB: with 4 KiB a matrix from memory takes 70 to
-// 95 % of the time, one that the last cache holds 90 to 100 %. Rows that share the codes keep the core busy for long enough,
-// but where it waits for few cache lines at a time, as processors that have the matrix unit do.
-func prefetchDistance(l *Level, rows int) int {
+// 95 % of the time, one that the last cache holds 90 to 100 %; at 8 bits, where loads are what the core is busy with, the same
+// and 105 to 110 %. Rows that share the codes keep the core busy for long enough, but where it waits for few cache lines at a
+// time, as processors that have the matrix unit do.
+func prefetchDistance(l *Level, bits, rows int) int {
 	switch {
-	case rows == 1:
+	case rows == 1 && (bits < 8 || l.AMX):
 		return 4096
 	case l.AMX:
 		return 2048
