@@ -90,14 +90,11 @@ func (e *emitter) heldIn(t *tile, cell llx.Value) llx.Value {
 
 // sumRows stores b·Σx of each group of rows of x: to [row][turn].
 func (s *groups) sumRows(e *emitter, p lowbit, u lowbitUse, to, first llx.Value, rows int) {
-	turn := func(j llx.Value) []llx.Value {
-		set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, j))
-		return s.rowsOf(e, u, first, rows)
-	}
 	lanes := e.level.Lanes
 	if !p.holds() || lanes != 16 || p.group%64 != 0 || p.group > 512 {
 		e.For(llx.C64(0), s.n, 1, func(j llx.Value) {
-			for i, x := range turn(j) {
+			set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, j))
+			for i, x := range s.rowsOf(e, u, first, rows) {
 				e.Store(e.lowbitOffset(p, x), e.Index(llx.I32, to, e.Add(j, llx.C64(int64(i*turnsAtOnce)))), 4)
 			}
 		})
@@ -107,50 +104,47 @@ func (s *groups) sumRows(e *emitter, p lowbit, u lowbitUse, to, first llx.Value,
 	_, b := p.worth()
 	t := llx.Vec(llx.I32, lanes)
 	last := e.Sub(s.n, llx.C64(1))
-	e.For(llx.C64(0), s.n, int64(lanes), func(j llx.Value) {
-		parts := make([][]llx.Value, rows)
-		for k := range lanes {
-			for i, x := range turn(e.Min(e.Add(j, llx.C64(int64(k))), last)) {
+	tensor := e.tensorOf(u.x.Operands[0])
+	e.For(llx.C64(0), llx.C64(int64(rows)), 1, func(i llx.Value) {
+		row := e.point().inside(u.j, llx.C64(0)).inside(s.lowbitLoop.rows, e.Add(first, i))
+		e.For(llx.C64(0), s.n, int64(lanes), func(j llx.Value) {
+			v := e.fold(0, lanes, func(k int) llx.Value {
+				set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, e.Min(e.Add(j, llx.C64(int64(k))), last)))
+				x := e.Offset(tensor.base, e.placeOf(u.x.Operands[0], u.x.Subscripts(), row.clone(), 1, false).base)
 				sum := llx.Zero(t)
 				for at := 0; at < p.group; at += 64 {
 					sum = e.bytesDot(sum, e.Splat(llx.C32(0x01010101), lanes), []llx.Value{e.Load(t, e.Offset(x, llx.C64(int64(at))), 1)})
 				}
-				parts[i] = append(parts[i], sum)
-			}
-		}
-		for i, list := range parts {
-			v := e.Mul(e.fold(list), e.Splat(llx.C32(b), lanes))
-			e.Store(v, e.Index(llx.I32, to, e.Add(j, llx.C64(int64(i*turnsAtOnce)))), 4)
-		}
+				return sum
+			})
+			v = e.Mul(v, e.Splat(llx.C32(b), lanes))
+			e.Store(v, e.Index(llx.I32, to, e.Add(j, e.Mul(i, llx.C64(turnsAtOnce)))), 4)
+		})
 	})
 }
 
-// fold adds the lanes of each of sixteen vectors of sixteen: lane i of the result is the sum of vector i.
-func (u *unit) fold(list []llx.Value) llx.Value {
-	// Two vectors become one by adding the halves of each block of lanes, the first one's before the second one's: blocks of
-	// four dwords first, two dwords at a time, then those of sixteen.
-	halves := [][2][]int{
-		{{0, 16, 1, 17}, {2, 18, 3, 19}}, {{0, 1, 16, 17}, {2, 3, 18, 19}},
+// fold adds the lanes of each of sixteen vectors of sixteen, n of them from the first on: lane i of the result is the sum of
+// vector i. Few of them are at hand at any time.
+func (u *unit) fold(first, n int, vector func(i int) llx.Value) llx.Value {
+	if n == 1 {
+		return vector(first)
 	}
-	for _, h := range halves {
-		lo, hi := make([]int, 16), make([]int, 16)
-		for i := range lo {
-			lo[i], hi[i] = h[0][i%4]+i/4*4, h[1][i%4]+i/4*4
-		}
-		list = u.pairs(list, lo, hi)
-	}
+	x, y := u.fold(first, n/2, vector), u.fold(first+n/2, n/2, vector)
+	// Two vectors become one by adding the halves of their blocks of lanes, of which the first vector's stand before the
+	// second one's: blocks of four first, then of all.
 	lo, hi := make([]int, 16), make([]int, 16)
-	for i := range lo {
-		lo[i], hi[i] = i/4*8+i%4, i/4*8+i%4+4
+	for i := range 16 {
+		switch block, at := i/4*4, i%4; n {
+		case 2:
+			lo[i] = block + at/2 + at%2*16
+			hi[i] = lo[i] + 2
+		case 4:
+			lo[i] = block + at%2 + at/2*16
+			hi[i] = lo[i] + 2
+		default:
+			lo[i] = 2*block + at
+			hi[i] = lo[i] + 4
+		}
 	}
-	return u.pairs(u.pairs(list, lo, hi), lo, hi)[0]
-}
-
-// pairs adds the lanes lo and hi of each pair of vectors.
-func (u *unit) pairs(list []llx.Value, lo, hi []int) []llx.Value {
-	var out []llx.Value
-	for i := 0; i < len(list); i += 2 {
-		out = append(out, u.Add(u.Shuffle(list[i], list[i+1], lo), u.Shuffle(list[i], list[i+1], hi)))
-	}
-	return out
+	return u.Add(u.Shuffle(x, y, lo), u.Shuffle(x, y, hi))
 }
