@@ -206,6 +206,9 @@ func (g *groupDot) run(sums []llx.Value) []llx.Value {
 			g.Store(s, cells[i], 64)
 		}
 		step := max(1, min(g.longest, 128)/perUnit)
+		for g.holds() && whole%step != 0 {
+			step--
+		}
 		body := func(i llx.Value, n int) {
 			now := make([]llx.Value, len(sums))
 			for j := range now {
