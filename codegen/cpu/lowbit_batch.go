@@ -88,15 +88,88 @@ func (e *emitter) heldIn(t *tile, cell llx.Value) llx.Value {
 	return e.fromVar(c, e.Load(varType(c, e.level.Lanes), cell, 64), e.level.Lanes)
 }
 
-// sumRows stores b·Σx of each group of rows of x: to [row][turn].
-func (s *groups) sumRows(e *emitter, p lowbit, u lowbitUse, to, first llx.Value, rows int) {
-	lanes := e.level.Lanes
-	if !p.holds() || lanes != 16 || p.group%64 != 0 || p.group > 512 {
-		e.For(llx.C64(0), s.n, 1, func(j llx.Value) {
-			set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, j))
-			for i, x := range s.rowsOf(e, u, first, rows) {
-				e.Store(e.lowbitOffset(p, x), e.Index(llx.I32, to, e.Add(j, llx.C64(int64(i*turnsAtOnce)))), 4)
+// batch emits the turns for all rows and columns.
+func (s *groups) batch(e *emitter) {
+	n := e.span(s.lowbitLoop.rows).n
+	offsets := make([]llx.Value, len(s.products)) // [row][turn], i32
+	together := s.products[0].plan.panels
+	if len(s.products) > 1 {
+		together = 1
+	}
+	for k, u := range s.products {
+		if _, b := u.plan.worth(); b != 0 {
+			offsets[k] = s.sumsOf(e, u, n)
+		}
+	}
+	e.eachRows(s.lowbitLoop, func(first llx.Value, rows int) {
+		plans, mine := make([]lowbit, len(s.products)), make([]llx.Value, len(s.products))
+		for k, u := range s.products {
+			plans[k] = u.plan.batched(rows)
+			if offsets[k] != nil {
+				mine[k] = e.Index(llx.I32, offsets[k], e.Mul(first, llx.C64(turnsAtOnce)))
 			}
+		}
+		s.eachPanels(e, together, func(at llx.Value, panels int, live llx.Value) {
+			h := s.hold(e, first, rows, at, panels, live)
+			e.For(llx.C64(0), s.n, 1, func(j llx.Value) { s.turnOf(e, plans, mine, j, first, rows, at, panels, live, h) })
+			if h != nil {
+				s.release(e, h, first, at, live)
+			}
+		})
+	})
+}
+
+// mostSums is how many bytes of sums are kept from one block of the grid to the next.
+const mostSums = 64 << 10
+
+// sumsOf is b·Σx of each group of all n rows, [row][turn]. Blocks of the grid that follow each other often have the same
+// rows: then it is there already, as no block writes what it reads.
+func (s *groups) sumsOf(e *emitter, u lowbitUse, n llx.Value) llx.Value {
+	bytes := turnsAtOnce * 4 * s.lowbitLoop.rows.Type.Width
+	make := func(to llx.Value) { s.sumRows(e, u.plan, u, to, llx.C64(0), n) }
+	if bytes > mostSums || e.g.written[u.x.Operands[0]] {
+		to := e.room(bytes)
+		make(to)
+		return to
+	}
+	to := e.Alloca(llx.Vec(llx.I8, 64), int(bytes/64), 64)
+	t := e.tensorOf(u.x.Operands[0])
+	set(e, e.scalars, s.o.Regions[0].Args[0], s.first)
+	p := e.point().inside(u.j, llx.C64(0)).inside(s.lowbitLoop.rows, llx.C64(0))
+	now := []llx.Value{e.PtrToInt(e.Offset(t.base, e.placeOf(u.x.Operands[0], u.x.Subscripts(), p, 1, false).base), llx.I64), n, s.n}
+	same := llx.Value(llx.Int(llx.I1, 1))
+	cells := []llx.Value{}
+	for _, v := range now {
+		c := e.Alloca(llx.I64, 1, 8)
+		e.StoreFirst(llx.C64(-1), c, 8)
+		same = e.And(same, e.ICmp("eq", v, e.Load(llx.I64, c, 8)))
+		cells = append(cells, c)
+	}
+	e.If(same, func() {}, func() {
+		make(to)
+		for i, v := range now {
+			e.Store(v, cells[i], 8)
+		}
+	})
+	return to
+}
+
+// sumRows stores b·Σx of each group of rows of x, from the first on: to [row][turn].
+func (s *groups) sumRows(e *emitter, p lowbit, u lowbitUse, to, first, rows llx.Value) {
+	lanes := e.level.Lanes
+	tensor := e.tensorOf(u.x.Operands[0])
+	place := func(i, turn llx.Value) llx.Value {
+		set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, turn))
+		p := e.point().inside(u.j, llx.C64(0))
+		if s.lowbitLoop.rows != nil {
+			p = p.inside(s.lowbitLoop.rows, e.Add(first, i))
+		}
+		return e.Offset(tensor.base, e.placeOf(u.x.Operands[0], u.x.Subscripts(), p, 1, false).base)
+	}
+	cell := func(i, turn llx.Value) llx.Value { return e.Index(llx.I32, to, e.Add(turn, e.Mul(i, llx.C64(turnsAtOnce)))) }
+	if !p.holds() || lanes != 16 || p.group%64 != 0 || p.group > 512 {
+		e.For(llx.C64(0), rows, 1, func(i llx.Value) {
+			e.For(llx.C64(0), s.n, 1, func(j llx.Value) { e.Store(e.lowbitOffset(p, place(i, j)), cell(i, j), 4) })
 		})
 		return
 	}
@@ -104,21 +177,17 @@ func (s *groups) sumRows(e *emitter, p lowbit, u lowbitUse, to, first llx.Value,
 	_, b := p.worth()
 	t := llx.Vec(llx.I32, lanes)
 	last := e.Sub(s.n, llx.C64(1))
-	tensor := e.tensorOf(u.x.Operands[0])
-	e.For(llx.C64(0), llx.C64(int64(rows)), 1, func(i llx.Value) {
-		row := e.point().inside(u.j, llx.C64(0)).inside(s.lowbitLoop.rows, e.Add(first, i))
+	e.For(llx.C64(0), rows, 1, func(i llx.Value) {
 		e.For(llx.C64(0), s.n, int64(lanes), func(j llx.Value) {
 			v := e.fold(0, lanes, func(k int) llx.Value {
-				set(e, e.scalars, s.o.Regions[0].Args[0], e.Add(s.first, e.Min(e.Add(j, llx.C64(int64(k))), last)))
-				x := e.Offset(tensor.base, e.placeOf(u.x.Operands[0], u.x.Subscripts(), row.clone(), 1, false).base)
+				x := place(i, e.Min(e.Add(j, llx.C64(int64(k))), last))
 				sum := llx.Zero(t)
 				for at := 0; at < p.group; at += 64 {
 					sum = e.bytesDot(sum, e.Splat(llx.C32(0x01010101), lanes), []llx.Value{e.Load(t, e.Offset(x, llx.C64(int64(at))), 1)})
 				}
 				return sum
 			})
-			v = e.Mul(v, e.Splat(llx.C32(b), lanes))
-			e.Store(v, e.Index(llx.I32, to, e.Add(j, e.Mul(i, llx.C64(turnsAtOnce)))), 4)
+			e.Store(e.Mul(v, e.Splat(llx.C32(b), lanes)), cell(i, j), 4)
 		})
 	})
 }

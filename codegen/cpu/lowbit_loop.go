@@ -112,6 +112,10 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 	}
 	e.someTurns(l.turned, lo, hi, func(first, n llx.Value) {
 		some := &groups{lowbitLoop: l, c: c, lo: lo, first: first, n: n}
+		if l.products[0].plan.holds() {
+			some.batch(e)
+			return
+		}
 		e.eachRows(l, func(row llx.Value, rows int) { some.rows(e, row, rows) })
 	})
 	e.bind(c, o.Results)
@@ -173,19 +177,20 @@ func (s *groups) rows(e *emitter, first llx.Value, rows int) {
 	if len(plans) > 1 {
 		together = 1
 	}
-	panels := func(at llx.Value, n int, live llx.Value) {
-		h := s.hold(e, first, rows, at, n, live)
-		e.For(llx.C64(0), s.n, 1, func(j llx.Value) { s.turnOf(e, plans, offsets, j, first, rows, at, n, live, h) })
-		if h != nil {
-			s.release(e, h, first, at, live)
-		}
-	}
+	s.eachPanels(e, together, func(at llx.Value, n int, live llx.Value) {
+		e.For(llx.C64(0), s.n, 1, func(j llx.Value) { s.turnOf(e, plans, offsets, j, first, rows, at, n, live, nil) })
+	})
+}
+
+// eachPanels runs body for runs of so many panels, for each one that is left, and for one that is not whole, of which live
+// columns are there.
+func (s *groups) eachPanels(e *emitter, together int, body func(at llx.Value, n int, live llx.Value)) {
 	lanes := int64(e.level.Lanes)
 	n := e.span(s.cols).n
 	from := llx.C64(0)
 	for _, k := range []int{together, 1} {
 		whole := e.whole(n, int64(k)*lanes)
-		e.For(from, whole, int64(k)*lanes, func(i llx.Value) { panels(i, k, nil) })
+		e.For(from, whole, int64(k)*lanes, func(i llx.Value) { body(i, k, nil) })
 		from = whole
 		if k == 1 {
 			break
@@ -193,20 +198,24 @@ func (s *groups) rows(e *emitter, first llx.Value, rows int) {
 	}
 	if k, ok := llx.ConstInt(n); ok {
 		if k%lanes != 0 {
-			panels(from, 1, llx.C64(k%lanes))
+			body(from, 1, llx.C64(k%lanes))
 		}
 		return
 	}
-	e.If(e.ICmp("slt", from, n), func() { panels(from, 1, e.Sub(n, from)) }, nil)
+	e.If(e.ICmp("slt", from, n), func() { body(from, 1, e.Sub(n, from)) }, nil)
 }
 
 // offsets are b·Σx of rows in each turn: i32 [row][turn]. Where they are the same in all blocks, a worker keeps those of
 // the last runs of turns.
 func (s *groups) offsets(e *emitter, u lowbitUse, p lowbit, first llx.Value, rows int) llx.Value {
 	size := turnsAtOnce * 4 * int64(rows)
+	if first == nil {
+		first = llx.C64(0)
+	}
+	n := llx.C64(int64(rows))
 	if s.lowbitLoop.rows != nil || !e.sameInBlocks(u.x, s.o) {
 		list := e.room(size)
-		s.sumRows(e, p, u, list, first, rows)
+		s.sumRows(e, p, u, list, first, n)
 		return list
 	}
 	const kept = 16
@@ -215,7 +224,7 @@ func (s *groups) offsets(e *emitter, u lowbitUse, p lowbit, first llx.Value, row
 	place := e.and(e.LShr(e.Sub(s.first, s.lo), llx.C64(int64(log2(turnsAtOnce)))), kept-1)
 	list, of := e.Offset(lists, e.Mul(place, llx.C64(size))), e.Index(llx.I64, firsts, place)
 	e.If(e.ICmp("ne", e.Load(llx.I64, of, 8), s.first), func() {
-		s.sumRows(e, p, u, list, first, rows)
+		s.sumRows(e, p, u, list, first, n)
 		e.Store(s.first, of, 8)
 	}, nil)
 	return list
