@@ -166,7 +166,9 @@ func (s *groups) sumRows(e *emitter, p lowbit, u lowbitUse, to, first, rows llx.
 		}
 		return e.Offset(tensor.base, e.placeOf(u.x.Operands[0], u.x.Subscripts(), p, 1, false).base)
 	}
-	cell := func(i, turn llx.Value) llx.Value { return e.Index(llx.I32, to, e.Add(turn, e.Mul(i, llx.C64(turnsAtOnce)))) }
+	cell := func(i, turn llx.Value) llx.Value {
+		return e.Index(llx.I32, to, e.Add(turn, e.Mul(i, llx.C64(turnsAtOnce))))
+	}
 	if !p.holds() || lanes != 16 || p.group%64 != 0 || p.group > 512 {
 		e.For(llx.C64(0), rows, 1, func(i llx.Value) {
 			e.For(llx.C64(0), s.n, 1, func(j llx.Value) { e.Store(e.lowbitOffset(p, place(i, j)), cell(i, j), 4) })
