@@ -213,6 +213,11 @@ func (a *accumulator) combine(x, y llx.Value, lanes int) llx.Value {
 			return m
 		}
 	}
+	if v := a.e.resolve(a.o.Operands[0]); a.kind == "maxnan" && v.Def != nil && v.Def.Code == ir.Abs && classOf(a.elem) == f32Class {
+		// Without a sign the order of floats is that of their bits, NaN above all; what is empty has the sign.
+		t := llx.Vec(llx.I32, lanes)
+		return a.e.Bitcast(a.e.Max(a.e.Bitcast(x, t), a.e.Bitcast(y, t)), x.Type())
+	}
 	return a.e.binary(code, a.elem, x, y, lanes)
 }
 
