@@ -222,6 +222,9 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 	if !ok {
 		return nil, false
 	}
+	if c.product == bf16Product && !e.level.dotsPay() && !c.fitsMatrix(extentR, extentC) {
+		c.product = f32Product
+	}
 	c.block.rows, c.wide, c.lanes = shapeOf(e.level, c.product, extentR, extentC)
 	c.micro.vectors = c.wide
 	if c.dest = dest; dest == nil {
@@ -251,7 +254,7 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 	}
 	c.rowC = c.sums.stride(c.rows[len(c.rows)-1]) * c.step()
 	c.vectors = c.columns() / int64(c.lanes)
-	if e.level.AMX && (c.product == bf16Product || c.product == i8Product) && extentR%16 == 0 && c.vectors > 0 {
+	if (c.product == bf16Product || c.product == i8Product) && c.fitsMatrix(extentR, c.columns()) {
 		c.matrix, c.block.rows = true, 32
 		c.tall = max(c.tall/32*32, 32)
 	}
@@ -259,6 +262,11 @@ func (e *emitter) planContraction(o *ir.Op, dest *tile) (c *contraction, ok bool
 	c.stepA = c.step()
 	c.rowA = c.depth*c.step() + 64
 	return c, true
+}
+
+// fitsMatrix reports whether the matrix unit serves tiles of C of a shape.
+func (c *contraction) fitsMatrix(rows, columns int64) bool {
+	return c.e.level.AMX && rows%16 == 0 && columns >= int64(c.e.level.Lanes)
 }
 
 // wideElem is the type in which products are summed for results of t: of 32 or 64 bits.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tilec/tilec/codegen"
+	"github.com/tilec/tilec/codegen/cpu"
 	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/runtime"
 )
@@ -231,5 +233,26 @@ func TestContractLong(t *testing.T) {
 		{a: i8, b: i8, c: dtype.I32, bm: 300, bn: 40, bk: 2100},
 	} {
 		t.Run(p.name(), func(t *testing.T) { p.check(t, [3]int64{330, 50, 1000 % (p.bk + 1)}, [3]int64{400, 33, 690}) })
+	}
+}
+
+// Dot products of bf16 are taken where they are fast: with the matrix unit, they are not, and what it does not serve is
+// multiplied as f32.
+func TestContractRates(t *testing.T) {
+	bf16 := dtype.BF16
+	for _, c := range []struct {
+		level  string
+		rows   int64
+		dot    bool
+		matrix bool
+	}{{"avx512", 24, true, false}, {"avx512", 32, true, false}, {"amx", 24, false, false}, {"amx", 32, false, true}, {"avx2", 24, false, false}} {
+		p := product{a: bf16, b: bf16, c: dtype.F32, bm: c.rows, bn: 32, bk: 64}
+		text, _, err := cpu.Module(parse(t, p.text()), codegen.Options{Level: c.level})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dot, matrix := strings.Contains(text, "dpbf16ps.512"), strings.Contains(text, "tdpbf16ps"); dot != c.dot || matrix != c.matrix {
+			t.Errorf("%d rows at %s: vdpbf16ps %v, tdpbf16ps %v", c.rows, c.level, dot, matrix)
+		}
 	}
 }

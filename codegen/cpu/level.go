@@ -22,7 +22,21 @@ type Level struct {
 	FMA, F16C, AVX512, VNNI, VBMI, BF16, AMX bool
 	// Features are LLVM's names of the instruction sets, each with its sign.
 	Features []string
+	Rates    Rates
 }
+
+// Rates are how many instructions on the widest vectors a core issues in a cycle, where plans depend on it: having an
+// instruction does not say that it is fast. They are those of the machines that have the level as their best one,
+// measured by throughput of independent instructions (`tilec bench` measures them too, as [runtime/cpu.Issue]): for amx an
+// Intel server with the matrix unit (f32 213-228 GFLOP/s a core by FMA, 111-119 by vdpbf16ps), for avx512 an AMD Zen 5
+// (226-245 and 448-487). Zero where the level lacks the instruction, or no plan asks.
+type Rates struct {
+	FMA     float64 // fused multiply-adds of f32
+	BF16Dot float64 // dot products of pairs of bf16: two multiply-adds a lane
+}
+
+// dotsPay reports whether dot products of bf16 outdo fused multiply-adds of the same values as f32.
+func (l *Level) dotsPay() bool { return 2*l.Rates.BF16Dot > l.Rates.FMA }
 
 // Levels are all levels, the plainest first of each architecture. None names a CPU model: LLVM takes from a model what
 // others of its kind lack.
@@ -31,9 +45,11 @@ var levels = []*Level{
 	{Name: "avx2", Arch: "amd64", Lanes: 8, Registers: 16, FMA: true, F16C: true,
 		Features: words("sse3 ssse3 sse4.1 sse4.2 popcnt cx16 avx avx2 fma f16c bmi bmi2 lzcnt movbe")},
 	{Name: "avx512", Arch: "amd64", Lanes: 16, Registers: 32, FMA: true, F16C: true, AVX512: true, VNNI: true, VBMI: true, BF16: true,
+		Rates: Rates{FMA: 2, BF16Dot: 2},
 		Features: words("sse3 ssse3 sse4.1 sse4.2 popcnt cx16 avx avx2 fma f16c bmi bmi2 lzcnt movbe " +
 			"avx512f avx512bw avx512dq avx512vl avx512cd avx512vnni avx512vbmi avx512vbmi2 avx512bitalg avx512vpopcntdq avx512bf16 gfni")},
 	{Name: "amx", Arch: "amd64", Lanes: 16, Registers: 32, FMA: true, F16C: true, AVX512: true, VNNI: true, VBMI: true, BF16: true, AMX: true,
+		Rates: Rates{FMA: 2, BF16Dot: 0.5},
 		Features: words("sse3 ssse3 sse4.1 sse4.2 popcnt cx16 avx avx2 fma f16c bmi bmi2 lzcnt movbe " +
 			"avx512f avx512bw avx512dq avx512vl avx512cd avx512vnni avx512vbmi avx512vbmi2 avx512bitalg avx512vpopcntdq avx512bf16 gfni " +
 			"amx-tile amx-int8 amx-bf16")},
