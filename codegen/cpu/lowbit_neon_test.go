@@ -1,14 +1,9 @@
 package cpu
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	lir "github.com/llir/llvm/ir"
@@ -20,19 +15,7 @@ import (
 // TestLowbitDotNeon runs products on the level of arm64 in an emulator, where this machine has no such processor.
 func TestLowbitDotNeon(t *testing.T) {
 	tools := lowbitTools(t)
-	var programs []string
-	for _, names := range [][]string{{"clang-19", "clang"}, {"ld.lld-19", "ld.lld"}, {"qemu-aarch64", "qemu-aarch64-static"}} {
-		path := ""
-		for _, name := range names {
-			if path, _ = exec.LookPath(name); path != "" {
-				break
-			}
-		}
-		if path == "" {
-			t.Skipf("%s is not installed", names[0])
-		}
-		programs = append(programs, path)
-	}
+	arm := newEmulator(t)
 	l, err := LevelByName("neon")
 	if err != nil {
 		t.Fatal(err)
@@ -88,31 +71,7 @@ func TestLowbitDotNeon(t *testing.T) {
 	in := make([]byte, 2*size)
 	copy(in, x)
 	copy(in[size:], w)
-	dir := t.TempDir()
-	run := func(in []byte, name string, args ...string) []byte {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), name, args...)
-		var errs bytes.Buffer
-		cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &errs
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: %v: %s", name, err, &errs)
-		}
-		return out
-	}
-	write := func(name string, data []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	object, source := write("dot.o", lowbitObject(t, tools, m, l)), write("driver.c", []byte(neonDriver))
-	driver, program := filepath.Join(dir, "driver.o"), filepath.Join(dir, "program")
-	run(nil, programs[0], "--target=aarch64-linux-gnu", "-O1", "-ffreestanding", "-fno-builtin", "-fno-pic", "-c", "-o", driver, source,
-		fmt.Sprintf("-DSIZE=%d", size), "-DCOUNT=0", "-DLIST="+strings.Join(names, ","))
-	run(nil, programs[1], "-static", "-o", program, driver, object)
-	out := run(in, programs[2], program)
+	out := arm.run(t, lowbitObject(t, tools, m, l), names, 0, in)
 	for i, v := range list {
 		y := out[i*size:]
 		for r := range rows {

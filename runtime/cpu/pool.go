@@ -13,6 +13,10 @@ import (
 // A worker that has nothing to do looks for work for some ten microseconds, letting other goroutines run, and then
 // sleeps. While it runs blocks it is in a system call as far as the Go scheduler knows, so that other goroutines get the
 // processor that they are due.
+//
+// Workers are bound to neither threads nor cores. With two on two cores, medians of three: a product of 2048 in f32 took
+// 39.6 ms so, 40.6 with each goroutine locked to its thread and 41.2 with the threads bound to cores; a 4-bit GEMV 46, 51
+// and 51 us; a softmax of 1024 by 1000 143, 147 and 147 us. Locked goroutines are woken by way of another thread.
 type Team struct {
 	memory *Pool
 
