@@ -418,7 +418,7 @@ func (e *emitter) clear(t *tile) {
 
 // outside goes through the axes outside of the products.
 func (c *contraction) outside(p *point, axes []*ir.Value, add llx.Value) {
-	if len(axes) > 0 {
+	if len(axes) > 0 && (c.few == nil || c.few.beside != axes[0]) {
 		c.e.For(llx.C64(0), c.e.span(axes[0]).n, 1, func(i llx.Value) {
 			c.outside(p.inside(axes[0], i), axes[1:], add)
 		})

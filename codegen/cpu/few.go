@@ -18,6 +18,9 @@ type few struct {
 	dots  bool
 	rows  int // of A and C
 	elem  dtype.Type
+	// beside is an axis outside along which lines lie side by side, so that they are read together; nil for none.
+	beside *ir.Value
+	side   int // its subscript
 }
 
 // fewRows is the number of rows up to which they are few: for more, packing makes up for itself.
@@ -28,6 +31,12 @@ const (
 	mostLines = 1 << 12
 	mostFew   = 256 << 10
 )
+
+// mostSide is the number of elements that lines that lie side by side may be apart.
+const mostSide = 1 << 10
+
+// besideAhead is the same where lines lie side by side and memory is read in one piece, into the first cache.
+const besideAhead = 16
 
 // fewAhead is how many lines before its use a line is asked for, into the second cache: they lie in as many places as
 // memory needs to be busy.
@@ -71,6 +80,14 @@ func (c *contraction) fewOf(rows int64) *few {
 	if f.lines.Type.Width > mostLines {
 		return nil
 	}
+	if n := len(subs) - 2; n >= 0 && len(c.outer) == 1 && e.resolve(subs[n]) == c.outer[0] && t.Dims[n+1].Op == ir.DimConst && t.Dims[n+1].K <= mostSide {
+		f.beside, f.side = c.outer[0], n
+		for _, s := range subs[:n] {
+			if s = e.resolve(s); s == f.beside || s.Type.Kind == ir.Tile && s.Type.Axis(f.beside) >= 0 {
+				f.beside = nil
+			}
+		}
+	}
 	if f.dots {
 		d := c.dotsOf(f)
 		if d.groups > d.budget() || d.panelBytes(c.k.Type.Width) > mostFew {
@@ -92,7 +109,7 @@ func (c *contraction) fewText() string {
 // asked for, and so many more that may be touched but do not count. It gives the number of lines.
 func (c *contraction) list(p *point) (list, n llx.Value) {
 	e, f := c.e, c.few
-	const spare = 16
+	const spare = linesAtOnce
 	axis := f.lines
 	list = e.room((axis.Type.Width + fewAhead + 2*spare) * 8)
 	s := e.span(axis)
@@ -106,8 +123,8 @@ func (c *contraction) list(p *point) (list, n llx.Value) {
 			q := p.clone()
 			q.outer = p
 			q.pos[axis] = i
-			for _, other := range []*ir.Value{c.k, c.cols[0]} {
-				if other != axis {
+			for _, other := range []*ir.Value{c.k, c.cols[0], f.beside} {
+				if other != nil && other != axis {
 					q.pos[other] = llx.C64(0)
 				}
 			}
@@ -189,11 +206,71 @@ func (c *contraction) fewProducts(p *point, add llx.Value) {
 			atC = e.Offset(atC, e.Mul(i, llx.C64(s*c.step())))
 		}
 	}
+	s := sides{n: llx.C64(1), line: llx.C64(0)}
+	if f.beside != nil {
+		s.n = e.span(f.beside).n
+		t := f.load.Operands[0]
+		s.line = e.Mul(e.tensorOf(t).strides[f.side], llx.C64(int64(t.Type.Elem.Bits()/8)))
+		s.c = c.sums.stride(f.beside) * c.step()
+		s.together = f.beside.Type.Width > 1
+	}
 	if f.dots {
-		c.dots(p, list, n, atC, add)
+		c.dots(p, list, n, atC, add, s)
 		return
 	}
-	c.lineSums(p, list, n, atC, add)
+	c.lineSums(p, list, n, atC, add, s)
+}
+
+// sides are the places along the axis beside: how many there are, how far lines of neighbours are apart, and C.
+type sides struct {
+	n, line  llx.Value
+	c        int64
+	together bool // there may be several
+}
+
+// each runs f for each side, with the point and what is to be added to C's address.
+func (c *contraction) eachSide(p *point, s sides, f func(p *point, i llx.Value)) {
+	if c.few.beside == nil {
+		f(p, llx.C64(0))
+		return
+	}
+	c.e.For(llx.C64(0), s.n, 1, func(i llx.Value) { f(p.inside(c.few.beside, i), i) })
+}
+
+// cursor goes through lines to come that lie side by side, each as long as all sides together, some lines of the cache at
+// a time.
+type cursor struct {
+	b              *llx.B
+	list           llx.Value
+	row, at        llx.Value // variables
+	bytes, advance llx.Value // of a line of all sides; lines to go on by at its end
+	last           llx.Value // that the list has
+	share          int64     // bytes at a time
+}
+
+func newCursor(b *llx.B, list, lines, bytes llx.Value, share int64) *cursor {
+	return &cursor{b: b, list: list, last: b.Add(lines, llx.C64(fewAhead)), row: b.Alloca(llx.I64, 1, 8), at: b.Alloca(llx.I64, 1, 8), bytes: bytes, share: share,
+		advance: b.Max(b.UDiv(llx.C64(share), b.Max(bytes, llx.C64(1))), llx.C64(1))}
+}
+
+// begin puts the cursor before a line.
+func (c *cursor) begin(row llx.Value) {
+	c.b.Store(row, c.row, 8)
+	c.b.Store(llx.C64(0), c.at, 8)
+}
+
+// ask asks for the next share.
+func (c *cursor) ask() {
+	b := c.b
+	row, at := b.Load(llx.I64, c.row, 8), b.Load(llx.I64, c.at, 8)
+	from := b.Offset(b.Load(llx.Ptr, b.Index(llx.I64, c.list, row), 8), at)
+	for i := int64(0); i < c.share; i += 64 {
+		prefetch(b, b.Offset(from, llx.C64(i)), false, 3)
+	}
+	next := b.Add(at, llx.C64(c.share))
+	done := b.ICmp("sge", next, c.bytes)
+	b.Store(b.Min(b.Select(done, b.Add(row, c.advance), row), c.last), c.row, 8)
+	b.Store(b.Select(done, llx.C64(0), next), c.at, 8)
 }
 
 // dotKernel multiplies lines of B by few rows of A. A vector holds a piece of as many rows as there are, beside each other, and
@@ -208,13 +285,16 @@ type dotKernel struct {
 	rowC   int64 // bytes from a row of C to the next
 	align  int   // of lines
 	pieces int64 // in a line, 0 where that is not known
+	// Where there are several sides: their distance in A's panel and in C.
+	together     bool
+	sideA, sideC int64
 }
 
 func (c *contraction) dotsOf(f *few) dotKernel {
 	d := dotKernel{product: c.product, level: c.e.level, lanes: c.lanes, parts: 1, rows: f.rows, rowC: c.sums.stride(c.rows[0]) * c.step(),
 		align: int(c.step()) / c.per()}
-	// Pieces of 32 bytes: with shorter ones more of them are loaded, with longer ones sums lie in more vectors.
-	for d.parts < f.rows && int64(d.lanes)*d.step() > 32*int64(d.parts) {
+	// Pieces are lines of the cache: each is read at once, and few loads stand beside what is asked for.
+	for d.parts < f.rows && int64(d.lanes)*d.step() > 64*int64(d.parts) {
 		d.parts *= 2
 	}
 	d.groups = (f.rows + d.parts - 1) / d.parts
@@ -263,41 +343,50 @@ func (d dotKernel) sets() int {
 }
 
 // dots emits C[row][line] = or += Σ A[row][k]·B[line][k].
-func (c *contraction) dots(p *point, list, n, atC, add llx.Value) {
+func (c *contraction) dots(p *point, list, n, atC, add llx.Value, s sides) {
 	e, f := c.e, c.few
 	d := c.dotsOf(f)
 	whole := int64(d.lanes * d.per())
-	panel := e.room(d.panelBytes(c.k.Type.Width))
+	bytes, width := d.panelBytes(c.k.Type.Width), int64(1)
+	if f.beside != nil {
+		width = f.beside.Type.Width
+	}
+	panel := e.room(bytes * width)
 	live := e.span(c.k).n
 	if f.rows%d.parts != 0 {
-		e.For(llx.C64(0), llx.C64(d.panelBytes(c.k.Type.Width)), 64, func(i llx.Value) {
+		e.For(llx.C64(0), llx.C64(bytes*width), 64, func(i llx.Value) {
 			e.Store(llx.Zero(llx.Vec(llx.I8, 64)), e.Offset(panel, i), 16)
 		})
 	}
-	rows := c.packer(c.a, p, c.rows[0], llx.C64(0))
-	rows.alongK = true
-	e.For(llx.C64(0), llx.C64(int64(f.rows)), 1, func(i llx.Value) {
-		at := e.Offset(panel, e.Mul(i, llx.C64(d.pieceBytes())))
-		rows.blocks(e, live, func(k, liveK llx.Value) {
-			v := rows.steps(i, k, liveK, nil)
-			first := e.Offset(at, e.Mul(k, llx.C64(d.stride()*int64(d.parts)/whole)))
-			for q := range d.parts {
-				lanes := make([]int, d.piece())
-				for l := range lanes {
-					lanes[l] = q*d.piece() + l
+	c.eachSide(p, s, func(p *point, side llx.Value) {
+		rows := c.packer(c.a, p, c.rows[0], llx.C64(0))
+		rows.alongK = true
+		e.For(llx.C64(0), llx.C64(int64(f.rows)), 1, func(i llx.Value) {
+			at := e.Offset(panel, e.Add(e.Mul(side, llx.C64(bytes)), e.Mul(i, llx.C64(d.pieceBytes()))))
+			rows.blocks(e, live, func(k, liveK llx.Value) {
+				v := rows.steps(i, k, liveK, nil)
+				first := e.Offset(at, e.Mul(k, llx.C64(d.stride()*int64(d.parts)/whole)))
+				for q := range d.parts {
+					lanes := make([]int, d.piece())
+					for l := range lanes {
+						lanes[l] = q*d.piece() + l
+					}
+					e.Store(e.Shuffle(v, llx.Undef(v.Type()), lanes), e.Offset(first, llx.C64(int64(q)*d.stride())), int(d.step()))
 				}
-				e.Store(e.Shuffle(v, llx.Undef(v.Type()), lanes), e.Offset(first, llx.C64(int64(q)*d.stride())), int(d.step()))
-			}
+			})
 		})
 	})
 	perPiece := int64(d.piece() * d.per())
 	pieces := e.divUp(live, perPiece)
 	d.pieces, _ = llx.ConstInt(pieces)
-	name := e.g.library().dots(d)
 	if k, ok := llx.ConstInt(live); ok && k%perPiece == 0 && c.holds(f.elem) {
-		e.Call(name, llx.Void, list, n, pieces, panel, atC, add)
+		if d.together = s.together; d.together {
+			d.sideA, d.sideC = bytes, s.c
+		}
+		e.Call(e.g.library().dots(d), llx.Void, list, n, pieces, panel, atC, add, s.n, s.line)
 		return
 	}
+	name := e.g.library().dots(d)
 	// Lines are copied, a few at a time, into steps of the product, filled up with zeros.
 	const some = 16
 	pitch := (c.k.Type.Width+whole-1)/whole*int64(d.lanes)*d.step() + 64
@@ -309,39 +398,43 @@ func (c *contraction) dots(p *point, list, n, atC, add llx.Value) {
 	e.For(llx.C64(0), llx.C64(some*pitch), 64, func(i llx.Value) {
 		e.Store(llx.Zero(llx.Vec(llx.I8, 64)), e.Offset(stage, i), 16)
 	})
-	e.For(llx.C64(0), n, some, func(j llx.Value) {
-		count := e.Min(e.Sub(n, j), llx.C64(some))
-		e.For(llx.C64(0), count, 1, func(i llx.Value) {
-			line := e.Load(llx.Ptr, e.Index(llx.I64, list, e.Add(j, i)), 8)
-			soon := e.Load(llx.Ptr, e.Index(llx.I64, list, e.Add(e.Add(j, i), llx.C64(fewAhead))), 8)
-			bytes := int64(f.elem.Bits() / 8)
-			e.For(llx.C64(0), e.Mul(live, llx.C64(bytes)), 64, func(at llx.Value) { prefetch(e.B, e.Offset(soon, at), false, 2) })
-			k := &packer{unit: &e.unit, product: c.product, lanes: c.lanes, alongK: true}
-			k.at = func(_, place, live llx.Value) llx.Value { return e.loadRun(f.elem, line, place, c.lanes, live) }
-			k.blocks(e, live, func(place, liveK llx.Value) {
-				e.Store(k.steps(llx.C64(0), place, liveK, nil), e.Offset(stage, e.Add(e.Mul(i, llx.C64(pitch)), e.Mul(e.divUp(place, int64(d.per())), llx.C64(d.step())))), int(d.step()))
+	c.eachSide(p, s, func(_ *point, side llx.Value) {
+		e.For(llx.C64(0), n, some, func(j llx.Value) {
+			count := e.Min(e.Sub(n, j), llx.C64(some))
+			e.For(llx.C64(0), count, 1, func(i llx.Value) {
+				line := e.Offset(e.Load(llx.Ptr, e.Index(llx.I64, list, e.Add(j, i)), 8), e.Mul(side, s.line))
+				soon := e.Offset(e.Load(llx.Ptr, e.Index(llx.I64, list, e.Add(e.Add(j, i), llx.C64(fewAhead))), 8), e.Mul(side, s.line))
+				e.For(llx.C64(0), e.Mul(live, llx.C64(int64(f.elem.Bits()/8))), 64, func(at llx.Value) { prefetch(e.B, e.Offset(soon, at), false, 2) })
+				k := &packer{unit: &e.unit, product: c.product, lanes: c.lanes, alongK: true}
+				k.at = func(_, place, live llx.Value) llx.Value { return e.loadRun(f.elem, line, place, c.lanes, live) }
+				k.blocks(e, live, func(place, liveK llx.Value) {
+					e.Store(k.steps(llx.C64(0), place, liveK, nil), e.Offset(stage, e.Add(e.Mul(i, llx.C64(pitch)), e.Mul(e.divUp(place, int64(d.per())), llx.C64(d.step())))), int(d.step()))
+				})
 			})
+			e.Call(name, llx.Void, copies, count, pieces, e.Offset(panel, e.Mul(side, llx.C64(bytes))), e.Offset(atC, e.Add(e.Mul(side, llx.C64(s.c)), e.Mul(j, llx.C64(d.step())))), add, llx.C64(1), llx.C64(0))
 		})
-		e.Call(name, llx.Void, copies, count, pieces, panel, e.Offset(atC, e.Mul(j, llx.C64(d.step()))), add)
 	})
 }
 
 // dots emits the function, once a module, and gives its name:
 //
-//	void (ptr list, i64 lines, i64 pieces, ptr a, ptr c, i64 add)
+//	void (ptr list, i64 lines, i64 pieces, ptr a, ptr c, i64 add, i64 sides, i64 apart)
 //
 // Up to a multiple of 8 lines are computed: the list has them, and rows of C have room. Unless add is 0 the products are
 // added to C. Lines to come, fewAhead further in the list, are asked for.
 func (l *library) dots(d dotKernel) string {
 	name := fmt.Sprintf("dots.%s.%dx%d.p%d.c%d.k%d", d.product, d.rows, d.lanes, d.parts, d.rowC, d.pieces)
+	if d.together {
+		name += fmt.Sprintf(".s%d.%d", d.sideA, d.sideC)
+	}
 	if l.made[name] {
 		return name
 	}
 	l.made[name] = true
 	b := l.function("noinline", name, llx.Param("list", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("lines", llx.I64), llx.Param("pieces", llx.I64),
-		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("add", llx.I64))
+		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("add", llx.I64), llx.Param("sides", llx.I64), llx.Param("apart", llx.I64))
 	p := b.Fn.Params
-	list, lines, pieces, panel, c, add := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
+	list, lines, pieces, panel0, c0, add := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
 	if d.pieces > 0 {
 		pieces = llx.C64(d.pieces)
 	}
@@ -359,38 +452,49 @@ func (l *library) dots(d dotKernel) string {
 			sums[j] = append(sums[j], b.Alloca(t, 1, 64))
 		}
 	}
-	b.For(llx.C64(0), lines, int64(count), func(j llx.Value) {
+	var next *cursor
+	if d.together {
+		next = newCursor(b, list, lines, b.Mul(p[6], b.Mul(pieces, llx.C64(d.pieceBytes()))), int64(64*count))
+	}
+	side := func(j, side llx.Value) {
+		panel, c, apart := b.Offset(panel0, b.Mul(side, llx.C64(d.sideA))), b.Offset(c0, b.Mul(side, llx.C64(d.sideC))), b.Mul(side, p[7])
 		at, soon := make([]llx.Value, count), make([]llx.Value, count)
 		for i := range count {
-			at[i] = b.Load(llx.Ptr, b.Index(llx.I64, list, b.Add(j, llx.C64(int64(i)))), 8)
+			at[i] = b.Offset(b.Load(llx.Ptr, b.Index(llx.I64, list, b.Add(j, llx.C64(int64(i)))), 8), apart)
 			soon[i] = b.Index(llx.I64, list, b.Add(j, llx.C64(int64(i+fewAhead))))
 			for _, s := range sums[i] {
 				b.Store(llx.Zero(t), s, 64)
 			}
 		}
 		step := func(n llx.Value, turns int) {
-			for q := range turns {
+			x := make([][]llx.Value, turns)
+			for q := range x {
 				pa := b.Offset(panel, b.Mul(b.Add(n, llx.C64(int64(q))), llx.C64(d.stride())))
-				offset := b.Mul(b.Add(n, llx.C64(int64(q))), llx.C64(d.pieceBytes()))
-				var x []llx.Value
 				for g := range d.groups {
-					x = append(x, b.Load(t, b.Offset(pa, llx.C64(int64(g*d.lanes)*d.step())), int(d.step())))
+					x[q] = append(x[q], b.Load(t, b.Offset(pa, llx.C64(int64(g*d.lanes)*d.step())), int(d.step())))
 				}
-				for i := range count {
-					y := b.Load(llx.Vec(d.sum().scalar(), d.piece()), b.Offset(at[i], offset), d.align)
+			}
+			// All of a line of the cache is read before the next: the first cache has few places for lines at these distances.
+			for i := range count {
+				for q := range x {
+					y := b.Load(llx.Vec(d.sum().scalar(), d.piece()), b.Offset(at[i], b.Mul(b.Add(n, llx.C64(int64(q))), llx.C64(d.pieceBytes()))), d.align)
 					if d.parts > 1 {
 						y = b.Shuffle(y, llx.Undef(y.Type()), spread)
 					}
 					for g := range d.groups {
 						s := sums[i][q%sets*d.groups+g]
-						b.Store(l.multiplyAdd(b, micro{product: d.product}, b.Load(t, s, 64), x[g], y), s, 64)
+						b.Store(l.multiplyAdd(b, micro{product: d.product}, b.Load(t, s, 64), x[q][g], y), s, 64)
 					}
 				}
 			}
 		}
 		whole := b.And(pieces, llx.C64(int64(-turn)))
 		b.For(llx.C64(0), whole, int64(turn), func(n llx.Value) {
-			d.ask(b, soon, n, turn, count)
+			if next != nil {
+				next.ask()
+			} else {
+				d.ask(b, soon, n, turn, count)
+			}
 			step(n, turn)
 		})
 		if turn > 1 {
@@ -422,6 +526,14 @@ func (l *library) dots(d dotKernel) string {
 				}
 			}
 		}
+	}
+	b.For(llx.C64(0), lines, int64(count), func(j llx.Value) {
+		if next == nil {
+			side(j, llx.C64(0))
+			return
+		}
+		next.begin(b.Add(j, llx.C64(besideAhead)))
+		b.For(llx.C64(0), p[6], 1, func(i llx.Value) { side(j, i) })
 	})
 	b.Ret(nil)
 	return name

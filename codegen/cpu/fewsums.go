@@ -16,27 +16,57 @@ type lineKernel struct {
 	rows       int
 	rowA, rowC int64
 	columns    int64 // in C, 0 where that is not known
+	// Where there are several sides: their distance in A and in C.
+	together     bool
+	sideA, sideC int64
 }
 
 // linesAtOnce is how many lines pass a tile of C before the next tile: they stay in the first cache meanwhile.
 const linesAtOnce = 32
 
+// besideAtOnce is the same where they lie side by side with others.
+const besideAtOnce = 16
+
 // lineSums emits C[row][column] = or += Σ A[row][line]·B[line][column].
-func (c *contraction) lineSums(p *point, list, n, atC, add llx.Value) {
+func (c *contraction) lineSums(p *point, list, n, atC, add llx.Value, s sides) {
 	e, f := c.e, c.few
 	per := int64(c.per())
 	columns := e.span(c.cols[0]).n
-	a, ok := c.direct(p)
+	first := p
+	if f.beside != nil {
+		first = p.inside(f.beside, llx.C64(0))
+	}
+	var sideA int64
+	a, ok := c.direct(first)
+	if ok && f.beside != nil {
+		sideA = e.tileOf(c.a.v).stride(f.beside) * e.tileOf(c.a.v).size
+		if live, known := llx.ConstInt(n); per > 1 && !(known && live%per == 0) {
+			// So are the last steps of the others filled up.
+			e.For(llx.C64(1), s.n, 1, func(i llx.Value) { c.direct(p.inside(f.beside, i)) })
+		}
+	}
 	if !ok {
 		steps := (c.k.Type.Width + per - 1) / per
 		c.depth = (steps + 15) / 16 * 16
 		c.rowA = c.depth*c.step() + 64
-		a = e.room(int64(f.rows) * c.rowA)
-		e.scope(func() { c.packRows(p, a, llx.C64(0), llx.C64(int64(f.rows)), llx.C64(0), n) })
+		sideA = int64(f.rows) * c.rowA
+		width := int64(1)
+		if f.beside != nil {
+			width = f.beside.Type.Width
+		}
+		a = e.room(width * sideA)
+		c.eachSide(p, s, func(p *point, i llx.Value) {
+			e.scope(func() {
+				c.packRows(p, e.Offset(a, e.Mul(i, llx.C64(sideA))), llx.C64(0), llx.C64(int64(f.rows)), llx.C64(0), n)
+			})
+		})
 	}
 	if live, known := llx.ConstInt(n); per > 1 && !(known && live%per == 0) {
 		// The last line's partner, of which nothing is to count, even if the line after it were infinite.
 		bytes := (c.cols[0].Type.Width*int64(f.elem.Bits()/8) + 63) / 64 * 64
+		if apart, known := llx.ConstInt(s.line); known && f.beside != nil {
+			bytes += (apart*(f.beside.Type.Width-1) + 63) / 64 * 64
+		}
 		zeros := e.room(bytes)
 		e.If(e.ICmp("ne", e.And(n, llx.C64(per-1)), llx.C64(0)), func() {
 			e.For(llx.C64(0), llx.C64(bytes), 64, func(i llx.Value) {
@@ -47,7 +77,10 @@ func (c *contraction) lineSums(p *point, list, n, atC, add llx.Value) {
 	}
 	k := lineKernel{product: c.product, level: e.level, elem: f.elem, lanes: c.lanes, rows: f.rows, rowA: c.rowA, rowC: c.sums.stride(c.rows[0]) * c.step()}
 	k.columns, _ = llx.ConstInt(columns)
-	e.Call(e.g.library().lines(k), llx.Void, list, e.divUp(n, per), a, atC, columns, add)
+	if k.together = s.together; k.together {
+		k.sideA, k.sideC = sideA, s.c
+	}
+	e.Call(e.g.library().lines(k), llx.Void, list, e.divUp(n, per), a, atC, columns, add, s.n, s.line)
 }
 
 // shape cuts rows into equal parts and gives the vectors of columns whose sums fit the registers beside those.
@@ -67,18 +100,22 @@ func (k lineKernel) unit() int { return k.per() }
 
 // lines emits the function, once a module, and gives its name:
 //
-//	void (ptr list, i64 steps, ptr a, ptr c, i64 columns, i64 add)
+//	void (ptr list, i64 steps, ptr a, ptr c, i64 columns, i64 add, i64 sides, i64 apart)
 //
 // The list has as many lines as the steps take. Rows of C have room for whole vectors. Unless add is 0 the products are
-// added to C. Lines to come, fewAhead further in the list, are asked for.
+// added to C. Lines to come, fewAhead further in the list, or besideAhead, are asked for.
 func (l *library) lines(k lineKernel) string {
 	name := fmt.Sprintf("lines.%s.%s.%dx%d.a%d.c%d.n%d", k.product, k.elem, k.rows, k.lanes, k.rowA, k.rowC, k.columns)
+	if k.together {
+		name += fmt.Sprintf(".s%d.%d", k.sideA, k.sideC)
+	}
 	if l.made[name] {
 		return name
 	}
 	l.made[name] = true
 	b := l.function("noinline", name, llx.Param("list", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("steps", llx.I64),
-		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("columns", llx.I64), llx.Param("add", llx.I64))
+		llx.Param("a", llx.Ptr, "noalias", "nocapture", "readonly"), llx.Param("c", llx.Ptr, "noalias", "nocapture"), llx.Param("columns", llx.I64), llx.Param("add", llx.I64),
+		llx.Param("sides", llx.I64), llx.Param("apart", llx.I64))
 	p := b.Fn.Params
 	list, steps, a, c, columns, add := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5])
 	if k.columns > 0 {
@@ -86,27 +123,45 @@ func (l *library) lines(k lineKernel) string {
 	}
 	high, vectors := k.shape()
 	atOnce := int64(linesAtOnce / k.per())
+	var next *cursor
+	if k.together {
+		atOnce = int64(besideAtOnce / k.per())
+		line := b.Mul(columns, llx.C64(int64(k.elem.Bits()/8)))
+		next = newCursor(b, list, b.Mul(steps, llx.C64(int64(k.per()))), b.Mul(p[6], line), k.share())
+	}
 	b.For(llx.C64(0), b.Max(steps, llx.C64(1)), atOnce, func(first llx.Value) {
 		end := b.Min(b.Add(first, llx.C64(atOnce)), steps)
 		again := b.Or(b.ICmp("ne", add, llx.C64(0)), b.ICmp("ne", first, llx.C64(0)))
-		pass := func(j llx.Value, vectors int, live llx.Value) {
-			for r := 0; r < k.rows; r += high {
-				l.linesTile(b, k, lineTile{list: list, first: first, end: end, a: b.Offset(a, llx.C64(int64(r)*k.rowA)), c: b.Offset(c, llx.C64(int64(r)*k.rowC)),
-					again: again, j: j, live: live, rows: min(high, k.rows-r), vectors: vectors, chunk: r / high})
+		if next != nil {
+			next.begin(b.Add(b.Mul(first, llx.C64(int64(k.per()))), llx.C64(besideAhead)))
+		}
+		side := func(apart, a, c llx.Value) {
+			pass := func(j llx.Value, vectors int, live llx.Value) {
+				for r := 0; r < k.rows; r += high {
+					l.linesTile(b, k, lineTile{list: list, first: first, end: end, a: b.Offset(a, llx.C64(int64(r)*k.rowA)), c: b.Offset(c, llx.C64(int64(r)*k.rowC)),
+						again: again, j: j, live: live, rows: min(high, k.rows-r), vectors: vectors, chunk: r / high, apart: apart, next: next})
+				}
 			}
+			at := llx.Value(llx.C64(0))
+			sizes := []int{vectors, k.unit()}
+			for _, v := range sizes[:1+b2i(vectors > k.unit())] {
+				width := int64(v * k.lanes)
+				whole := b.Add(at, k.whole(b, b.Sub(columns, at), width))
+				b.For(at, whole, width, func(j llx.Value) { pass(j, v, nil) })
+				at = whole
+			}
+			if n, ok := llx.ConstInt(b.Sub(columns, at)); ok && n == 0 {
+				return
+			}
+			b.If(b.ICmp("slt", at, columns), func() { pass(at, k.unit(), b.Sub(columns, at)) }, nil)
 		}
-		at := llx.Value(llx.C64(0))
-		sizes := []int{vectors, k.unit()}
-		for _, v := range sizes[:1+b2i(vectors > k.unit())] {
-			width := int64(v * k.lanes)
-			whole := b.Add(at, k.whole(b, b.Sub(columns, at), width))
-			b.For(at, whole, width, func(j llx.Value) { pass(j, v, nil) })
-			at = whole
-		}
-		if n, ok := llx.ConstInt(b.Sub(columns, at)); ok && n == 0 {
+		if next == nil {
+			side(llx.C64(0), a, c)
 			return
 		}
-		b.If(b.ICmp("slt", at, columns), func() { pass(at, k.unit(), b.Sub(columns, at)) }, nil)
+		b.For(llx.C64(0), p[6], 1, func(i llx.Value) {
+			side(b.Mul(i, p[7]), b.Offset(a, b.Mul(i, llx.C64(k.sideA))), b.Offset(c, b.Mul(i, llx.C64(k.sideC))))
+		})
 	})
 	b.Ret(nil)
 	return name
@@ -119,7 +174,9 @@ type lineTile struct {
 	again            llx.Value // whether to add to C
 	j, live          llx.Value // the first column, and how many there are; nil for all
 	rows, vectors    int
-	chunk            int // of rows
+	chunk            int       // of rows
+	apart            llx.Value // how far the lines lie from where the list says
+	next             *cursor   // lines to come, where sides lie together
 }
 
 func (l *library) linesTile(b *llx.B, k lineKernel, t lineTile) {
@@ -162,9 +219,13 @@ func (l *library) linesTile(b *llx.B, k lineKernel, t lineTile) {
 		n := b.Mul(i, llx.C64(int64(k.per())))
 		lines := make([]llx.Value, k.per())
 		for q := range lines {
-			lines[q] = b.Offset(b.Load(llx.Ptr, b.Index(llx.I64, t.list, b.Add(n, llx.C64(int64(q)))), 8), b.Mul(t.j, llx.C64(bytes)))
+			lines[q] = b.Offset(b.Load(llx.Ptr, b.Index(llx.I64, t.list, b.Add(n, llx.C64(int64(q)))), 8), b.Add(t.apart, b.Mul(t.j, llx.C64(bytes))))
 		}
-		k.ask(b, t, i)
+		if t.next != nil {
+			t.next.ask()
+		} else {
+			k.ask(b, t, i)
+		}
 		y := k.load(u, lines, t.vectors, t.live)
 		for r := range sums {
 			x := b.Splat(b.Load(k.sum().scalar(), b.Offset(t.a, b.Add(llx.C64(int64(r)*k.rowA), b.Mul(i, llx.C64(k.step())))), int(k.step())/k.per()), k.lanes)
@@ -179,6 +240,15 @@ func (l *library) linesTile(b *llx.B, k lineKernel, t lineTile) {
 			inRow(v, func() { b.Store(b.Load(vec, sums[r][v], 64), at(r, v), int(k.step())) })
 		}
 	}
+}
+
+// share is the bytes that are asked for in a turn of a tile, where sides lie together: what is read, shared among the rows
+// that pass it, or a little more.
+func (k lineKernel) share() int64 {
+	high, vectors := k.shape()
+	chunks := int64((k.rows + high - 1) / high)
+	bytes := int64(k.per()*vectors*k.lanes) * int64(k.elem.Bits()/8)
+	return max(bytes/chunks/64, 1) * 64
 }
 
 // whole is n rounded down to a multiple.
