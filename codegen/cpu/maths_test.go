@@ -460,51 +460,6 @@ func TestExhaustive32(t *testing.T) {
 	}
 }
 
-// TestCoarse holds exp2Coarse to its bound over all f32 where it is normal.
-func TestCoarse(t *testing.T) {
-	for _, level := range runnable(t) {
-		for _, lanes := range []int{1, level.Lanes} {
-			m := llx.NewModule(level.Triple())
-			loopOver(m, level, "coarse", lanes, llx.Float, []llx.Type{llx.Float}, func(u *unit, x []llx.Value) llx.Value {
-				return u.exp2Coarse(x[0], lanes)
-			})
-			fn, _ := compiled(t, m, level).Symbol("coarse")
-			const n = 1 << 18
-			x, y := make([]float32, n), make([]float32, n)
-			stratified(x, y, 9)
-			copy(x, specials32())
-			k := mathCase{args: 1}
-			k.call32(fn, x, x, y)
-			worst := 0.0
-			for i, got := range y {
-				want := math.Exp2(float64(x[i]))
-				switch g := float64(got); {
-				case x[i] != x[i]:
-					if got == got {
-						t.Fatalf("2^NaN is %v", got)
-					}
-				case want < 0x1p-125:
-					if !(g >= 0 && g <= want*(1+coarseError)+0x1p-149) {
-						t.Fatalf("%s: 2^%v is %v", level.Name, x[i], got)
-					}
-				case want > math.MaxFloat32*(1-coarseError):
-					if !(g >= math.MaxFloat32*(1-2*coarseError)) {
-						t.Fatalf("%s: 2^%v is %v", level.Name, x[i], got)
-					}
-				default:
-					if e := math.Abs(g-want) / want; !(e <= worst) {
-						worst = e
-					}
-				}
-			}
-			t.Logf("%s %d: relative error 2^%.2f", level.Name, lanes, math.Log2(worst))
-			if !(worst <= coarseError) {
-				t.Errorf("%s over %d lanes: relative error %g", level.Name, lanes, worst)
-			}
-		}
-	}
-}
-
 // TestInstructions counts the instructions of one vector, and finds calls, and registers of a higher level.
 func TestInstructions(t *testing.T) {
 	tc := toolchain(t)
