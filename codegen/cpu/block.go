@@ -9,10 +9,11 @@ import (
 // block is a product of panels: a block of C in memory of the worker's own = or += rows of A by slivers of B, micro-kernel
 // by micro-kernel. A sliver stays in the first cache while the rows pass it.
 type block struct {
-	micro         // the largest tile; rowA, rowC and so on are those of all
+	micro         // the largest tile; rowA and so on are those of all
 	depth   int64 // steps that a sliver has room for
 	extent  int64 // rows that C has room for, and A where it is no panel
 	vectors int64 // vectors that a row of C has room for
+	rowC    int64 // bytes from a row of C to the next: an argument, so that one function serves blocks that differ in it
 }
 
 // sliverBytes is the distance of slivers.
@@ -47,13 +48,14 @@ func (k block) heights() []int {
 
 // block emits the function, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, ptr c, i64 rows, i64 columns, i64 steps, i64 add, ptr soon, i64 pitch, i64 bytes, ptr starts, ptr out, i64 pitchOut)
+//	void (ptr a, ptr b, ptr c, i64 rows, i64 columns, i64 steps, i64 add, ptr soon, i64 pitch, i64 bytes, ptr starts, ptr out, i64 pitchOut, i64 pitchC)
 //
 // Columns are counted in vectors. Unless add is 0 the products are added to C. Where rows are padded to a multiple of 4,
 // up to 3 rows beyond the last are computed too. As many bytes of as many rows from soon on, a pitch apart, are asked for
 // while the products are under way: what the next rows are packed from, which may lie anywhere. Bytes is 0 for nothing.
 // Where rowA is 0, pitch is also that of A's rows. Starts are what sums of rows start from, where B is biased.
-// The sums are stored at out, rows a pitch of their own apart: C itself, or where they go when they are done.
+// The sums are stored at out, rows a pitch of their own apart: C itself, whose rows are pitchC apart, or where they
+// go when they are done.
 func (l *library) block(k block) string {
 	name := k.name()
 	if l.made[name] {
@@ -77,7 +79,7 @@ func (l *library) block(k block) string {
 	}
 	b := l.function("noinline", name, llx.Param("a", llx.Ptr, "noalias"), llx.Param("b", llx.Ptr, "noalias"), llx.Param("c", llx.Ptr),
 		llx.Param("rows", llx.I64), llx.Param("columns", llx.I64), llx.Param("steps", llx.I64), llx.Param("add", llx.I64), llx.Param("soon", llx.Ptr), llx.Param("pitch", llx.I64), llx.Param("bytes", llx.I64),
-		llx.Param("starts", llx.Ptr, "noalias"), llx.Param("out", llx.Ptr), llx.Param("pitchOut", llx.I64))
+		llx.Param("starts", llx.Ptr, "noalias"), llx.Param("out", llx.Ptr), llx.Param("pitchOut", llx.I64), llx.Param("pitchC", llx.I64))
 	p := b.Fn.Params
 	a, slivers, c, rows, columns, steps, add := llx.Value(p[0]), llx.Value(p[1]), llx.Value(p[2]), llx.Value(p[3]), llx.Value(p[4]), llx.Value(p[5]), llx.Value(p[6])
 	width := int64(k.lanes) * k.step()
@@ -105,7 +107,7 @@ func (l *library) block(k block) string {
 			if k.rowA == 0 {
 				rowA = pitch
 			}
-			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, rowA)), sliver, steps, b.Offset(atC, b.Mul(i, llx.C64(k.rowC))), add, next, pitch, b.Offset(p[10], b.Mul(i, llx.C64(4))), b.Offset(out, b.Mul(i, p[12])), p[12])
+			b.Call(kernels[[2]int{h, v}], llx.Void, b.Offset(a, b.Mul(i, rowA)), sliver, steps, b.Offset(atC, b.Mul(i, p[13])), add, next, pitch, b.Offset(p[10], b.Mul(i, llx.C64(4))), b.Offset(out, b.Mul(i, p[12])), p[12], p[13])
 		}
 		at := llx.Value(llx.C64(0))
 		for n, h := range heights {

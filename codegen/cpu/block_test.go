@@ -79,7 +79,7 @@ func blockFunc(m *llx.Module, lib *library, l *Level, c blockCase) block {
 	}
 	steps := e.divUp(depth, int64(c.per()))
 	for add := range int64(2) {
-		e.Call(product, llx.Void, arg(2), arg(3), arg(4), rows, e.divUp(cols, int64(k.lanes)), steps, llx.C64(add), arg(0), llx.C64(64), llx.C64(256), arg(8), arg(4), llx.C64(k.rowC))
+		e.Call(product, llx.Void, arg(2), arg(3), arg(4), rows, e.divUp(cols, int64(k.lanes)), steps, llx.C64(add), arg(0), llx.C64(64), llx.C64(256), arg(8), arg(4), llx.C64(k.rowC), llx.C64(k.rowC))
 	}
 	e.Ret(llx.C64(0))
 	return k
@@ -273,7 +273,7 @@ func TestMicroSpills(t *testing.T) {
 				lib.block(k)
 				f := m.Func("use."+k.name(), llx.Void, []*lir.Param{llx.Param("p", llx.Ptr)}, lib.attrs...)
 				q := llx.Value(f.Fn.Params[0])
-				f.Call(k.name(), llx.Void, q, q, q, llx.C64(1), llx.C64(1), llx.C64(1), llx.C64(1), q, llx.C64(1), llx.C64(1), q, q, llx.C64(1))
+				f.Call(k.name(), llx.Void, q, q, q, llx.C64(1), llx.C64(1), llx.C64(1), llx.C64(1), q, llx.C64(1), llx.C64(1), q, q, llx.C64(1), llx.C64(1))
 				f.Ret(nil)
 			}
 			text, err := tools.Assembly(t.Context(), []byte(m.String()), optionsOf(l))

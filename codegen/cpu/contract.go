@@ -499,7 +499,7 @@ func (c *contraction) products(p *point, add llx.Value) {
 			if !ok && k.rowA != 0 {
 				soon, pitch, bytes = c.nextRows(p, r, from)
 			}
-			e.Call(e.g.library().block(k), llx.Void, a, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes, starts, e.Offset(out, e.Mul(r, pitchOut)), pitchOut)
+			e.Call(e.g.library().block(k), llx.Void, a, b, e.Offset(atC, e.Mul(r, llx.C64(c.rowC))), some, columns, steps, again, soon, pitch, bytes, starts, e.Offset(out, e.Mul(r, pitchOut)), pitchOut, llx.C64(c.rowC))
 		}
 		if ok {
 			multiply(whole, e.Offset(direct, e.Mul(from, llx.C64(c.step()/int64(c.per())))), llx.C64(0), rows, llx.C64(0))

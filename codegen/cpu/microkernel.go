@@ -56,7 +56,6 @@ type micro struct {
 	wide          int // vectors in a step of the sliver, of which the first are computed
 	lanes         int // elements of C in a vector
 	rowA, stepA   int64
-	rowC          int64 // bytes from a row of C to the next; those of what is stored are pitchOut apart
 	biased        bool  // i8: B is 128 too great
 	matrix        bool  // by the matrix unit, in tiles of 16 rows of 64 bytes
 }
@@ -73,7 +72,7 @@ func (m micro) alignA() int {
 }
 
 func (m micro) name() string {
-	s := fmt.Sprintf("micro.%s.%dx%d.w%d.a%d.%d.c%d", m.product, m.rows, m.vectors*m.lanes, m.wide, m.rowA, m.stepA, m.rowC)
+	s := fmt.Sprintf("micro.%s.%dx%d.w%d.a%d.%d", m.product, m.rows, m.vectors*m.lanes, m.wide, m.rowA, m.stepA)
 	if m.biased {
 		s += ".s"
 	}
@@ -103,10 +102,11 @@ func (l *library) function(how, name string, params ...*ir.Param) *llx.B {
 
 // micro emits a micro-kernel, once a module, and gives its name:
 //
-//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next, i64 pitch, ptr starts, ptr out, i64 pitchOut)
+//	void (ptr a, ptr b, i64 steps, ptr c, i64 add, ptr next, i64 pitch, ptr starts, ptr out, i64 pitchOut, i64 pitchC)
 //
 // The sums are stored at out, which may be C, and unless add is 0 what C holds is added to them. Starts are what the sums of each row start from, where B is biased. From next on lies what will be wanted soon: memory is asked for a line of
-// it in every turn, and it may be anywhere, as that is no access. Pitch is the distance of A's rows where rowA is 0.
+// it in every turn, and it may be anywhere, as that is no access. Pitch is the distance of A's rows where rowA is 0, pitchC that
+// of C's.
 func (l *library) micro(m micro) string {
 	name := m.name()
 	if l.made[name] {
@@ -128,7 +128,7 @@ func microParams() []*ir.Param {
 		llx.Param("steps", llx.I64), llx.Param("c", llx.Ptr, "nocapture"), llx.Param("add", llx.I64),
 		llx.Param("next", llx.Ptr, "nocapture"), llx.Param("pitch", llx.I64),
 		llx.Param("starts", llx.Ptr, "noalias", "nocapture", "readonly"),
-		llx.Param("out", llx.Ptr, "nocapture"), llx.Param("pitchOut", llx.I64),
+		llx.Param("out", llx.Ptr, "nocapture"), llx.Param("pitchOut", llx.I64), llx.Param("pitchC", llx.I64),
 	}
 }
 
@@ -221,8 +221,11 @@ func (l *library) vectorMicro(m micro, name string) {
 	}
 	b.If(b.ICmp("ne", add, llx.C64(0)), func() {
 		for r := range m.rows {
+			if r > 0 {
+				c = b.Offset(c, p[10])
+			}
 			for v := range m.vectors {
-				old := b.Load(t, b.Offset(c, llx.C64(int64(r)*m.rowC+int64(v)*width)), int(m.step()))
+				old := b.Load(t, b.Offset(c, llx.C64(int64(v)*width)), int(m.step()))
 				s := b.Load(t, sums[r][v], 64)
 				if m.sum() == f32Class || m.sum() == f64Class {
 					s = b.FAdd(old, s)
@@ -302,10 +305,12 @@ func (l *library) matrixMicro(m micro, name string) {
 	}
 	const side, row = 16, 64
 	size := []llx.Value{llx.Int(llx.I16, side), llx.Int(llx.I16, row)}
-	load := func(p llx.Value, stride int64) llx.Value {
-		return b.Call("llvm.x86.tileloadd64.internal", llx.AMX, size[0], size[1], p, llx.C64(stride))
+	load := func(p, stride llx.Value) llx.Value {
+		return b.Call("llvm.x86.tileloadd64.internal", llx.AMX, size[0], size[1], p, stride)
 	}
-	tileC := func(r, v int) llx.Value { return b.Offset(c, llx.C64(int64(r)*side*m.rowC+int64(v)*row)) }
+	tileC := func(r, v int) llx.Value {
+		return b.Offset(b.Offset(c, b.Mul(p[10], llx.C64(int64(r*side)))), llx.C64(int64(v)*row))
+	}
 	high := m.rows / side
 	// The sums begin as C or as 0; one loop serves both, as a value of the matrix unit stands in few places.
 	first := b.Cur
@@ -319,7 +324,7 @@ func (l *library) matrixMicro(m micro, name string) {
 		}
 		return blk, list
 	}
-	old, olds := begin(func(r, v int) llx.Value { return load(tileC(r, v), m.rowC) })
+	old, olds := begin(func(r, v int) llx.Value { return load(tileC(r, v), p[10]) })
 	zero, zeros := begin(func(r, v int) llx.Value { return b.Call("llvm.x86.tilezero.internal", llx.AMX, size[0], size[1]) })
 	b.Cur = first
 	b.Branch(b.ICmp("ne", add, llx.C64(0)), old, zero)
@@ -349,10 +354,10 @@ func (l *library) matrixMicro(m micro, name string) {
 	columns := make([]llx.Value, m.vectors)
 	next2 := make([]llx.Value, 0, len(sums))
 	for r := range high {
-		x := load(b.Offset(pa, llx.C64(int64(r)*side*m.rowA)), m.rowA)
+		x := load(b.Offset(pa, llx.C64(int64(r)*side*m.rowA)), llx.C64(m.rowA))
 		for v := range m.vectors {
 			if r == 0 {
-				columns[v] = load(b.Offset(pb, llx.C64(int64(v)*row)), m.sliver())
+				columns[v] = load(b.Offset(pb, llx.C64(int64(v)*row)), llx.C64(m.sliver()))
 			}
 			next2 = append(next2, b.Call(op, llx.AMX, size[0], size[1], size[1], sums[r*m.vectors+v], x, columns[v]))
 		}
