@@ -340,10 +340,13 @@ func turnedRows(c *contraction) int64 {
 	return 64
 }
 
+// longSum is from how many k on turning the sums back does not count.
+const longSum = 512
+
 // planTurned plans a contraction for few rows the other way round: what were columns are rows, read where they lie, and
 // the rows are packed. It is nil where they cannot be read so.
 func (e *emitter) planTurned(c *contraction) *contraction {
-	if len(c.rows) != 1 || len(c.cols) != 1 || len(c.outer) > 0 || c.sums != c.dest || !c.e.level.AVX512 {
+	if len(c.rows) != 1 || len(c.cols) != 1 || len(c.outer) > 0 || c.sums != c.dest || !c.e.level.AVX512 || c.k.Type.Width < longSum {
 		return nil
 	}
 	t := e.newTileShape(c.o.Result().Type, c.cols[0], c.rows[0])
