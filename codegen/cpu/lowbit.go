@@ -30,6 +30,8 @@ type lowbit struct {
 	prefetch int
 	// longest is how many products of vectors stand behind each other in the code; longer groups are loops.
 	longest int
+	// holds is set where what a loop adds the sums of its groups to is held in registers beside them.
+	holds bool
 }
 
 // planLowbit is a plan for a group of codes of elem by a number of rows of i8. ok is false where no plan fits: the layout is
@@ -95,7 +97,7 @@ func (p lowbit) scales(l *Level) []int {
 	}
 	slices.Sort(list)
 	kinds := len(list)
-	if p.holds() {
+	if p.holds {
 		kinds++
 	}
 	if kinds*p.panels*p.rows > l.Registers*3/4 {
@@ -206,7 +208,7 @@ func (g *groupDot) run(sums []llx.Value) []llx.Value {
 			g.Store(s, cells[i], 64)
 		}
 		step := max(1, min(g.longest, 128)/perUnit)
-		for g.holds() && whole%step != 0 {
+		for g.holds && whole%step != 0 {
 			step--
 		}
 		body := func(i llx.Value, n int) {

@@ -3,23 +3,20 @@ package cpu
 import "github.com/tilec/tilec/codegen/internal/llx"
 
 // Products of several rows at a level with dot products of bytes. What a group adds to is held in registers from group to
-// group, beside the sums of the group at hand: a store of a whole register takes as long as two dot products, and so does
-// every other use of the multipliers. Two panels by six rows are twelve sums, enough for the latency of a dot product, and
-// twelve results.
+// group, beside the sums of the group at hand: measured, a store of a whole register takes the time of two dot products, while
+// masks, shifts, conversions and additions take none. Two panels by six rows are twelve sums, enough for the latency of a dot
+// product, and twelve results.
 
 // batched is the plan for several rows at a level with dot products of bytes.
 func (p lowbit) batched(rows int) lowbit {
-	p.panels, p.rows, p.longest = 2, min(rows, 6), 64
+	p.panels, p.rows, p.longest, p.holds = 2, min(rows, 6), 64, true
 	return p
 }
-
-// holds reports whether what a group adds to is held in registers.
-func (p lowbit) holds() bool { return p.longest < 512 }
 
 // chains is how many sums each of so many has, which are added to in turn: sums that do not wait for each other keep the
 // pipes of the dot product busy.
 func (p lowbit) chains(sums int) int {
-	if p.holds() {
+	if p.holds {
 		return max(1, (9+sums)/sums)
 	}
 	return max(1, 8/sums)
@@ -169,7 +166,7 @@ func (s *groups) sumRows(e *emitter, p lowbit, u lowbitUse, to, first, rows llx.
 	cell := func(i, turn llx.Value) llx.Value {
 		return e.Index(llx.I32, to, e.Add(turn, e.Mul(i, llx.C64(turnsAtOnce))))
 	}
-	if !p.holds() || lanes != 16 || p.group%64 != 0 || p.group > 512 {
+	if !p.holds || lanes != 16 || p.group%64 != 0 || p.group > 512 {
 		e.For(llx.C64(0), rows, 1, func(i llx.Value) {
 			e.For(llx.C64(0), s.n, 1, func(j llx.Value) { e.Store(e.lowbitOffset(p, place(i, j)), cell(i, j), 4) })
 		})

@@ -112,7 +112,7 @@ func (e *emitter) lowbitLoop(o *ir.Op) (ok bool) {
 	}
 	e.someTurns(l.turned, lo, hi, func(first, n llx.Value) {
 		some := &groups{lowbitLoop: l, c: c, lo: lo, first: first, n: n}
-		if l.products[0].plan.holds() {
+		if l.products[0].plan.holds {
 			some.batch(e)
 			return
 		}
