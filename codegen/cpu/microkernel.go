@@ -56,8 +56,8 @@ type micro struct {
 	wide          int // vectors in a step of the sliver, of which the first are computed
 	lanes         int // elements of C in a vector
 	rowA, stepA   int64
-	biased        bool  // i8: B is 128 too great
-	matrix        bool  // by the matrix unit, in tiles of 16 rows of 64 bytes
+	biased        bool // i8: B is 128 too great
+	matrix        bool // by the matrix unit, in tiles of 16 rows of 64 bytes
 }
 
 // sliver is the bytes of a step of B.
