@@ -379,7 +379,11 @@ func (l *Launch) phase(i int, s *seat, r *Run) error {
 	}
 	t := &l.task
 	t.keep = r.Fixed
-	t.prepare(p.run, at, blocks, chunk(blocks, shares, cost), shares)
+	most, least := chunk(blocks, shares, cost)
+	if shares == 1 || t.keep {
+		least = most // nobody else waits for the last call
+	}
+	t.prepare(p.run, at, blocks, most, least, shares)
 	t.watch = nil
 	if r.Progress != nil && blocks > 1 {
 		t.watch = watcher(t, p.Name, blocks, r.Progress)
@@ -411,14 +415,15 @@ const (
 	chunks     = 8    // calls for a share, where they are worth it
 )
 
-// chunk is how many blocks a call runs.
-func chunk(blocks int64, shares int, cost int64) int64 {
+// chunk is how many blocks a call runs, at most and at least: towards the end of a share they become fewer, so that no worker
+// waits long for the last call of another.
+func chunk(blocks int64, shares int, cost int64) (most, least int64) {
 	share := blocks / int64(shares)
-	n := share / chunks
+	least = 1
 	if cost > 0 && cost/leastChunk < blocks {
-		n = max(n, blocks/max(cost/leastChunk, 1))
+		least = min(blocks/max(cost/leastChunk, 1), max(share, 1))
 	}
-	return max(1, min(n, share))
+	return max(min(share/chunks, share), least), least
 }
 
 // watcher tells about blocks done, ten times a second at most.

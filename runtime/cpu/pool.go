@@ -168,7 +168,8 @@ type share struct {
 // task is the blocks of one phase. It is used again for the next.
 type task struct {
 	run, ctx uintptr
-	chunk    int64
+	most     int64 // blocks of a call
+	least    int64
 	keep     bool // nobody takes what is left of another's share
 	shares   []share
 	// limit is the lowest block whose chunk ended with a fault: blocks from it on need not run. fault is its number.
@@ -187,8 +188,8 @@ type task struct {
 }
 
 // prepare sets a task up for a number of blocks and shares.
-func (t *task) prepare(run, ctx uintptr, blocks, chunk int64, shares int) {
-	t.run, t.ctx, t.chunk = run, ctx, max(chunk, 1)
+func (t *task) prepare(run, ctx uintptr, blocks, most, least int64, shares int) {
+	t.run, t.ctx, t.most, t.least = run, ctx, most, least
 	if cap(t.shares) < shares {
 		t.shares = make([]share, shares)
 	}
@@ -208,16 +209,19 @@ func (t *task) prepare(run, ctx uintptr, blocks, chunk int64, shares int) {
 	t.done.Store(0)
 }
 
-// take gives the next blocks of a share.
-func (s *share) take(chunk int64) (lo, hi int64, ok bool) {
-	if s.next.Load() >= s.end {
-		return 0, 0, false
+// take gives the next blocks of a share: half of what is left, but not more than most nor fewer than least.
+func (s *share) take(most, least int64) (lo, hi int64, ok bool) {
+	for {
+		lo = s.next.Load()
+		left := s.end - lo
+		if left <= 0 {
+			return 0, 0, false
+		}
+		n := min(most, max(left/2, least), left)
+		if s.next.CompareAndSwap(lo, lo+n) {
+			return lo, lo + n, true
+		}
 	}
-	lo = s.next.Add(chunk) - chunk
-	if lo >= s.end {
-		return 0, 0, false
-	}
-	return lo, min(lo+chunk, s.end), true
 }
 
 // work runs blocks: those of share number own, then what is left of others.
@@ -234,7 +238,7 @@ func (t *task) work(own int, s *seat) {
 // drain runs what is left of a share.
 func (t *task) drain(share, own int, s *seat) {
 	for !t.stopped.Load() {
-		lo, hi, ok := t.shares[share].take(t.chunk)
+		lo, hi, ok := t.shares[share].take(t.most, t.least)
 		if !ok || lo >= t.limit.Load() {
 			return
 		}
