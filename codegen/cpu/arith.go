@@ -232,7 +232,7 @@ func (u *unit) quotient(t dtype.Type, a, b llx.Value, lanes int) llx.Value {
 		case big(t):
 			return u.UDiv(a, b)
 		case d > 0 && d&(d-1) == 0:
-			return u.AShr(a, k(int64(log2of(d))))
+			return u.AShr(a, k(int64(log2(d))))
 		case t.Kind == dtype.UintKind:
 			return u.UDiv(a, b)
 		}
@@ -283,14 +283,4 @@ func (u *unit) modulus(t dtype.Type, a, b llx.Value, lanes int) llx.Value {
 		return u.And(a, u.k(classOf(t).scalar(), d-1, lanes))
 	}
 	return u.Sub(a, u.Mul(u.quotient(t, a, b, lanes), b))
-}
-
-// log2of is the exponent of a power of two.
-func log2of(d int64) int {
-	n := 0
-	for d > 1 {
-		d >>= 1
-		n++
-	}
-	return n
 }

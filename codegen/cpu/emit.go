@@ -396,6 +396,7 @@ func (e *emitter) floorDiv(x, y, zero llx.Value) llx.Value {
 	return e.Add(q, e.SExt(low, x.Type()))
 }
 
+// log2 is the exponent of a power of two.
 func log2(n int64) int {
 	k := 0
 	for n > 1 {
