@@ -1,6 +1,11 @@
 package cpu
 
-import "github.com/tilec/tilec/codegen/internal/llx"
+import (
+	"slices"
+
+	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/ir"
+)
 
 // Products of several rows at a level with dot products of bytes. What a group adds to is held in registers from group to
 // group, beside the sums of the group at hand: measured, a store of a whole register takes the time of two dot products, while
@@ -124,7 +129,7 @@ const mostSums = 64 << 10
 func (s *groups) sumsOf(e *emitter, u lowbitUse, n llx.Value) llx.Value {
 	bytes := turnsAtOnce * 4 * s.lowbitLoop.rows.Type.Width
 	make := func(to llx.Value) { s.sumRows(e, u.plan, u, to, llx.C64(0), n) }
-	if bytes > mostSums || e.g.written[u.x.Operands[0]] {
+	if bytes > mostSums || e.g.written[u.x.Operands[0]] || !steady(u.x, s.o) {
 		to := e.room(bytes)
 		make(to)
 		return to
@@ -149,6 +154,26 @@ func (s *groups) sumsOf(e *emitter, u lowbitUse, n llx.Value) llx.Value {
 		}
 	})
 	return to
+}
+
+// steady reports whether what a loop's turns load lies at equal distances, so that where the first lies says where all lie.
+func steady(load, loop *ir.Op) bool {
+	r := loop.Regions[0]
+	var linear func(v *ir.Value) bool
+	linear = func(v *ir.Value) bool {
+		switch {
+		case v == r.Args[0] || v.Type.Kind == ir.Span:
+			return true
+		case v.Def == nil:
+			return v.Region != r
+		case v.Def.Parent != r:
+			return true
+		case v.Def.Code != ir.Affine || v.Def.Int("div") != 1 || v.Def.Int("mod") != 0:
+			return false
+		}
+		return !slices.ContainsFunc(v.Def.Operands, func(x *ir.Value) bool { return !linear(x) })
+	}
+	return !slices.ContainsFunc(load.Subscripts(), func(s *ir.Value) bool { return !linear(s) })
 }
 
 // sumRows stores b·Σx of each group of rows of x, from the first on: to [row][turn].

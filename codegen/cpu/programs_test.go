@@ -20,10 +20,10 @@ var (
 	rounds       = flag.Int("rounds", 0, "rounds of drawn sizes and tile sizes")
 )
 
-// TestPrograms runs the tests of the language, and with -programs those of the bundled kernels and of the examples too.
+// TestPrograms runs the tests of the language and the programs that once went wrong, and with -programs those of the bundled kernels and of the examples too.
 func TestPrograms(t *testing.T) {
 	c, list := target(t)
-	patterns := []string{"../../tests/spec/*"}
+	patterns := []string{"../../tests/spec/*", "../../tests/fixedbugs"}
 	if *everyProgram {
 		patterns = append(patterns, "../../kernels/*", "../../examples")
 	} else {
