@@ -118,6 +118,7 @@ const (
 	codeOption   diag.Code = "E0502"
 	codeLayout   diag.Code = "E0503"
 	codePeer     diag.Code = "E0504"
+	codePinned   diag.Code = "E0505"
 )
 
 // Rules is the table of docs/language.md from rules to codes: a row of Markdown for each code of the checker.

@@ -1,9 +1,13 @@
 package check
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
+	"github.com/tilec/tilec/ir/layout"
 )
 
 // The explicit level is checked for names, types and axes. A channel, a slot of one and a shared tile are tensors of
@@ -220,35 +224,101 @@ func (e *elab) pin(s *dsl.Pin) {
 	if !subset(axes, v.axes()) || !subset(v.axes(), axes) {
 		e.errorf(codeDeclaredAxes, s.Axes.Span(), "%s is over %s, and %s is written here", s.Name.Name, orNothing(v.axes()), orNothing(axes))
 	}
-	e.layout(s.Layout)
+	d, ok := e.layout(s.Layout, len(axes))
+	if !ok {
+		return
+	}
+	if n := len(d.Tile()); n != len(axes) {
+		e.errorf(codePinned, s.Layout.Span(), "the axes of the layout number %d, and %s is over %s", n, s.Name.Name, orNothing(axes))
+		return
+	}
+	for i, a := range axes {
+		if n := d.Tile()[i]; a.Extent%n != 0 {
+			e.errorf(codePinned, s.Layout.Span(), "the layout is %d long along %s, which does not divide the tile's %d", n, a.Name, a.Extent)
+			return
+		}
+	}
+	if e.kernel == nil { // a function that nothing calls
+		return
+	}
+	e.kernel.out.Pins = append(e.kernel.out.Pins, typed.Pin{Value: s.Name.Name, Axes: axes, Layout: d, Span: s.Span()})
 }
 
-// layout checks the words of a layout; its algebra belongs to the placed stage.
-func (e *elab) layout(n dsl.Expr) {
+// layout is the register layout of a product of factors. A replica has as many axes as rank says.
+func (e *elab) layout(n dsl.Expr, rank int) (layout.Distribution, bool) {
 	switch n := n.(type) {
 	case *dsl.Paren:
-		e.layout(n.X)
+		return e.layout(n.X, rank)
 	case *dsl.Binary:
 		if n.Op != "*" {
 			e.errorf(codeLayout, n.Span(), "layouts are multiplied with *")
-			return
+			return layout.Distribution{}, false
 		}
-		e.layout(n.X)
-		e.layout(n.Y)
+		x, ok := e.layout(n.X, rank)
+		y, also := e.layout(n.Y, rank)
+		if !ok || !also {
+			return layout.Distribution{}, false
+		}
+		return e.layoutOf(n, codePinned)(x.Mul(y))
 	case *dsl.Call:
 		id, ok := n.Fun.(*dsl.Ident)
-		if !ok || id.Name != "local" && id.Name != "spatial" {
-			e.errorf(codeLayout, n.Span(), "a layout is made of local(…) and spatial(…)")
-			return
+		if ok && id.Name == "replica" {
+			return e.replica(n, rank)
 		}
-		for _, a := range n.Args {
-			v := e.expr(a.X)
-			if c, ok := v.constInt(); !v.bad() && (!ok || c < 1) {
-				e.errorf(codeLayout, a.Span(), "the extents of a layout are numbers from 1")
+		if ok && slices.Contains(layout.AtomNames(), id.Name) {
+			extents, ok := e.extents(n.Args)
+			if !ok {
+				return layout.Distribution{}, false
+			}
+			return e.layoutOf(n, codeLayout)(layout.Atom(id.Name, extents...))
+		}
+	}
+	e.errorf(codeLayout, n.Span(), "a layout is made of %s and replica(lane, 2)", strings.Join(layout.AtomNames(), ", "))
+	return layout.Distribution{}, false
+}
+
+// replica is replica(lane, 4): so many lanes hold the same.
+func (e *elab) replica(n *dsl.Call, rank int) (layout.Distribution, bool) {
+	if len(n.Args) == 2 {
+		if id, ok := n.Args[0].X.(*dsl.Ident); ok {
+			if unit, ok := layout.UnitNamed(id.Name); ok {
+				extents, ok := e.extents(n.Args[1:])
+				if !ok {
+					return layout.Distribution{}, false
+				}
+				return e.layoutOf(n, codeLayout)(layout.Replicas(unit, extents[0], rank))
 			}
 		}
-	default:
-		e.errorf(codeLayout, n.Span(), "a layout is made of local(…) and spatial(…)")
+	}
+	e.errorf(codeLayout, n.Span(), "a replica is of registers, lanes, warps or blocks, as replica(lane, 4)")
+	return layout.Distribution{}, false
+}
+
+// extents are the numbers of a factor.
+func (e *elab) extents(args []*dsl.Arg) ([]int64, bool) {
+	var extents []int64
+	for _, a := range args {
+		v := e.expr(a.X)
+		if v.bad() {
+			return nil, false
+		}
+		c, ok := v.constInt()
+		if !ok || c < 1 || c > maxExtent {
+			e.errorf(codeLayout, a.Span(), "the extents of a layout are numbers from 1 to %d", maxExtent)
+			return nil, false
+		}
+		extents = append(extents, c)
+	}
+	return extents, true
+}
+
+// layoutOf reports why there is no such layout.
+func (e *elab) layoutOf(n dsl.Expr, code diag.Code) func(layout.Distribution, error) (layout.Distribution, bool) {
+	return func(d layout.Distribution, err error) (layout.Distribution, bool) {
+		if err != nil {
+			e.errorf(code, n.Span(), "%v", err)
+		}
+		return d, err == nil
 	}
 }
 

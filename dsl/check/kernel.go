@@ -74,6 +74,19 @@ func (k *Kernel) Instantiate(b Bindings) (*typed.Kernel, diag.List) {
 	return out, diags.Sorted()
 }
 
+// Pins are the register layouts that the kernel's text fixes, for one variant of it. Unlike Instantiate it takes kernels
+// of the explicit level too.
+func (k *Kernel) Pins(b Bindings) ([]typed.Pin, diag.List) {
+	var diags diag.List
+	e := newElab(k.Package.prog, k.file, &diags)
+	var out *typed.Kernel
+	protect(func() { out = e.instantiate(k, b) })
+	if diags.HasErrors() || out == nil {
+		return nil, diags.Sorted()
+	}
+	return out.Pins, diags.Sorted()
+}
+
 // instantiate elaborates a variant.
 func (e *elab) instantiate(k *Kernel, b Bindings) *typed.Kernel {
 	given := map[string]value{}

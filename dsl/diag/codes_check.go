@@ -582,15 +582,24 @@ func checkEntries() []Entry {
 		},
 		{
 			Code: "E0503", Title: "something that is not a layout",
-			Explanation: "A layout is a product of local(…) and spatial(…) with numbers from 1.",
-			Wrong:       "v := x[m, n]\npin v[m, n] layout 3",
-			Right:       "v := x[m, n]\npin v[m, n] layout local(2, 1) * spatial(8, 4)",
+			Explanation: "A layout is a product of factors: local(…) says how elements lie among a lane's registers, spatial(…), warps(…) and " +
+				"blocks(…) among lanes, warps and blocks, with a number from 1 for each axis, the last axis fastest (with column_ before the " +
+				"name the first); replica(lane, 4) lets 4 lanes hold the same.",
+			Wrong: "v := x[m, n]\npin v[m, n] layout 3",
+			Right: "v := x[m, n]\npin v[m, n] layout local(2, 1) * spatial(8, 4)",
 		},
 		{
 			Code: "E0504", Title: "tensors of other devices",
 			Explanation: "peer, signal, wait and rank are reserved for kernels of several devices. They are parsed, and refused.",
 			Wrong:       "kernel k(x peer f32[N]) (y f32[N]) {\n    parallel n in N by 64 { y[n] = x[n] }\n}",
 			Right:       "kernel k(x f32[N]) (y f32[N]) {\n    parallel n in N by 64 { y[n] = x[n] }\n}",
+		},
+		{
+			Code: "E0505", Title: "a layout that does not fit its tile",
+			Explanation: "The coordinates of a layout are the axes that pin names, in their order: it has as many axes, its extents divide the tile's, " +
+				"and so do those of factors that are multiplied.",
+			Wrong: "v := x[m, n]\npin v[m, n] layout local(2) * spatial(8)",
+			Right: "v := x[m, n]\npin v[m, n] layout local(2, 1) * spatial(8, 4)",
 		},
 	}
 }

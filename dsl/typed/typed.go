@@ -9,6 +9,7 @@ import (
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/layout"
 )
 
 // AxisKind says where an axis comes from.
@@ -80,7 +81,16 @@ type Kernel struct {
 	Sizes         []*Size
 	Params        []*Param
 	Body          []Stmt // top level: Require, Assign, AxisDecl, TempDecl, Parallel, For (a phase of one block)
+	Pins          []Pin
 	Span          diag.Span
+}
+
+// Pin fixes the register layout of a tile. The coordinates of the layout are the axes in their order.
+type Pin struct {
+	Value  string
+	Axes   []*Axis
+	Layout layout.Distribution
+	Span   diag.Span
 }
 
 // Word is one schedule entry that is not a tile size: stages = 4, persistent, keep q in registers. Phase is the
