@@ -1,0 +1,323 @@
+package bank
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// The search for an XOR swizzle rests on differences. A swizzle that adds to an address x the sum, over F2, of a column
+// c(j) for every bit j of x sends two addresses to one bank if and only if it does so with their difference f = x xor y:
+// if f xor the columns of f's bits is 0 in the bank's bits. So it is enough to know which differences occur inside
+// phases; and if the columns are chosen from the lowest source bit up, each difference is decided by the column of its
+// highest source bit. That makes an exact search: column by column, each choice adds the differences that it makes
+// collide, and a choice without any is free of conflicts. Where the addresses of every phase are a coset of one linear
+// space, each difference that collides is one extra wavefront of each phase, so that the sum is what the layout
+// costs, not only a measure of it.
+
+// A difference is one between two lanes of a phase, by how often it occurs.
+type difference struct {
+	bits int64
+	cost int64
+}
+
+// A constraint are the differences that one model of one access wants apart.
+type constraint struct {
+	access int
+	mask   int64          // bits of an address that choose its bank
+	fixed  int64          // cost that no swizzle changes
+	floor  int64          // cost below which no swizzle comes, for want of bits
+	levels [][]difference // by the highest source bit
+	exact  bool           // cost is the number of extra wavefronts, times share
+}
+
+// share is the cost of one extra wavefront of weight 1: a number that those of addresses in a phase divide.
+const share = 192
+
+// A search is for the columns of an XOR swizzle.
+type search struct {
+	constraints []constraint
+	accesses    int
+	sources     []int   // bits, ascending
+	allowed     []int64 // by source: the bits that its column may have
+	involution  bool
+
+	columns []int64 // of the sources
+	best    []int64 // the columns of the least cost so far
+	least   int64
+	found   [][]int64 // every best so far, the last the best
+	budget  int       // of differences to look at
+}
+
+// newSearch collects the differences of the streams. Columns may touch the bits from chunk (a power of two of bytes) up
+// to line; sources lie below top.
+func newSearch(streams []*stream, chunk, line int64, top int) *search {
+	q := &search{accesses: len(streams)}
+	lineBit := bits.Len64(uint64(line)) - 1
+	high := 8
+	for _, s := range streams {
+		rows := s.table
+		if rows == nil {
+			rows = [][]int64{s.lanes}
+		}
+		for _, row := range rows {
+			for _, x := range row {
+				high = max(high, bits.Len64(uint64(x))+1) // one more for the carry of a repetition's part
+			}
+		}
+	}
+	high = min(high, top, maxTable+2)
+	times := make([]int64, 1<<(high-2))
+	var seen []int64
+	var used int64
+	var all [][]difference
+	for i, s := range streams {
+		classes := s.classes(s.alike(high))
+		for k := range s.in.Models {
+			m := &s.in.Models[k]
+			c := constraint{access: i, mask: int64(m.Banks)*WordBytes - s.granule, exact: true}
+			size := 0
+			for _, class := range classes {
+				for _, lanes := range m.Phases {
+					granules := s.distinct(m, lanes, class)
+					size = max(size, len(granules))
+					c.exact = c.exact && len(granules) == size
+					for a, x := range granules {
+						for _, y := range granules[:a] {
+							f := (x ^ y) & (1<<high - 1) >> 2
+							if times[f] == 0 {
+								seen = append(seen, f)
+							}
+							times[f] += class.times
+						}
+					}
+				}
+			}
+			slices.Sort(seen)
+			list := make([]difference, 0, len(seen))
+			for _, f := range seen {
+				cost := times[f] * 2 * share / int64(size) * s.weight
+				times[f] = 0
+				if f == 0 {
+					c.fixed += cost
+					continue
+				}
+				list = append(list, difference{f << 2, cost})
+				used |= f << 2
+			}
+			// The differences of a linear space of so many addresses are as many less one.
+			c.exact = c.exact && c.fixed == 0 && len(list) == size-1
+			seen = seen[:0]
+			all = append(all, list)
+			q.constraints = append(q.constraints, c)
+		}
+	}
+	var sources int64
+	for j := firstSource; j < high; j++ {
+		if used>>j&1 != 0 {
+			q.sources = append(q.sources, j)
+			q.allowed = append(q.allowed, (line-1)&^(chunk-1)&(1<<min(j, lineBit)-1))
+			sources |= 1 << j
+		}
+	}
+	for i := range q.constraints {
+		c := &q.constraints[i]
+		c.levels = make([][]difference, len(q.sources))
+		for _, f := range all[i] {
+			if f.bits&sources == 0 {
+				if f.bits&c.mask == 0 {
+					c.fixed += f.cost
+				}
+				continue
+			}
+			high := bits.Len64(uint64(f.bits&sources)) - 1
+			k, _ := slices.BinarySearch(q.sources, high)
+			c.levels[k] = append(c.levels[k], f)
+		}
+		c.floor = c.fixed
+		if c.exact && len(all[i]) > 0 {
+			// The differences that agree in the bank's bits that no column touches are a space, whose image lies in
+			// those that columns touch: what does not fit into them collides.
+			room := (line - 1) &^ (chunk - 1) & c.mask
+			if len(q.sources) == 0 {
+				room = 0
+			}
+			space := 1
+			for _, f := range all[i] {
+				if f.bits&c.mask&^room == 0 {
+					space++
+				}
+			}
+			c.floor = max(c.floor, all[i][0].cost*int64(space>>bits.OnesCount64(uint64(room))-1))
+		}
+	}
+	q.columns = make([]int64, len(q.sources))
+	return q
+}
+
+// firstSource is the lowest bit that columns are chosen for: 128 bytes are the row of 32 banks, and bits below only
+// change places within it.
+const firstSource = 7
+
+// maxTable is how many bits differences of words are told apart by.
+const maxTable = 18
+
+// distinct are the addresses of the granules that lanes of a phase touch; those that are served together once.
+func (s *stream) distinct(m *Model, lanes []int, c class) []int64 {
+	granules := make([]int64, 0, 64)
+	for _, lane := range lanes {
+		for p := range s.pieces {
+			g := (c.lanes[lane] + c.at + p*s.granule) &^ (s.granule - 1)
+			if m.Serial || !slices.Contains(granules, g) {
+				granules = append(granules, g)
+			}
+		}
+	}
+	return granules
+}
+
+// image is a difference under the columns of its sources below level.
+func (q *search) image(f int64, level int) int64 {
+	v := f
+	for k := range level {
+		if f>>q.sources[k]&1 != 0 {
+			v ^= q.columns[k]
+		}
+	}
+	return v
+}
+
+// cost is what columns cost: the sum over the accesses of their worst models.
+func (q *search) cost(columns []int64) int64 {
+	q.columns = columns
+	total, worst, access := int64(0), int64(0), 0
+	for i := range q.constraints {
+		c := &q.constraints[i]
+		if c.access != access {
+			total, worst, access = total+worst, 0, c.access
+		}
+		sum := c.fixed
+		for k, list := range c.levels {
+			for _, f := range list {
+				if q.image(f.bits, k+1)&c.mask == 0 {
+					sum += f.cost
+				}
+			}
+		}
+		worst = max(worst, sum)
+	}
+	return total + worst
+}
+
+// run looks for the columns of the least cost below least, within a budget of steps. It tells whether it saw
+// all: then there is nothing cheaper than best.
+func (q *search) run(least int64, budget int) bool {
+	q.least, q.budget, q.found = least, budget, nil
+	q.columns = make([]int64, len(q.sources))
+	partial := make([]int64, len(q.constraints))
+	for i := range q.constraints {
+		partial[i] = q.constraints[i].fixed
+	}
+	return q.descend(0, partial)
+}
+
+// total is the least that columns can cost whose first ones cost the constraints so much: the sum over the accesses of
+// their worst models.
+func (q *search) total(partial []int64) int64 {
+	total, worst, access := int64(0), int64(0), 0
+	for i := range q.constraints {
+		if a := q.constraints[i].access; a != access {
+			total, worst, access = total+worst, 0, a
+		}
+		worst = max(worst, partial[i], q.constraints[i].floor)
+	}
+	return total + worst
+}
+
+// descend chooses the column of a source. It returns false when the budget is spent.
+func (q *search) descend(level int, partial []int64) bool {
+	if q.total(partial) >= q.least {
+		return true
+	}
+	if level == len(q.sources) {
+		q.least = q.total(partial)
+		q.best = slices.Clone(q.columns)
+		q.found = append(q.found, q.best)
+		return true
+	}
+	allowed := q.allowed[level]
+	if q.involution {
+		// Sources come in order, and columns lie below them: so it is enough not to add to a bit that is a source.
+		for k := range level {
+			if q.columns[k] != 0 {
+				allowed &^= 1 << q.sources[k]
+			}
+		}
+	}
+	// The columns are numbered by their bits among those allowed.
+	low := bits.TrailingZeros64(uint64(allowed))
+	count := 1 << bits.OnesCount64(uint64(allowed))
+	// costs[i][c] is what column c costs constraint i.
+	costs := make([]int64, count*len(q.constraints))
+	for i := range q.constraints {
+		c := &q.constraints[i]
+		row := costs[i*count : (i+1)*count]
+		for _, f := range c.levels[level] {
+			q.budget--
+			v := q.image(f.bits, level) & c.mask
+			if v&^allowed != 0 {
+				continue // whatever the column, they differ in a bit that it does not touch
+			}
+			// Columns that agree with v in the mask collide; those bits of a column outside of it are free.
+			free := allowed &^ c.mask
+			for extra := free; ; extra = (extra - 1) & free {
+				if column := int((v | extra) >> low); column < count {
+					row[column] += f.cost
+				}
+				if extra == 0 {
+					break
+				}
+			}
+		}
+	}
+	if q.budget < 0 {
+		return false
+	}
+	type choice struct {
+		column int64
+		cost   int64
+	}
+	choices := make([]choice, count)
+	next := make([]int64, len(partial))
+	sum := func(column int) {
+		for i := range partial {
+			next[i] = partial[i] + costs[i*count+column]
+		}
+	}
+	for c := range choices {
+		sum(c)
+		choices[c] = choice{int64(c) << low, q.total(next)} // column 0 where none is allowed
+	}
+	// The cheapest first; of those, the one with the fewest bits.
+	slices.SortStableFunc(choices, func(a, b choice) int {
+		if a.cost != b.cost {
+			return int(min(max(a.cost-b.cost, -1), 1))
+		}
+		return bits.OnesCount64(uint64(a.column)) - bits.OnesCount64(uint64(b.column))
+	})
+	for _, c := range choices {
+		if c.cost >= q.least {
+			break
+		}
+		q.columns[level] = c.column
+		sum(int(c.column >> low))
+		if !q.descend(level+1, slices.Clone(next)) {
+			q.columns[level] = 0
+			return false
+		}
+		if q.least == 0 {
+			break
+		}
+	}
+	q.columns[level] = 0
+	return true
+}

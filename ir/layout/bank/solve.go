@@ -1,0 +1,503 @@
+package bank
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"github.com/tilec/tilec/ir/layout"
+)
+
+// A Form is a kind of layout of a tile.
+type Form uint8
+
+// The forms, the simplest first.
+const (
+	Plain    Form = 1 << iota // the tile's own strides
+	Swizzled                  // an XOR swizzle behind them
+	Padded                    // rows further apart
+	Rotated                   // chunks of a row rotated by its number
+)
+
+func (f Form) String() string {
+	switch f {
+	case Plain:
+		return "plain"
+	case Swizzled:
+		return "swizzled"
+	case Padded:
+		return "padded"
+	case Rotated:
+		return "rotated"
+	}
+	return fmt.Sprintf("forms %04b", uint8(f))
+}
+
+// Options constrain what Solve may do. The zero value lets it do all.
+type Options struct {
+	// Forms are those that it may use, added up; 0: all. Plain is always one.
+	Forms Form
+	// Chunk is how many bytes a swizzle and a padding keep together, a power of two up to 128; 0: what the widest access
+	// needs.
+	Chunk int64
+	// Canonical asks for one of the forms that TMA and the descriptors of matrix instructions know: no swizzle, or that
+	// of 32, 64 or 128 bytes, which is XOR(1|2|3,4,3) on the address in shared memory.
+	Canonical bool
+	// Wave asks for a swizzle that is its own inverse and stays within 1 KiB, in chunks of 16 bytes: that a wave whose
+	// lanes write at lane·16 (buffer loads to LDS) can apply to the addresses that it reads from.
+	Wave bool
+	// MaxWaste is the most bytes that padding may add to the tile; 0: no bound.
+	MaxWaste int64
+}
+
+// A Result is the layout that Solve found, and what it costs.
+type Result struct {
+	Layout  layout.Layout  // from the tile's elements to offsets in bits
+	Form    Form           //
+	Swizzle layout.Swizzle // of Swizzled and Rotated: on offsets in bytes
+	Padding int64          // of Padded: bytes that each row is longer
+	Bytes   int64          // that the tile takes
+	Wasted  int64          // of them, those that hold no element
+	Align   int64          // bytes of which the tile's address is a multiple, so that a swizzle is that of the address too
+	Reports []Report       // by access
+	Cost    int64          // extra wavefronts, each access times its weight
+	// Minimal says that no layout has a lower cost, among those that Proof names.
+	Minimal bool
+	Proof   string
+}
+
+// String is the result in a line: "swizzle(3,4,3), 1x 1x".
+func (r Result) String() string {
+	s := r.Form.String()
+	switch r.Form {
+	case Swizzled, Rotated:
+		s = r.Swizzle.String()
+	case Padded:
+		s = fmt.Sprintf("rows padded by %d bytes (%d in all)", r.Padding, r.Wasted)
+	}
+	for i, a := range r.Reports {
+		if i == 0 {
+			s += ":"
+		} else {
+			s += ","
+		}
+		s += " " + a.String()
+	}
+	return s
+}
+
+// searchSteps bounds the search for a swizzle: about a millisecond.
+const searchSteps = 100_000
+
+// A solver is a problem and the best layout so far.
+type solver struct {
+	machine *Machine
+	base    layout.Layout
+	access  []Access
+	streams []*stream
+	options Options
+	forms   Form
+	chunk   int64
+	best    Result
+	have    bool
+}
+
+// Solve finds the layout of a tile with the fewest bank conflicts over all accesses, by weight: of base, a layout from
+// the tile's elements to offsets in bits without a swizzle, itself, with an XOR swizzle, with padded rows, or with
+// rotated rows. Of layouts that cost the same it takes the simplest: base as it is, then the swizzles of 32, 64 and 128
+// bytes, then swizzles that move one field of bits, then others; where a pitch is no power of two, padding with the
+// fewest wasted bytes comes before swizzles; rotations come last. The result is the same every time. It refuses what
+// Degree refuses for base.
+func Solve(m *Machine, base layout.Layout, accesses []Access, o Options) (Result, error) {
+	const op = "solve"
+	p := &solver{machine: m, base: base, access: slices.Clone(accesses), options: o, forms: o.Forms, chunk: o.Chunk}
+	switch {
+	case base.Size() == 0:
+		return Result{}, failf(op, layout.Profile, "there is no layout to start from")
+	case !base.Swizzle().IsIdentity():
+		return Result{}, failf(op, layout.Nonlinear, "%v has a swizzle already", base)
+	case len(accesses) == 0 || len(accesses) > maxAccesses:
+		return Result{}, failf(op, layout.Range, "%d accesses; there are 1 to %d", len(accesses), maxAccesses)
+	case o.Chunk < 0 || o.Chunk > 128 || o.Chunk&(o.Chunk-1) != 0:
+		return Result{}, failf(op, layout.Range, "chunks of %d bytes; a chunk is a power of two up to 128", o.Chunk)
+	case o.MaxWaste < 0:
+		return Result{}, failf(op, layout.Range, "at most %d wasted bytes", o.MaxWaste)
+	case o.Forms >= Rotated<<1:
+		return Result{}, failf(op, layout.Range, "%v, of which some are not known", o.Forms)
+	}
+	if p.forms == 0 {
+		p.forms = Plain | Swizzled | Padded | Rotated
+	}
+	if o.Canonical || o.Wave {
+		p.forms &= Plain | Swizzled
+		p.chunk = max(p.chunk, 16)
+	}
+	for i := range p.access {
+		s, err := open(op, m, &p.access[i], base)
+		if err != nil {
+			return Result{}, err
+		}
+		if s.bits != 0 && i > 0 && s.bits != p.streams[0].bits {
+			return Result{}, failf(op, layout.Divisibility, "%s has elements of %d bits, %s of %d", s.access.name(), s.bits, p.streams[0].access.name(), p.streams[0].bits)
+		}
+		if s.pieces > 1 {
+			// What is no power of two stays whole under a swizzle only where it lies within a chunk.
+			p.chunk = max(p.chunk, 16)
+			if !s.within(16) {
+				p.forms &^= Swizzled | Rotated
+			}
+		}
+		p.chunk = max(p.chunk, s.granule)
+		p.streams = append(p.streams, s)
+	}
+	p.plain()
+	if p.best.Cost == 0 {
+		p.prove("every phase takes one wavefront")
+		return p.best, nil
+	}
+	steps := []func() error{p.swizzle, p.pad, p.rotate}
+	if !p.powers() {
+		steps = []func() error{p.pad, p.swizzle, p.rotate}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return Result{}, err
+		}
+		if p.best.Cost == 0 {
+			p.prove("every phase takes one wavefront")
+			break
+		}
+	}
+	return p.best, nil
+}
+
+func (p *solver) prove(why string) { p.best.Minimal, p.best.Proof = true, why }
+
+// powers tells whether all strides of the base are powers of two.
+func (p *solver) powers() bool {
+	sizes, strides := p.base.Leaves()
+	for i, d := range strides {
+		if sizes[i] > 1 && d&(d-1) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// offer makes a candidate the best if it costs less. Its reports say what it costs.
+func (p *solver) offer(r Result) bool {
+	r.Cost = 0
+	for i, a := range r.Reports {
+		r.Cost += a.Extra * p.streams[i].weight
+	}
+	if p.have && r.Cost >= p.best.Cost {
+		return false
+	}
+	p.best, p.have = r, true
+	return true
+}
+
+// span is the number of bytes of a layout, and how many hold nothing.
+func (p *solver) span(l layout.Layout) (bytes, wasted int64) {
+	last := l.Offset() + p.streams[0].bits
+	sizes, strides := l.Leaves()
+	for i, n := range sizes {
+		last += (n - 1) * max(strides[i], 0)
+	}
+	bytes = (last + 7) / 8
+	return bytes, bytes - (l.Size()*p.streams[0].bits+7)/8
+}
+
+func (p *solver) plain() {
+	r := Result{Layout: p.base, Form: Plain, Align: p.align()}
+	r.Bytes, r.Wasted = p.span(p.base)
+	for _, s := range p.streams {
+		r.Reports = append(r.Reports, s.report(nil, s.moved))
+	}
+	p.offer(r)
+}
+
+// align is what the accesses' own addresses need.
+func (p *solver) align() int64 {
+	n := int64(1)
+	for _, s := range p.streams {
+		n = max(n, int64(s.in.Align))
+	}
+	return n
+}
+
+// swizzled offers the base behind a linear swizzle of addresses in bytes.
+func (p *solver) swizzled(columns []int64) error {
+	bytes, err := layout.Linear(columns)
+	if err != nil {
+		return err
+	}
+	low := max(bytes.Bits(), bits.Len(uint(p.machine.Line)-1))
+	r := Result{Form: Swizzled, Swizzle: bytes}
+	cost := int64(0)
+	for _, s := range p.streams {
+		report := s.report(bytes.At, s.alike(low))
+		r.Reports = append(r.Reports, report)
+		if cost += report.Extra * s.weight; cost >= p.best.Cost {
+			return nil
+		}
+	}
+	inBits := make([]int64, 0, len(columns)+3)
+	for k := range 3 {
+		inBits = append(inBits, 1<<k)
+	}
+	for _, c := range columns {
+		inBits = append(inBits, c<<3)
+	}
+	swizzle, err := layout.Linear(inBits)
+	if err != nil {
+		return err
+	}
+	if r.Layout, err = layout.WithSwizzle(swizzle, p.base); err != nil {
+		return err
+	}
+	// A swizzle moves bytes within a row of the banks: the last one it needs whole.
+	r.Bytes, r.Wasted = p.span(p.base)
+	touched := int64(0)
+	for k, c := range columns {
+		touched |= c &^ (1 << k)
+	}
+	row := int64(1) << bits.Len64(uint64(touched))
+	whole := (r.Bytes + row - 1) / row * row
+	r.Bytes, r.Wasted = whole, r.Wasted+whole-r.Bytes
+	r.Align = 1 << bytes.Bits()
+	p.offer(r)
+	return nil
+}
+
+// columns are those of the XOR swizzle that adds count bits from base+shift on to those from base on.
+func columns(count, base, shift int) []int64 {
+	list := make([]int64, count+base+shift)
+	for k := range list {
+		list[k] = 1 << k
+		if k >= base+shift {
+			list[k] |= 1 << (k - shift)
+		}
+	}
+	return list
+}
+
+// swizzle looks for an XOR swizzle.
+func (p *solver) swizzle() error {
+	if p.forms&Swizzled == 0 {
+		return nil
+	}
+	if p.chunk <= 16 {
+		for count := 1; count <= 3; count++ {
+			if err := p.swizzled(columns(count, 4, 3)); err != nil || p.best.Cost == 0 {
+				return err
+			}
+		}
+	}
+	if p.options.Canonical {
+		p.prove("of no swizzle and those of 32, 64 and 128 bytes")
+		return nil
+	}
+	top := maxTable
+	if p.options.Wave {
+		top = 10
+	}
+	q := newSearch(p.streams, p.chunk, int64(p.machine.Line), top)
+	q.involution = p.options.Wave
+	if len(q.sources) == 0 {
+		return nil
+	}
+	// One field of bits moved by one distance, first what is known to be free, or the cheapest.
+	most := q.sources[len(q.sources)-1]
+	low, line := bits.TrailingZeros64(uint64(p.chunk)), bits.TrailingZeros(uint(p.machine.Line))
+	cheapest := q.cost(make([]int64, len(q.sources)))
+	var field []int64
+	trial := make([]int64, len(q.sources))
+fields:
+	for count := 1; count <= line-low; count++ {
+		for shift := max(count, 1); shift <= most-low; shift++ {
+			for base := low; base+count <= line && base+count+shift-1 <= most; base++ {
+				if base+shift < firstSource || p.options.Wave && base+count > firstSource {
+					continue
+				}
+				for k, j := range q.sources {
+					trial[k] = 0
+					if j >= base+shift && j < base+shift+count {
+						trial[k] = 1 << (j - shift)
+					}
+				}
+				if cost := q.cost(trial); cost < cheapest {
+					cheapest, field = cost, columns(count, base, shift)
+					if cost == 0 {
+						break fields
+					}
+				}
+			}
+		}
+	}
+	if field != nil {
+		if err := p.swizzled(field); err != nil || p.best.Cost == 0 {
+			return err
+		}
+	}
+	complete := q.run(cheapest, searchSteps)
+	for i := len(q.found) - 1; i >= 0 && i >= len(q.found)-4; i-- {
+		list := make([]int64, most+1)
+		for k := range list {
+			list[k] = 1 << k
+		}
+		for k, j := range q.sources {
+			list[j] |= q.found[i][k]
+		}
+		if err := p.swizzled(list); err != nil {
+			return err
+		}
+		if p.best.Cost == 0 {
+			return nil
+		}
+	}
+	if complete && q.exact() && p.best.Cost*share == q.least {
+		p.prove(fmt.Sprintf("of the swizzles that add bits %d to %d of an address in bytes to bits %d to %d", q.sources[0], most, low, line-1))
+	}
+	return nil
+}
+
+// pad looks for rows further apart.
+func (p *solver) pad() error {
+	if p.forms&Padded == 0 {
+		return nil
+	}
+	sizes, strides := p.base.Leaves()
+	var pitches []int64
+	for i, d := range strides {
+		if sizes[i] > 1 && d > 0 && d%8 == 0 {
+			pitches = append(pitches, d)
+		}
+	}
+	slices.Sort(pitches)
+	for _, pitch := range slices.Compact(pitches) {
+		// What is below the pitch stays within a row; what is not is a number of rows.
+		reach, whole := p.base.Offset(), true
+		for i, d := range strides {
+			if d < pitch {
+				reach += (sizes[i] - 1) * d
+			} else if sizes[i] > 1 {
+				whole = whole && d%pitch == 0
+			}
+			whole = whole && d >= 0
+		}
+		if !whole || reach+p.streams[0].bits > pitch {
+			continue
+		}
+	paddings:
+		for extra := p.chunk; extra < int64(p.machine.Line); extra += p.chunk {
+			moved := slices.Clone(strides)
+			for i, d := range strides {
+				if d >= pitch {
+					moved[i] = d / pitch * (pitch + 8*extra)
+				}
+			}
+			l, err := layout.New(p.base.Shape(), p.base.Shape().With(moved))
+			if err == nil {
+				l, err = layout.Shift(l, p.base.Offset())
+			}
+			if err != nil {
+				break // too large
+			}
+			r := Result{Layout: l, Form: Padded, Padding: extra, Align: p.align()}
+			r.Bytes, r.Wasted = p.span(l)
+			if bytes, _ := p.span(p.base); p.options.MaxWaste > 0 && r.Bytes-bytes > p.options.MaxWaste {
+				break
+			}
+			if p.best.Form == Padded && p.best.Cost == 0 && r.Wasted >= p.best.Wasted {
+				break
+			}
+			cost := int64(0)
+			for i := range p.access {
+				s, err := open("solve", p.machine, &p.access[i], l)
+				if err != nil {
+					break paddings // this pitch is one inside of what a lane touches
+				}
+				report := s.report(nil, s.moved)
+				r.Reports = append(r.Reports, report)
+				if cost += report.Extra * s.weight; cost > p.best.Cost {
+					break
+				}
+			}
+			if len(r.Reports) == len(p.access) && (cost < p.best.Cost || cost == p.best.Cost && p.best.Form == Padded && r.Wasted < p.best.Wasted) {
+				p.have = false
+				p.offer(r)
+			}
+		}
+	}
+	return nil
+}
+
+// rotate looks for a rotation of the chunks of rows.
+func (p *solver) rotate() error {
+	if p.forms&Rotated == 0 || p.base.Offset() != 0 {
+		return nil
+	}
+	sizes, strides := p.base.Leaves()
+	var pitches []int64
+	for i, d := range strides {
+		if sizes[i] > 1 && d > 0 && d%(8*p.chunk) == 0 && d/(8*p.chunk) > 1 {
+			pitches = append(pitches, d/8)
+		}
+		if d < 0 {
+			return nil
+		}
+	}
+	slices.Sort(pitches)
+	total, _ := p.span(p.base)
+	for _, pitch := range slices.Compact(pitches) {
+		if total > pitch*maxElements {
+			continue
+		}
+		for unit := p.chunk; unit <= 64 && pitch%unit == 0 && pitch/unit > 1; unit *= 2 {
+			for step := int64(1); step <= 8; step *= 2 {
+				bytes, err := layout.Rotation(unit, pitch/unit, step)
+				if err != nil {
+					return err
+				}
+				r := Result{Form: Rotated, Swizzle: bytes, Align: p.align()}
+				cost := int64(0)
+				for _, s := range p.streams {
+					report := s.report(bytes.At, func(at int64) int64 { return at })
+					r.Reports = append(r.Reports, report)
+					if cost += report.Extra * s.weight; cost >= p.best.Cost {
+						break
+					}
+				}
+				if cost >= p.best.Cost {
+					continue
+				}
+				inBits, err := layout.Rotation(8*unit, pitch/unit, step)
+				if err != nil {
+					return err
+				}
+				if r.Layout, err = layout.WithSwizzle(inBits, p.base); err != nil {
+					return err
+				}
+				// Chunks turn round within their row: the last one is needed whole.
+				r.Bytes = (total + pitch - 1) / pitch * pitch
+				_, r.Wasted = p.span(p.base)
+				r.Wasted += r.Bytes - total
+				if p.offer(r); p.best.Cost == 0 {
+					return nil
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// exact tells whether costs are numbers of extra wavefronts.
+func (q *search) exact() bool {
+	for i := range q.constraints {
+		if !q.constraints[i].exact {
+			return false
+		}
+	}
+	return true
+}
