@@ -1,0 +1,353 @@
+package fragment
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tilec/tilec/ir/layout"
+)
+
+func TestDescriptorBits(t *testing.T) {
+	for _, c := range []struct {
+		d    Descriptor
+		word uint64
+	}{
+		{Descriptor{Start: 0x400, LBO: 16, SBO: 1024, Mode: Swizzle128}, 0x4000_0040_0001_0040},
+		{Descriptor{Start: 16, LBO: 0, SBO: 512, Mode: Swizzle64}, 0x8000_0020_0000_0001},
+		{Descriptor{Start: 0x3fff0, LBO: 128, SBO: 256, Mode: Swizzle32}, 0xc000_0010_0008_3fff},
+		{Descriptor{Start: 0, LBO: 128, SBO: 0x3fff0, Base: 5}, 0x000a_3fff_0008_0000},
+	} {
+		if got, err := c.d.Encode(); err != nil || got != c.word {
+			t.Errorf("%+v is %#x, %v, want %#x", c.d, got, err, c.word)
+		}
+		if got, err := Decode(c.word); err != nil || got != c.d {
+			t.Errorf("%#x is %+v, %v, want %+v", c.word, got, err, c.d)
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 10000 {
+		d := Descriptor{16 * rng.Int64N(1<<14), 16 * rng.Int64N(1<<14), 16 * rng.Int64N(1<<14), rng.IntN(8), Mode(rng.IntN(4))}
+		w, err := d.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Decode(w); err != nil || got != d {
+			t.Fatalf("%+v is %#x, which is %+v, %v", d, w, got, err)
+		}
+	}
+	for _, d := range []Descriptor{{Start: 8}, {LBO: 24}, {SBO: -16}, {Start: 1 << 18}, {LBO: 1 << 18}, {Base: 8}, {Base: -1}, {Mode: 4}} {
+		var e *layout.Error
+		if w, err := d.Encode(); !errors.As(err, &e) {
+			t.Errorf("%+v is %#x", d, w)
+		}
+	}
+	for _, bit := range []int{14, 15, 30, 31, 46, 47, 48, 52, 61} {
+		if d, err := Decode(1 << bit); err == nil {
+			t.Errorf("bit %d decodes to %+v", bit, d)
+		}
+	}
+}
+
+// fetched is the shared byte, times 8 plus the bit, from which wgmma takes an element by a descriptor: from the 64 bits
+// alone, as the manuals' formulas say.
+func fetched(w uint64, mnMajor bool, bits, mn, k int64) int64 {
+	start, lbo, sbo := int64(w&0x3fff)<<4, int64(w>>16&0x3fff)<<4, int64(w>>32&0x3fff)<<4
+	xor := [...]int64{0, 3, 2, 1}[w>>62] // bits that are exchanged
+	wide := int64(1) << xor              // 16-byte units of a span
+	t := 128 / bits
+	var units, inside int64 // bytes to the unit, element in it
+	switch {
+	case !mnMajor && xor == 0:
+		units, inside = mn%8*16+mn/8*sbo+k/t*lbo, k%t
+	case !mnMajor:
+		units, inside = mn%8*16*wide+mn/8*sbo+k/t*16, k%t
+	case xor == 0:
+		units, inside = mn/t*sbo+k%8*16+k/8*lbo, mn%t
+	default:
+		c := mn / t
+		units, inside = c%wide*16+c/wide*lbo+k%8*16*wide+k/8*sbo, mn%t
+	}
+	address := start + units
+	address ^= (address >> 7 & (1<<xor - 1)) << 4
+	return 8*address + inside*bits
+}
+
+// agree compares what the descriptors fetch at every step with the layout.
+func agree(t *testing.T, what string, l layout.Layout, bits int64) Reading {
+	t.Helper()
+	r, err := Describe(l, bits)
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	mn, k := l.Mode(0).Size(), l.Mode(1).Size()
+	if int64(len(r.Starts)) != k*bits/256 {
+		t.Fatalf("%s: %d steps for %d elements of k", what, len(r.Starts), k)
+	}
+	const base = 3 * 8192
+	for step := range r.Starts {
+		d, err := r.Descriptor(base, step)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		w, err := d.Encode()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		for j := range 256 / bits {
+			for i := range mn {
+				at := l.At(i + mn*(int64(step)*256/bits+j))
+				if got := fetched(w, r.Form.Major == MajorMN, bits, i, j) - 8*base; got != at {
+					t.Fatalf("%s: step %d fetches (%d,%d) from bit %d, the layout has it at %d", what, step, i, j, got, at)
+				}
+			}
+		}
+	}
+	return r
+}
+
+// boxes is an operand in panels: boxes of a span, one behind the other, as bulk copies write them. The first of the two
+// extents is contiguous.
+func boxes(t testing.TB, bits int64, m Mode, inner, outer int64) layout.Layout {
+	t.Helper()
+	span := 8 * m.Span() / bits
+	panels := inner / span
+	l, err := layout.New(layout.List(layout.Ints(span, max(panels, 1)), layout.Int(outer)), layout.List(layout.Ints(bits, 8*m.Span()*outer), layout.Int(8*m.Span())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layout.Must(swizzled(m, l))
+}
+
+// turned exchanges the two modes.
+func turned(l layout.Layout) layout.Layout {
+	s, d := l.Shape(), l.Stride()
+	return layout.Must(layout.WithSwizzle(l.Swizzle(), layout.Must(layout.New(layout.List(s.Mode(1), s.Mode(0)), layout.List(d.Mode(1), d.Mode(0))))))
+}
+
+// Descriptors fetch exactly the elements of operands that bulk copies have written, at every step along k.
+func TestAgreementOfBoxes(t *testing.T) {
+	for _, m := range modes {
+		for _, bits := range []int64{8, 16, 32} {
+			for _, rows := range []int64{8, 16, 64, 128, 256} {
+				for _, k := range []int64{1024 / bits, 2048 / bits} {
+					l := turned(boxes(t, bits, m, k, rows))
+					r := agree(t, l.String(), l, bits)
+					want := Canonical{Major: MajorK, Mode: m, Bits: bits, MN: rows, K: 256 / bits, LBO: 16, SBO: 8 * m.Span()}
+					if m == NoSwizzle {
+						want.LBO, want.SBO = 16*rows, 128
+					}
+					if r.Form != want {
+						t.Errorf("%v: %+v, want %+v", l, r.Form, want)
+					}
+				}
+			}
+		}
+	}
+	// Steps of a bf16 panel of 64: 32 bytes within the span, then the next panel.
+	if r := agree(t, "K-major", turned(boxes(t, 16, Swizzle128, 128, 64)), 16); !slices.Equal(r.Starts, []int64{0, 32, 64, 96, 8192, 8224, 8256, 8288}) {
+		t.Errorf("starts %v", r.Starts)
+	}
+	for _, m := range modes {
+		for _, n := range []int64{64, 128, 192, 256} {
+			for _, k := range []int64{16, 64} {
+				l := boxes(t, 16, m, n, k)
+				r := agree(t, l.String(), l, 16)
+				want := Canonical{Major: MajorMN, Mode: m, Bits: 16, MN: n, K: 16, LBO: k * m.Span(), SBO: 8 * m.Span()}
+				if m == NoSwizzle {
+					want.LBO, want.SBO = 128, 16*k
+				}
+				if n <= m.Span()/2 {
+					want.LBO = 16 // not read
+				}
+				if r.Form != want {
+					t.Errorf("%v: %+v, want %+v", l, r.Form, want)
+				}
+				if len(r.Starts) > 1 && r.Starts[1] != map[Mode]int64{NoSwizzle: 256, Swizzle32: 512, Swizzle64: 1024, Swizzle128: 2048}[m] {
+					t.Errorf("%v: starts %v", l, r.Starts)
+				}
+			}
+		}
+	}
+}
+
+// Any form that a descriptor can say is found again from its layout, with the same distances where they are read.
+func TestAgreementOfForms(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	found := map[Mode]int{}
+	for range 3000 {
+		bits := []int64{1, 8, 16, 32}[rng.IntN(4)]
+		c := Canonical{
+			Major: Major(rng.IntN(2)), Mode: modes[rng.IntN(4)], Bits: bits, MN: 8 * (1 + rng.Int64N(32)), K: 256 / bits,
+			LBO: 16 * (1 + rng.Int64N(4096)), SBO: 16 * (1 + rng.Int64N(4096)),
+		}
+		l, err := c.Layout()
+		if err != nil {
+			if c.Major == MajorMN {
+				continue // not of 16 bits, or not whole spans
+			}
+			t.Fatal(err)
+		}
+		r := agree(t, l.String(), l, bits)
+		again, err := r.Form.Layout()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.String() != l.String() && !slices.Equal(again.Values(), l.Values()) {
+			t.Fatalf("%+v came back as %+v: %v is not %v", c, r.Form, again, l)
+		}
+		if r.Form.Mode == c.Mode {
+			found[c.Mode]++
+		}
+	}
+	for _, m := range modes {
+		if found[m] < 300 {
+			t.Errorf("mode %v found %d times", m, found[m])
+		}
+	}
+}
+
+// An operand with an offset: rows of a larger tile, columns from the middle of a span.
+func TestPartsOfTiles(t *testing.T) {
+	part := func(bits, byteOffset, rows, k int64) layout.Layout {
+		l := layout.Must(layout.New(layout.List(layout.Int(rows), layout.Int(k)), layout.List(layout.Int(1024), layout.Int(bits))))
+		return layout.Must(layout.WithSwizzle(Swizzle128.OfBits(), layout.Must(layout.Shift(l, 8*byteOffset))))
+	}
+	if r := agree(t, "rows 64…", part(16, 8192, 64, 64), 16); r.Starts[0] != 8192 {
+		t.Errorf("%v", r.Starts)
+	}
+	if r := agree(t, "k 32…", part(16, 64, 64, 32), 16); !slices.Equal(r.Starts, []int64{64, 96}) {
+		t.Errorf("%v", r.Starts)
+	}
+	if _, err := Describe(part(16, 4*128, 64, 64), 16); reason(err) != Alignment {
+		t.Errorf("a start at row 4: %v", err)
+	}
+}
+
+func reason(err error) layout.Reason {
+	var e *layout.Error
+	if errors.As(err, &e) {
+		return e.Reason
+	}
+	return ""
+}
+
+// The same function under another name: a swizzle that reads bits which are never set.
+func TestDescribeBySwizzledFunction(t *testing.T) {
+	// Rows of 32 bytes, 8 of them: swizzle(1,7,3) and a map over F2 that moves bit 12 too.
+	columns := make([]int64, 13)
+	for k := range columns {
+		columns[k] = 1 << k
+	}
+	columns[10] |= 1 << 7
+	columns[12] |= 1 << 8
+	l := layout.Must(layout.New(layout.Ints(8, 16), layout.Ints(256, 16)))
+	l = layout.Must(layout.WithSwizzle(layout.Must(layout.Linear(columns)), l))
+	r := agree(t, l.String(), l, 16)
+	if r.Form.Mode != Swizzle32 {
+		t.Errorf("%+v", r.Form)
+	}
+}
+
+func TestDescribeRefuses(t *testing.T) {
+	parse := func(shape, stride layout.Tuple, m Mode) layout.Layout {
+		return layout.Must(swizzled(m, layout.Must(layout.New(shape, stride))))
+	}
+	for _, c := range []struct {
+		what   string
+		l      layout.Layout
+		bits   int64
+		reason layout.Reason
+		text   string
+	}{
+		{"one mode", layout.Must(layout.New(layout.Int(64), layout.Int(16))), 16, layout.Profile, "has 1 modes"},
+		{"width", parse(layout.Ints(64, 16), layout.Ints(256, 16), NoSwizzle), 24, layout.Range, "24 bits"},
+		{"k", parse(layout.Ints(64, 24), layout.Ints(512, 16), NoSwizzle), 16, layout.Divisibility, "24 elements of 16 bits along k"},
+		{"rows", parse(layout.Ints(60, 16), layout.Ints(256, 16), NoSwizzle), 16, layout.Divisibility, "60 rows"},
+		{"plain rows of 128 bytes", parse(layout.Ints(64, 64), layout.Ints(1024, 16), NoSwizzle), 16, NoForm, "row 1 lies 1024 bits"},
+		{"padded rows", parse(layout.Ints(64, 64), layout.Ints(1152, 16), Swizzle128), 16, NoForm, "row 1 lies 1152 bits behind row 0; k-major with swizzle 128b has it at 1024"},
+		{"bytes along rows", parse(layout.Ints(64, 32), layout.Ints(8, 512), NoSwizzle), 8, NoForm, "only those of 16 bits may"},
+		{"scattered", parse(layout.Ints(64, 16), layout.Ints(4096, 32), NoSwizzle), 16, NoForm, "no 16 bytes lie side by side"},
+		{"another swizzle", layout.Must(layout.WithSwizzle(layout.Must(layout.XOR(3, 7, 4)), layout.Must(layout.New(layout.Ints(64, 64), layout.Ints(1024, 16))))), 16, NoForm, "swizzle(3,7,4)"},
+		{"far rows", parse(layout.List(layout.Ints(8, 8), layout.Int(16)), layout.List(layout.Ints(128, 8<<18), layout.Ints(16).Mode(0)), NoSwizzle), 16, Limit, "262144 bytes"},
+		{"long k", parse(layout.Ints(8, 1<<16), layout.Ints(128, 16), NoSwizzle), 16, Limit, "65536"},
+	} {
+		r, err := Describe(c.l, c.bits)
+		if reason(err) != c.reason || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %+v, %v (%s), want %s: …%s…", c.what, r, err, reason(err), c.reason, c.text)
+		}
+	}
+	for _, c := range []Canonical{
+		{Bits: 4, MN: 8, K: 64}, {Bits: 16, MN: 12, K: 16}, {Bits: 16, MN: 8, K: 32}, {Major: MajorMN, Bits: 8, MN: 16, K: 32},
+		{Major: MajorMN, Mode: Swizzle128, Bits: 16, MN: 96, K: 16}, {Bits: 16, MN: 8, K: 16, SBO: 8}, {Bits: 16, MN: 8, K: 16, LBO: 1 << 18},
+		{Bits: 0, MN: 8, K: 16}, {Mode: 4, Bits: 16, MN: 8, K: 16}, {Bits: 16, MN: 1 << 40, K: 16},
+	} {
+		if l, err := c.Layout(); reason(err) == "" {
+			t.Errorf("%+v is %v, %v", c, l, err)
+		}
+	}
+	r := agree(t, "panel", turned(boxes(t, 16, Swizzle128, 64, 64)), 16)
+	if _, err := r.Descriptor(512, 0); reason(err) != Alignment {
+		t.Errorf("a base of 512: %v", err)
+	}
+	if _, err := r.Descriptor(0, 4); reason(err) != layout.Range {
+		t.Errorf("step 4: %v", err)
+	}
+	if _, err := r.Descriptor(1<<18, 0); reason(err) != Limit {
+		t.Errorf("a base of 256 KiB: %v", err)
+	}
+}
+
+// The atoms of the table are what boxes of a span are.
+func TestSharedAtoms(t *testing.T) {
+	for _, m := range modes {
+		for _, c := range []struct {
+			name string
+			bits int64
+		}{{"_8", 8}, {"_16", 16}, {"_32", 32}} {
+			box := layout.Must(Box(c.bits, m, 8*m.Span()/c.bits, 8))
+			if got := get(t, "wgmma_smem_k_"+m.String()+c.name).Layout; !slices.Equal(turned(got).Values(), box.Values()) {
+				t.Errorf("%v %s: %v", m, c.name, got)
+			}
+		}
+		box := layout.Must(Box(16, m, m.Span()/2, 8))
+		if got := get(t, "wgmma_smem_mn_"+m.String()+"_16").Layout; !slices.Equal(got.Values(), box.Values()) {
+			t.Errorf("%v: %v", m, got)
+		}
+	}
+}
+
+// The swizzle of boxes, of descriptors and the map of byte addresses are one function.
+func TestSwizzles(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for b, m := range []Mode{NoSwizzle, Swizzle32, Swizzle64, Swizzle128} {
+		bytes, bits := m.Swizzle(), m.OfBits()
+		for range 2000 {
+			x := rng.Int64N(1 << 18)
+			want := x ^ (x>>7&(1<<b-1))<<4
+			if bytes.At(x) != want || bits.At(8*x) != 8*want || bits.At(8*x+5) != 8*want+5 {
+				t.Fatalf("%v of byte %d", m, x)
+			}
+			if want^(want>>7&(1<<b-1))<<4 != x {
+				t.Fatalf("%v is not its own inverse at %d", m, x)
+			}
+		}
+		if m.Span() != 16<<b || m.Alignment() != 128<<b {
+			t.Errorf("%v: span %d, alignment %d", m, m.Span(), m.Alignment())
+		}
+		if m != NoSwizzle && !get(t, "swizzle_"+m.String()).Swizzle.Equal(bytes) {
+			t.Errorf("%v", m)
+		}
+	}
+}
+
+func BenchmarkDescribe(b *testing.B) {
+	l := turned(boxes(b, 16, Swizzle128, 256, 256))
+	for range b.N {
+		if _, err := Describe(l, 16); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
