@@ -102,7 +102,7 @@ func DistributionOf(tile []int64, l Layout) (Distribution, error) {
 	}
 	size := steps[len(tile)]
 	if !l.swizzle.IsIdentity() {
-		for b := l.swizzle.Bits(); b > 0 && size%(1<<b) != 0; {
+		if b := l.swizzle.Bits(); size%(1<<b) != 0 {
 			return Distribution{}, failf(Divisibility, "%v moves offsets within 2^%d, which does not divide the %d elements of the tile", l.swizzle, b, size)
 		}
 	}

@@ -15,6 +15,7 @@ const (
 	Range        Reason = "out of range" // an argument or coordinate is outside of what is defined
 	Profile      Reason = "profile"      // tuples do not have the same nesting, or a rank does not fit
 	Nonlinear    Reason = "not linear"   // a swizzle meets an index that is not a set of independent bits
+	Undecided    Reason = "undecided"    // more indices than can be tried would have to be
 	Syntax       Reason = "syntax"       // text that is not a layout
 )
 
@@ -35,4 +36,15 @@ func (e *Error) Error() string {
 
 func failf(r Reason, format string, args ...any) error {
 	return &Error{Reason: r, Text: fmt.Sprintf(format, args...)}
+}
+
+// within names the operation in which an error arose.
+func within(op string, err error) error {
+	e, ok := err.(*Error)
+	if !ok {
+		return err
+	}
+	named := *e
+	named.Op, named.Text = op, e.Error()
+	return &named
 }

@@ -88,9 +88,12 @@ func build(shape, stride Tuple, offset int64, swizzle Swizzle) (Layout, error) {
 		} else if fits && reach > 0 {
 			l.high, fits = add(l.high, reach)
 		}
-		if !fits || l.high>>MaxBits != 0 || l.low < -1<<MaxBits || l.strides[i] == math.MinInt64 {
+		if !fits || l.strides[i] == math.MinInt64 {
 			return Layout{}, failf(Overflow, "the offsets of %v:%v take more than %d bits", shape, stride, MaxBits)
 		}
+	}
+	if l.high >= 1<<MaxBits || l.low < -1<<MaxBits {
+		return Layout{}, failf(Overflow, "the offsets of %v:%v+%d take more than %d bits", shape, stride, offset, MaxBits)
 	}
 	if l.low < 0 && !swizzle.IsIdentity() {
 		return Layout{}, failf(Range, "%v is not defined at the offset %d of %v:%v", swizzle, l.low, shape, stride)

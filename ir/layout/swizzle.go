@@ -164,6 +164,100 @@ func (s Swizzle) Equal(t Swizzle) bool {
 	return true
 }
 
+// Mul is the swizzle s after t. It refuses a rotation with another swizzle that is not the identity: no swizzle is both.
+func (s Swizzle) Mul(t Swizzle) (Swizzle, error) {
+	switch {
+	case s.IsIdentity():
+		return t, nil
+	case t.IsIdentity():
+		return s, nil
+	case !s.IsLinear() || !t.IsLinear():
+		return Swizzle{}, failf(Nonlinear, "%v after %v is neither linear over F2 nor a rotation", s, t)
+	}
+	columns := make([]int64, max(len(s.columns), len(t.columns)))
+	for k := range columns {
+		columns[k] = s.At(t.Column(k))
+	}
+	return linear(columns), nil
+}
+
+// Inverse is the swizzle that undoes s. It refuses a linear map whose columns are dependent, and rotations of more
+// than two chunks, whose inverse turns the other way.
+func (s Swizzle) Inverse() (Swizzle, error) {
+	if !s.IsLinear() {
+		if s.rotation.radix == 2 {
+			return s, nil
+		}
+		return Swizzle{}, failf(Nonlinear, "the inverse of %v is no rotation of this kind", s)
+	}
+	n := s.Bits()
+	m := s.matrix(n)
+	if r := m.Rank(); r < n {
+		return Swizzle{}, failf(Injectivity, "%v maps %d bits to %d dimensions: offsets collide", s, n, r)
+	}
+	return linear(m.Inverse(n).columns), nil
+}
+
+// matrix is a linear swizzle on the low n bits.
+func (s Swizzle) matrix(n int) F2 {
+	columns := make([]int64, n)
+	for k := range columns {
+		columns[k] = s.Column(k)
+	}
+	return F2{columns}
+}
+
+// touched are the bits that a linear swizzle reads or changes: of all others each goes to itself alone.
+func (s Swizzle) touched() int64 {
+	var bits int64
+	for _, d := range s.diagonal {
+		bits |= d.mask
+		if d.shift >= 0 {
+			bits |= d.mask << d.shift
+		} else {
+			bits |= d.mask >> -d.shift
+		}
+	}
+	return bits
+}
+
+// changed are the bits of an offset that a linear swizzle may change.
+func (s Swizzle) changed() int64 {
+	var changed int64
+	for k, c := range s.columns {
+		changed |= c ^ 1<<k
+	}
+	return changed
+}
+
+// period is the least known number of which every multiple may be added before the swizzle or behind it alike; 0 where
+// it does not fit.
+func (s Swizzle) period() int64 {
+	if r := s.rotation; r.radix != 0 {
+		p, ok := multiply(r.unit*r.radix*r.step, r.radix)
+		if !ok {
+			return 0
+		}
+		return p
+	}
+	return 1 << s.Bits()
+}
+
+// keeping is a linear swizzle that equals s on offsets within some bits: the columns of other bits are dropped.
+func (s Swizzle) keeping(reached int64) Swizzle {
+	if !s.IsLinear() {
+		return s
+	}
+	columns := make([]int64, len(s.columns))
+	for k := range columns {
+		columns[k] = 1 << k
+		if reached>>k&1 != 0 {
+			columns[k] = s.columns[k]
+		}
+	}
+	return linear(columns)
+}
+
 // String is the swizzle as the layout syntax writes it: swizzle(3,4,3), f2(1,2,12,8), rotate(16,5,1), or identity.
 func (s Swizzle) String() string {
 	switch {
