@@ -108,17 +108,14 @@ func agree(t *testing.T, what string, l layout.Layout, bits int64) Reading {
 	return r
 }
 
-// boxes is an operand in panels: boxes of a span, one behind the other, as bulk copies write them. The first of the two
-// extents is contiguous.
-func boxes(t testing.TB, bits int64, m Mode, inner, outer int64) layout.Layout {
+// panels is an operand in boxes that exists.
+func panels(t testing.TB, major Major, m Mode, bits, mn, k int64) layout.Layout {
 	t.Helper()
-	span := 8 * m.Span() / bits
-	panels := inner / span
-	l, err := layout.New(layout.List(layout.Ints(span, max(panels, 1)), layout.Int(outer)), layout.List(layout.Ints(bits, 8*m.Span()*outer), layout.Int(8*m.Span())))
+	l, err := Panels(major, m, bits, mn, k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return layout.Must(swizzled(m, l))
+	return l
 }
 
 // turned exchanges the two modes.
@@ -133,7 +130,7 @@ func TestAgreementOfBoxes(t *testing.T) {
 		for _, bits := range []int64{8, 16, 32} {
 			for _, rows := range []int64{8, 16, 64, 128, 256} {
 				for _, k := range []int64{1024 / bits, 2048 / bits} {
-					l := turned(boxes(t, bits, m, k, rows))
+					l := panels(t, MajorK, m, bits, rows, k)
 					r := agree(t, l.String(), l, bits)
 					want := Canonical{Major: MajorK, Mode: m, Bits: bits, MN: rows, K: 256 / bits, LBO: 16, SBO: 8 * m.Span()}
 					if m == NoSwizzle {
@@ -147,13 +144,13 @@ func TestAgreementOfBoxes(t *testing.T) {
 		}
 	}
 	// Steps of a bf16 panel of 64: 32 bytes within the span, then the next panel.
-	if r := agree(t, "K-major", turned(boxes(t, 16, Swizzle128, 128, 64)), 16); !slices.Equal(r.Starts, []int64{0, 32, 64, 96, 8192, 8224, 8256, 8288}) {
+	if r := agree(t, "K-major", panels(t, MajorK, Swizzle128, 16, 64, 128), 16); !slices.Equal(r.Starts, []int64{0, 32, 64, 96, 8192, 8224, 8256, 8288}) {
 		t.Errorf("starts %v", r.Starts)
 	}
 	for _, m := range modes {
 		for _, n := range []int64{64, 128, 192, 256} {
 			for _, k := range []int64{16, 64} {
-				l := boxes(t, 16, m, n, k)
+				l := panels(t, MajorMN, m, 16, n, k)
 				r := agree(t, l.String(), l, 16)
 				want := Canonical{Major: MajorMN, Mode: m, Bits: 16, MN: n, K: 16, LBO: k * m.Span(), SBO: 8 * m.Span()}
 				if m == NoSwizzle {
@@ -271,6 +268,9 @@ func TestDescribeRefuses(t *testing.T) {
 		{"bytes along rows", parse(layout.Ints(64, 32), layout.Ints(8, 512), NoSwizzle), 8, NoForm, "only those of 16 bits may"},
 		{"scattered", parse(layout.Ints(64, 16), layout.Ints(4096, 32), NoSwizzle), 16, NoForm, "no 16 bytes lie side by side"},
 		{"another swizzle", layout.Must(layout.WithSwizzle(layout.Must(layout.XOR(3, 7, 4)), layout.Must(layout.New(layout.Ints(64, 64), layout.Ints(1024, 16))))), 16, NoForm, "swizzle(3,7,4)"},
+		{"k in threes", parse(layout.List(layout.Int(8), layout.Ints(8, 3, 2)), layout.List(layout.Int(128), layout.Ints(16, 1024, 16384)), NoSwizzle), 16, NoForm, "element 24 along k lies 14336 bits behind element 16"},
+		{"half a unit", parse(layout.List(layout.Int(8), layout.Ints(16, 2)), layout.List(layout.Int(256), layout.Ints(16, 2048+64)), Swizzle32), 16, Alignment, "element 16 along k starts at bit 2112"},
+		{"a linear map beside", layout.Must(layout.WithSwizzle(layout.Must(layout.Linear([]int64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024 + 16})), layout.Must(layout.New(layout.Ints(16, 16), layout.Ints(256, 16))))), 16, NoForm, "is not the swizzle of a mode"},
 		{"far rows", parse(layout.List(layout.Ints(8, 8), layout.Int(16)), layout.List(layout.Ints(128, 8<<18), layout.Ints(16).Mode(0)), NoSwizzle), 16, Limit, "262144 bytes"},
 		{"long k", parse(layout.Ints(8, 1<<16), layout.Ints(128, 16), NoSwizzle), 16, Limit, "65536"},
 	} {
@@ -288,7 +288,7 @@ func TestDescribeRefuses(t *testing.T) {
 			t.Errorf("%+v is %v, %v", c, l, err)
 		}
 	}
-	r := agree(t, "panel", turned(boxes(t, 16, Swizzle128, 64, 64)), 16)
+	r := agree(t, "panel", panels(t, MajorK, Swizzle128, 16, 64, 64), 16)
 	if _, err := r.Descriptor(512, 0); reason(err) != Alignment {
 		t.Errorf("a base of 512: %v", err)
 	}
@@ -344,7 +344,7 @@ func TestSwizzles(t *testing.T) {
 }
 
 func BenchmarkDescribe(b *testing.B) {
-	l := turned(boxes(b, 16, Swizzle128, 256, 256))
+	l := panels(b, MajorK, Swizzle128, 16, 256, 256)
 	for range b.N {
 		if _, err := Describe(l, 16); err != nil {
 			b.Fatal(err)

@@ -35,7 +35,8 @@
 // # Left out
 //
 // mma.m8n8k4 with f16 operands (only sm_70 runs it as one instruction, which is no target), sparse forms (mma.sp,
-// wgmma.sp, smfmac), and tcgen05, whose operands lie in memories that no other target has.
+// wgmma.sp, smfmac), the broadcasts that cbsz, abid and blgp give to some MFMA, and tcgen05, whose operands lie in
+// memories that no other target has.
 package fragment
 
 import (
@@ -103,6 +104,12 @@ type Fragment struct {
 	Note         string
 }
 
+// Place is where a slot stands in its lane: the 32-bit register and the bit in it at which the slot starts. Slots of 6
+// bits may end in the next register.
+func (f Fragment) Place(slot int64) (register, bit int64) {
+	return slot * f.Slot / 32, slot * f.Slot % 32
+}
+
 // An Atom is an instruction with the fragments of its operands.
 type Atom struct {
 	Name       string
@@ -114,7 +121,7 @@ type Atom struct {
 	Group      Group
 	A, B, C, D dtype.Type
 	Operands   []Fragment
-	Shared     []string // the operands that may come from shared memory through a descriptor
+	Shared     []string // the operands that may come from shared memory through a descriptor; with a fragment, from registers too
 	// Passes are the passes of 4 cycles that each of Archs takes; nil or 0 where no source states them.
 	Passes []int
 	Note   string
@@ -149,34 +156,34 @@ func failf(op string, r layout.Reason, format string, args ...any) error {
 
 type table struct {
 	atoms     []Atom
-	fragments []Fragment
-	names     []string // of fragments, sorted
-	byName    map[string]int
-	atomByName
+	names     []string             // of fragments, sorted
+	fragments map[string]*Fragment // by name
+	byName    map[string]*Atom
 }
-
-type atomByName map[string]int
 
 var build = sync.OnceValue(makeTable)
 
 func makeTable() *table {
-	t := &table{byName: map[string]int{}, atomByName: atomByName{}}
-	for _, family := range [][]Atom{mmaAtoms(), matrixAtoms(), wgmmaAtoms(), mfmaAtoms(), transposeAtoms(), amxAtoms()} {
-		t.atoms = append(t.atoms, family...)
-	}
-	for i, a := range t.atoms {
-		t.atomByName[a.Name] = i
-		t.fragments = append(t.fragments, a.Operands...)
-	}
-	t.fragments = append(t.fragments, sharedAtoms()...)
+	t := &table{}
+	t.atoms = slices.Concat(mmaAtoms(), matrixAtoms(), wgmmaAtoms(), mfmaAtoms(), transposeAtoms(), amxAtoms())
+	more := sharedAtoms()
 	for _, m := range []Mode{Swizzle32, Swizzle64, Swizzle128} {
-		t.fragments = append(t.fragments, Fragment{Name: fmt.Sprintf("swizzle_%db", m.Span()), Kind: Swizzle, Swizzle: m.Swizzle(),
+		more = append(more, Fragment{Name: fmt.Sprintf("swizzle_%db", m.Span()), Kind: Swizzle, Swizzle: m.Swizzle(),
 			Note: "of byte addresses in shared memory"})
 	}
-	for i, f := range t.fragments {
-		t.byName[f.Name] = i
-		t.names = append(t.names, f.Name)
+	t.byName = make(map[string]*Atom, len(t.atoms))
+	t.fragments = make(map[string]*Fragment, 4*len(t.atoms))
+	enter := func(fs []Fragment) {
+		for i := range fs {
+			t.fragments[fs[i].Name] = &fs[i]
+			t.names = append(t.names, fs[i].Name)
+		}
 	}
+	for i := range t.atoms {
+		t.byName[t.atoms[i].Name] = &t.atoms[i]
+		enter(t.atoms[i].Operands)
+	}
+	enter(more)
 	slices.Sort(t.names)
 	return t
 }
@@ -190,14 +197,13 @@ func Atoms() []Atom { return build().atoms }
 // Lookup is the fragment of a name. The error of an unknown name proposes the nearest one.
 func Lookup(name string) (Fragment, error) {
 	t := build()
-	if i, ok := t.byName[name]; ok {
-		return t.fragments[i], nil
+	if f, ok := t.fragments[name]; ok {
+		return *f, nil
 	}
 	if atom, short, ok := strings.Cut(name, "."); ok {
-		if i, ok := t.atomByName[atom]; ok {
-			a := t.atoms[i]
+		if a, ok := t.byName[atom]; ok {
 			if slices.Contains(a.Shared, short) {
-				return Fragment{}, failf("", NotShared, "operand %s of %s is read from shared memory through a descriptor; its layouts are %s", short, atom, sharedNames(a))
+				return Fragment{}, failf("", NotShared, "operand %s of %s is read from shared memory through a descriptor; its layouts are %s", short, atom, sharedNames(*a))
 			}
 			var have []string
 			for _, f := range a.Operands {
@@ -205,8 +211,8 @@ func Lookup(name string) (Fragment, error) {
 			}
 			return Fragment{}, failf("", Unknown, "%s has no operand %s; it has %s", atom, quote(short), strings.Join(have, ", "))
 		}
-	} else if i, ok := t.atomByName[name]; ok {
-		return Fragment{}, failf("", Unknown, "%s is an instruction; name one of its operands, such as %s", name, t.atoms[i].Operands[0].Name)
+	} else if a, ok := t.byName[name]; ok {
+		return Fragment{}, failf("", Unknown, "%s is an instruction; name one of its operands, such as %s", name, a.Operands[0].Name)
 	}
 	return Fragment{}, unknown("fragment", name, t.names)
 }
@@ -214,8 +220,8 @@ func Lookup(name string) (Fragment, error) {
 // Find is the instruction of a name. The error of an unknown name proposes the nearest one.
 func Find(name string) (Atom, error) {
 	t := build()
-	if i, ok := t.atomByName[name]; ok {
-		return t.atoms[i], nil
+	if a, ok := t.byName[name]; ok {
+		return *a, nil
 	}
 	names := make([]string, len(t.atoms))
 	for i, a := range t.atoms {

@@ -115,6 +115,11 @@ func byteMatrixAtoms() []Atom {
 // from registers is that of mma.sync in each warp. Element i of D is in row 16w + g + 8(i/2%2), column
 // 8(i/4) + 2t + i%2. (PTX ISA, "Register fragments and shared memory matrix layouts of wgmma".)
 func wgmmaAtoms() []Atom {
+	type accumulator struct {
+		n   int64
+		acc string
+	}
+	accumulators := map[accumulator]Fragment{} // one for all types of A and B
 	var atoms []Atom
 	for _, s := range []struct {
 		pairs [][2]string
@@ -140,8 +145,7 @@ func wgmmaAtoms() []Atom {
 						Name: fmt.Sprintf("wgmma_m64n%dk%d_%s", n, 256/bits, pair(p[0], p[1])), ISA: "wgmma", Archs: hopper,
 						Form: fmt.Sprintf("wgmma.mma_async.sync.aligned.m64n%dk%d.%s.%s.%s", n, 256/bits, acc, p[0], p[1]),
 						M:    64, N: n, K: 256 / bits, Blocks: 1, Group: Warpgroup,
-						A: types[p[0]], B: types[p[1]], C: types[acc], D: types[acc], Shared: []string{"b"},
-						Note: "A may come from shared memory too",
+						A: types[p[0]], B: types[p[1]], C: types[acc], D: types[acc], Shared: []string{"a", "b"},
 					}
 					if i > 0 {
 						a.Name += "_" + acc
@@ -149,7 +153,11 @@ func wgmmaAtoms() []Atom {
 					if p[0] == "b1" {
 						a.Form += ".and.popc"
 					}
-					d := operand("m n", []int64{64, n}, a.D, slot(2, 1, 1), slot(2, 0, 8), slot(n/8, 1, 8), lane(4, 1, 2), lane(8, 0, 1), warp(4, 0, 16))
+					d, ok := accumulators[accumulator{n, acc}]
+					if !ok {
+						d = operand("m n", []int64{64, n}, a.D, slot(2, 1, 1), slot(2, 0, 8), slot(n/8, 1, 8), lane(4, 1, 2), lane(8, 0, 1), warp(4, 0, 16))
+						accumulators[accumulator{n, acc}] = d
+					}
 					a.Operands = []Fragment{a0.in(a.Name, "a"), d.in(a.Name, "c"), d.in(a.Name, "d")}
 					atoms = append(atoms, a)
 				}

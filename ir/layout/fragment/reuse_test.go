@@ -249,3 +249,18 @@ func TestScaleOwners(t *testing.T) {
 		}
 	}
 }
+
+// Slots stand side by side from the low bits: two halves to a register, an f64 in two registers.
+func TestPlace(t *testing.T) {
+	for _, c := range []struct {
+		name                string
+		slot, register, bit int64
+	}{
+		{"mma_m16n8k16_bf16.a", 5, 2, 16}, {"mma_m16n8k32_s8.a", 15, 3, 24}, {"mma_m16n8k16_f16_f16.d", 2, 1, 0}, {"mma_m16n8k16_f16.d", 2, 2, 0},
+		{"mma_m8n8k4_f64.d", 1, 2, 0}, {"mma_m16n8k64_s4.b", 9, 1, 4}, {"mma_m16n8k32_e2m1_f8f6f4.a", 5, 1, 8}, {"mfma_16x16x128_fp4.a", 31, 3, 28}, {"mfma_16x16x128_fp6.a", 5, 0, 30},
+	} {
+		if r, b := get(t, c.name).Place(c.slot); r != c.register || b != c.bit {
+			t.Errorf("slot %d of %s is in register %d from bit %d, want %d and %d", c.slot, c.name, r, b, c.register, c.bit)
+		}
+	}
+}

@@ -82,6 +82,8 @@ func TestSpots(t *testing.T) {
 		{"ldmatrix_m16n16_x2_trans.d", 6, 0, 5, []int64{9, 9, 0}},
 		{"ldmatrix_x4_b4x16_p64.d", 6, 0, 5, []int64{1, 9, 1}},
 		{"stmatrix_m16n8_x1_trans.a", 6, 0, 3, []int64{5, 9, 0}},
+		{"stmatrix_m16n8_x1_trans.a", 6, 0, 1, []int64{5, 1, 0}},
+		{"stmatrix_m16n8_x2_trans.a", 31, 0, 6, []int64{6, 15, 1}},
 
 		// wgmma
 		{"wgmma_m64n256k16_bf16.d", 0, 0, 0, []int64{0, 0}},

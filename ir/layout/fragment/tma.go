@@ -135,3 +135,36 @@ func Box(bits int64, mode Mode, extents ...int64) (layout.Layout, error) {
 	}
 	return swizzled(mode, l)
 }
+
+// Panels is the layout of a whole operand, from (mn, k) to bits, as copies of boxes of one span put it into shared
+// memory, box behind box: mn rows of a span of k each for MajorK, k rows of a span of m or n for MajorMN. The
+// contiguous extent is a multiple of the span. Describe finds the descriptors of the result.
+func Panels(major Major, mode Mode, bits, mn, k int64) (layout.Layout, error) {
+	inner, outer := k, mn
+	if major == MajorMN {
+		inner, outer = mn, k
+	}
+	if bits < 1 || bits > 64 || mode > Swizzle128 || major > MajorMN || 8*mode.Span()%bits != 0 {
+		return layout.Layout{}, failf("panels", layout.Range, "there are no panels of %d bits with swizzle mode %d and major %d", bits, mode, major)
+	}
+	span := 8 * mode.Span() / bits
+	if inner < 1 || inner%span != 0 {
+		return layout.Layout{}, failf("panels", layout.Divisibility, "%d contiguous elements are no multiple of the %d in %d bytes", inner, span, mode.Span())
+	}
+	if inner > 1<<20 || outer < 1 || outer > 1<<20 {
+		return layout.Layout{}, failf("panels", Limit, "an operand of %d by %d elements", mn, k)
+	}
+	shape := []layout.Tuple{layout.Int(outer), layout.Int(span)}
+	stride := []layout.Tuple{layout.Int(span * bits), layout.Int(bits)}
+	if panels := inner / span; panels > 1 {
+		shape[1], stride[1] = layout.Ints(span, panels), layout.Ints(bits, span*bits*outer)
+	}
+	if major == MajorMN {
+		shape[0], shape[1], stride[0], stride[1] = shape[1], shape[0], stride[1], stride[0]
+	}
+	l, err := layout.New(layout.List(shape...), layout.List(stride...))
+	if err != nil {
+		return layout.Layout{}, err
+	}
+	return swizzled(mode, l)
+}

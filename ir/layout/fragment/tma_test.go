@@ -129,3 +129,45 @@ func TestTensorMap(t *testing.T) {
 		}
 	}
 }
+
+// An operand in panels is its boxes one behind the other.
+func TestPanels(t *testing.T) {
+	for _, c := range []struct {
+		major       Major
+		mode        Mode
+		bits, mn, k int64
+	}{{MajorK, Swizzle128, 16, 64, 128}, {MajorK, Swizzle64, 8, 40, 64}, {MajorK, NoSwizzle, 32, 16, 8}, {MajorMN, Swizzle128, 16, 256, 48}, {MajorMN, Swizzle32, 16, 48, 16}} {
+		l := panels(t, c.major, c.mode, c.bits, c.mn, c.k)
+		inner, outer := c.k, c.mn
+		if c.major == MajorMN {
+			inner, outer = c.mn, c.k
+		}
+		span := 8 * c.mode.Span() / c.bits
+		box := layout.Must(Box(c.bits, c.mode, span, outer))
+		for mn := range c.mn {
+			for k := range c.k {
+				in, out := k, mn
+				if c.major == MajorMN {
+					in, out = mn, k
+				}
+				want := in/span*span*outer*c.bits + box.At(in%span+span*out)
+				if got := l.At(mn + c.mn*k); got != want {
+					t.Fatalf("%v: (%d,%d) is at %d, its box has it at %d", c, mn, k, got, want)
+				}
+			}
+		}
+		if inner%span != 0 || l.Size() != c.mn*c.k {
+			t.Errorf("%v: %v", c, l)
+		}
+	}
+	for _, err := range []error{
+		second(Panels(MajorK, Swizzle128, 16, 64, 48)), second(Panels(MajorMN, Swizzle64, 16, 48, 16)), second(Panels(2, NoSwizzle, 16, 8, 8)),
+		second(Panels(MajorK, NoSwizzle, 24, 8, 8)), second(Panels(MajorK, NoSwizzle, 16, 1<<40, 8)), second(Panels(MajorK, NoSwizzle, 16, 8, 0)), second(Panels(MajorK, NoSwizzle, 0, 8, 8)),
+	} {
+		if reason(err) == "" {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func second(_ layout.Layout, err error) error { return err }
