@@ -171,9 +171,6 @@ func after(a, b Layout) []int64 {
 	return values
 }
 
-// swizzled tells whether a layout has one.
-func swizzled(l Layout) bool { return !l.swizzle.IsIdentity() }
-
 // splits tells whether a shape is another one with some leaves split.
 func splits(shape, into Tuple) bool {
 	if shape.IsInt() {

@@ -33,17 +33,11 @@ func New(shape, stride Tuple) (Layout, error) { return build(shape, stride, 0, S
 
 // Compact is the layout of a shape whose strides are the products of the extents before: the index itself.
 func Compact(shape Tuple) (Layout, error) {
-	sizes := shape.Leaves()
-	strides := make([]int64, len(sizes))
-	step := int64(1)
-	for i, s := range sizes {
-		strides[i] = step
-		var ok bool
-		if step, ok = multiply(step, s); !ok {
-			return Layout{}, failf(Overflow, "the extents of %v multiply to more than 62 bits hold", shape)
-		}
+	stride, ok := shape.PrefixProduct()
+	if !ok {
+		return Layout{}, failf(Overflow, "the extents of %v multiply to more than 62 bits hold", shape)
 	}
-	return New(shape, shape.With(strides))
+	return New(shape, stride)
 }
 
 // RowMajor is the layout of a dense array: of the extents, the last one has stride 1.

@@ -81,15 +81,15 @@ func (s Swizzle) narrow(n int64) (Swizzle, error) {
 	case !s.IsLinear():
 		unit, ok := multiply(s.rotation.unit, n)
 		if !ok {
-			return Swizzle{}, failf(Overflow, "%v in elements %d times narrower does not fit 63 bits", s, n)
+			return Swizzle{}, failf(Overflow, "%v of offsets times %d does not fit 63 bits", s, n)
 		}
 		return Rotation(unit, s.rotation.radix, s.rotation.step)
 	case n&(n-1) != 0:
-		return Swizzle{}, failf(Nonlinear, "%v moves bits of the offset, and elements %d times narrower have no such bits", s, n)
+		return Swizzle{}, failf(Nonlinear, "%v moves bits of offsets; times %d, which is no power of two, they have no such bits", s, n)
 	}
 	k := bits.TrailingZeros64(uint64(n))
 	if s.Bits()+k > MaxBits {
-		return Swizzle{}, failf(Overflow, "%v in elements %d times narrower does not fit %d bits", s, n, MaxBits)
+		return Swizzle{}, failf(Overflow, "%v of offsets times %d reaches beyond bit %d", s, n, MaxBits)
 	}
 	columns := make([]int64, k+len(s.columns))
 	for i := range columns {

@@ -1,7 +1,5 @@
 package layout
 
-import "math/bits"
-
 // Shift is l with n added to its offset, before the swizzle if it has one.
 func Shift(l Layout, n int64) (Layout, error) {
 	offset, ok := add(l.offset, n)
@@ -24,39 +22,12 @@ func Scale(l Layout, n int64) (Layout, error) {
 		strides[i], ok = multiply(s, n)
 		fits = fits && ok
 	}
-	swizzle := l.swizzle
-	switch r := swizzle.rotation; {
-	case swizzle.IsIdentity():
-	case r.radix != 0:
-		var err error
-		if swizzle, err = rotationTimes(r, n); err != nil {
-			return Layout{}, err
-		}
-	case n&(n-1) != 0:
-		return Layout{}, failf(Nonlinear, "%v behind offsets times %d, which is no power of two", swizzle, n)
-	default:
-		shift := bits.TrailingZeros64(uint64(n))
-		if swizzle.Bits()+shift > MaxBits {
-			return Layout{}, failf(Overflow, "%v of offsets times %d reaches beyond bit %d", swizzle, n, MaxBits)
-		}
-		columns := make([]int64, shift+len(swizzle.columns))
-		for k := range columns {
-			if columns[k] = 1 << k; k >= shift {
-				columns[k] = swizzle.columns[k-shift] << shift
-			}
-		}
-		swizzle = linear(columns)
+	swizzle, err := l.swizzle.narrow(n)
+	if err != nil {
+		return Layout{}, err
 	}
 	if !fits {
 		return Layout{}, failf(Overflow, "the offsets of %v times %d take more than %d bits", l, n, MaxBits)
 	}
 	return build(l.shape, l.shape.With(strides), offset, swizzle)
-}
-
-func rotationTimes(r rotation, n int64) (Swizzle, error) {
-	unit, ok := multiply(r.unit, n)
-	if !ok {
-		return Swizzle{}, failf(Overflow, "chunks of %d offsets times %d take more than 63 bits", r.unit, n)
-	}
-	return Rotation(unit, r.radix, r.step)
 }

@@ -126,6 +126,19 @@ func (t Tuple) Product() (int64, bool) {
 	return p, true
 }
 
+// PrefixProduct has in place of every leaf the product of the leaves before it; false where one does not fit.
+func (t Tuple) PrefixProduct() (Tuple, bool) {
+	leaves := t.Leaves()
+	product, fits := int64(1), true
+	for i, n := range leaves {
+		leaves[i] = product
+		var ok bool
+		product, ok = multiply(product, n)
+		fits = fits && (ok || i == len(leaves)-1)
+	}
+	return t.With(leaves), fits
+}
+
 // String is the tuple as the layout syntax writes it: 4 or (4,(2,3)).
 func (t Tuple) String() string {
 	if t.IsInt() {

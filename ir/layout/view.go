@@ -203,3 +203,15 @@ func (l Layout) Reshape(shape Tuple) (Layout, error) {
 	}
 	return b, within("reshape", err)
 }
+
+// WithSwizzle is s∘l. It refuses a rotation with a swizzle that l has already, and offsets below 0.
+func WithSwizzle(s Swizzle, l Layout) (Layout, error) {
+	s, err := s.Mul(l.swizzle)
+	if err == nil {
+		l, err = build(l.shape, l.stride, l.offset, s)
+	}
+	if err != nil {
+		return Layout{}, within("swizzle", err)
+	}
+	return l, nil
+}
