@@ -52,7 +52,12 @@ const (
 	MajorMN       // m for A, n for B; only elements of 16 bits
 )
 
-func (m Major) String() string { return [...]string{"k", "mn"}[m] }
+func (m Major) String() string {
+	if m == MajorMN {
+		return "mn"
+	}
+	return "k"
+}
 
 // A Descriptor is the matrix descriptor by which wgmma reads an operand from shared memory. All distances are in bytes.
 // (PTX ISA, "Matrix descriptor"; CUTLASS's and ThunderKittens's encoders agree on the fields.)

@@ -36,7 +36,7 @@
 //
 // mma.m8n8k4 with f16 operands (only sm_70 runs it as one instruction, which is no target), sparse forms (mma.sp,
 // wgmma.sp, smfmac), the broadcasts that cbsz, abid and blgp give to some MFMA, and tcgen05, whose operands lie in
-// memories that no other target has.
+// memories that no other target has; and of ldmatrix the transposed 16 x 16 forms that spread out fp4 and fp6.
 package fragment
 
 import (

@@ -145,7 +145,7 @@ func Panels(major Major, mode Mode, bits, mn, k int64) (layout.Layout, error) {
 		inner, outer = mn, k
 	}
 	if bits < 1 || bits > 64 || mode > Swizzle128 || major > MajorMN || 8*mode.Span()%bits != 0 {
-		return layout.Layout{}, failf("panels", layout.Range, "there are no panels of %d bits with swizzle mode %d and major %d", bits, mode, major)
+		return layout.Layout{}, failf("panels", layout.Range, "there are no panels of elements of %d bits with swizzle mode %d and major %d", bits, mode, major)
 	}
 	span := 8 * mode.Span() / bits
 	if inner < 1 || inner%span != 0 {
