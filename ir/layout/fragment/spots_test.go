@@ -133,6 +133,8 @@ func TestSpots(t *testing.T) {
 		{"mfma_16x16x128_fp8.a", 63, 0, 31, []int64{15, 127}},
 		{"mfma_32x32x64_fp8xfp4.a", 32, 0, 16, []int64{0, 48}},
 		{"mfma_32x32x64_fp8xfp4.b", 32, 0, 0, []int64{32, 0}},
+		{"mfma_16x16x128_fp6.a", 17, 0, 16, []int64{1, 48}},
+		{"mfma_32x32x64_bf6.b", 32, 0, 1, []int64{33, 0}},
 		{"mfma_scale_16x16x128_fp4.a", 63, 0, 31, []int64{15, 127}},
 		{"mfma_scale_16x16x128_fp4.sa", 37, 0, 0, []int64{5, 2}},
 		{"mfma_scale_32x32x64_fp4.sb", 63, 0, 0, []int64{1, 31}},
