@@ -101,13 +101,8 @@ func DistributionOf(tile []int64, l Layout) (Distribution, error) {
 		return Distribution{}, failf(Profile, "%v has %d modes; a distribution has register, lane, warp and block", l, l.Rank())
 	}
 	size := steps[len(tile)]
-	if !l.swizzle.IsIdentity() {
-		if b := l.swizzle.Bits(); size%(1<<b) != 0 {
-			return Distribution{}, failf(Divisibility, "%v moves offsets within 2^%d, which does not divide the %d elements of the tile", l.swizzle, b, size)
-		}
-	}
-	if l.low < 0 || l.high >= size {
-		return Distribution{}, failf(Range, "%v reaches from %d to %d; the tile %v has %d elements", l, l.low, l.high, Ints(tile...), size)
+	if end := l.Cosize(); l.low < 0 || end > size {
+		return Distribution{}, failf(Range, "%v reaches from %d to %d; the tile %v has %d elements", l, min(l.low, 0), end-1, Ints(tile...), size)
 	}
 	return Distribution{slices.Clone(tile), l}, nil
 }
