@@ -2,10 +2,10 @@ package layout
 
 import "slices"
 
-// Complement is the layout of the offsets that a leaves out: its offsets rise, no sum of one of a and one of it comes
-// twice but by a's own strides of 0, and the sums reach n offsets at least. The leaves of a, sorted by stride, must nest:
-// each stride is no less than what lies below it, s·d of the leaf before. Where it is a multiple, the sums are all of
-// the n offsets; else those up to the stride that would share one with the next leaf are left out.
+// Complement is the layout of the offsets that a leaves out: its offsets rise from 0, and no sum of one of a and one of
+// it comes twice but by a's own strides of 0. The leaves of a, sorted by stride, must nest: each stride is no less than
+// what the leaf before fills, its extent times its stride. Where it is a multiple of that, the sums are all offsets
+// below n, and those that complete the last tile; where it is not, a gap stays between the leaves.
 //
 // A swizzle is allowed where it permutes the offsets of a, or where these are the sums of disjoint sets of bits.
 func Complement(a Layout, n int64) (Layout, error) {

@@ -111,6 +111,11 @@ func modulo(x, m int64) int64 {
 // layouts are linear over F2, the result is their product; what is neither is refused (Nonlinear), with the condition.
 func Compose(a, b Layout) (Layout, error) {
 	l, err := compose(a, b)
+	if e, ok := err.(*Error); ok && len(b.sizes) > 1 && (e.Reason == Divisibility || e.Reason == Carry) {
+		if flat, failed := compose(a, b.Coalesce()); failed == nil {
+			e.Text += failf(e.Reason, "; without the nesting of %v it is %v", b.shape, flat).Error()
+		}
+	}
 	return l, within("compose", err)
 }
 

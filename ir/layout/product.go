@@ -1,7 +1,8 @@
 package layout
 
 // Product is (a, c∘b), where c is the complement of a within a's size times b's cosize: mode 0 is a, mode 1 repeats it
-// as b says, by what a leaves out. It refuses what Complement and Compose refuse.
+// as b says, by what a leaves out. Where the strides of a leave gaps between its leaves, c may hold fewer offsets than b
+// reaches, and goes on past its size as every layout does. It refuses what Complement and Compose refuse.
 func Product(a, b Layout) (Layout, error) {
 	l, err := product(a, b)
 	return l, within("product", err)
