@@ -1,0 +1,516 @@
+package convert
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// A ref names a field of a register: field at of reg, or nothing that matters if reg is negative.
+type ref struct {
+	reg int32
+	at  int32
+}
+
+var anything = ref{-1, 0}
+
+// A wish is a word to be made: its fields, lowest first, for every thread (of one warp, if all warps do the same, or of
+// all), or for one, if all threads do the same.
+type wish []ref
+
+// A builder appends steps that make words out of words.
+type builder struct {
+	bits, fields int // of a field; of a word
+	lanes        int
+	steps        []Step
+	next         int32
+	made         map[instruction]int32
+	chosen       map[string]int32
+	splits       []split
+}
+
+// An instruction with the same operands gives the same word.
+type instruction struct {
+	op   Op
+	a, b int32
+	by   uint32
+}
+
+// A split is a predicate of lanes, the parity of lane & mask, and a lane difference that turns it over and none of the
+// others.
+type split struct {
+	mask, flip int
+}
+
+func newBuilder(field, lanes int, registers int32) *builder {
+	b := &builder{bits: field, fields: 32 / field, lanes: lanes, next: registers, made: map[instruction]int32{}, chosen: map[string]int32{}}
+	for k := 1; k < lanes; k <<= 1 {
+		b.splits = append(b.splits, split{k, k})
+	}
+	return b
+}
+
+func (b *builder) emit(s Step) int32 {
+	s.To = b.next
+	b.next++
+	b.steps = append(b.steps, s)
+	return s.To
+}
+
+// once emits a step that does the same in all threads, unless it was emitted before.
+func (b *builder) once(op Op, x, y int32, by uint32) int32 {
+	key := instruction{op, x, y, by}
+	if r, ok := b.made[key]; ok {
+		return r
+	}
+	r := b.emit(Step{Op: op, A: x, B: y, By: Number{Base: by}})
+	b.made[key] = r
+	return r
+}
+
+// make emits what makes the words, and returns their registers.
+func (b *builder) make(wishes []wish) []int32 {
+	out := make([]int32, len(wishes))
+	var same []int
+	for i, w := range wishes {
+		wishes[i] = b.narrowed(w)
+		if len(wishes[i]) == b.fields {
+			same = append(same, i)
+		}
+	}
+	together := make([]wish, len(same))
+	for k, i := range same {
+		together[k] = wishes[i]
+	}
+	for k, r := range b.uniform(together) {
+		out[same[k]] = r
+	}
+	for i, w := range wishes {
+		if len(w) > b.fields {
+			out[i] = b.byThread(w)
+		}
+	}
+	return out
+}
+
+// narrowed is the wish with one entry where all threads agree, and with one for every lane where all warps do.
+func (b *builder) narrowed(w wish) wish {
+	for _, n := range []int{b.fields, b.fields * b.lanes} {
+		if len(w) <= n {
+			break
+		}
+		one := slices.Clone(w[:n])
+		fits := true
+		for i, r := range w {
+			if r.reg < 0 {
+				continue
+			}
+			if c := &one[i%n]; c.reg < 0 {
+				*c = r
+			} else if *c != r {
+				fits = false
+				break
+			}
+		}
+		if fits {
+			return one
+		}
+	}
+	return w
+}
+
+// sources are the registers of a wish, in the order in which they occur.
+func (w wish) sources(to []int32) []int32 {
+	to = to[:0]
+	for _, r := range w {
+		if r.reg >= 0 && !slices.Contains(to, r.reg) {
+			to = append(to, r.reg)
+		}
+	}
+	return to
+}
+
+// uniform makes words that are the same for all threads. A word out of more than two others is made in levels: pairs of
+// words are mixed so that what stays together for several results shares an instruction, as in the transpose of a 4x4
+// matrix of bytes, which takes 8 and not 12.
+func (b *builder) uniform(wishes []wish) []int32 {
+	var buf []int32
+	var many []int
+	for i, w := range wishes {
+		if buf = w.sources(buf); len(buf) > 2 {
+			many = append(many, i)
+			wishes[i] = slices.Clone(w)
+		}
+	}
+	for len(many) > 0 {
+		b.level(wishes, many)
+		many = slices.DeleteFunc(many, func(i int) bool {
+			buf = wishes[i].sources(buf)
+			return len(buf) <= 2
+		})
+	}
+	out := make([]int32, len(wishes))
+	for i, w := range wishes {
+		out[i] = b.pair(w)
+	}
+	return out
+}
+
+// level mixes pairs of the words that many wishes are made of.
+func (b *builder) level(wishes []wish, many []int) {
+	weight := map[[2]int32]int{}
+	var pairs [][2]int32
+	var buf []int32
+	for _, i := range many {
+		buf = wishes[i].sources(buf)
+		slices.Sort(buf)
+		for k, x := range buf {
+			for _, y := range buf[k+1:] {
+				p := [2]int32{x, y}
+				if weight[p] == 0 {
+					pairs = append(pairs, p)
+				}
+				weight[p]++
+			}
+		}
+	}
+	slices.SortFunc(pairs, func(p, q [2]int32) int {
+		return cmp.Or(weight[q]-weight[p], cmp.Compare(p[0], q[0]), cmp.Compare(p[1], q[1]))
+	})
+	taken := map[int32]bool{}
+	for _, p := range pairs {
+		if !taken[p[0]] && !taken[p[1]] {
+			taken[p[0]], taken[p[1]] = true, true
+			b.mix(wishes, many, p)
+		}
+	}
+}
+
+// mix packs what the wishes take from both registers of a pair into as few words as it can, and lets them take it from
+// there.
+func (b *builder) mix(wishes []wish, many []int, p [2]int32) {
+	type move struct{ wish, field, word, at int }
+	var moves []move
+	var words []wish
+	for _, i := range many {
+		var fields []int
+		first, second := false, false
+		for f, r := range wishes[i] {
+			if r.reg == p[0] || r.reg == p[1] {
+				fields = append(fields, f)
+				first, second = first || r.reg == p[0], second || r.reg == p[1]
+			}
+		}
+		if !first || !second {
+			continue
+		}
+		at := func(w wish, shift int) bool {
+			for _, f := range fields {
+				if r := w[(f+shift)%b.fields]; r.reg >= 0 && r != wishes[i][f] {
+					return false
+				}
+			}
+			return true
+		}
+		word, shift := 0, 0
+	search:
+		for ; word < len(words); word++ {
+			for shift = 0; shift < b.fields; shift++ {
+				if at(words[word], shift) {
+					break search
+				}
+			}
+		}
+		if word == len(words) {
+			w := make(wish, b.fields)
+			for f := range w {
+				w[f] = anything
+			}
+			words, shift = append(words, w), 0
+		}
+		for _, f := range fields {
+			to := (f + shift) % b.fields
+			words[word][to] = wishes[i][f]
+			moves = append(moves, move{i, f, word, to})
+		}
+	}
+	made := make([]int32, len(words))
+	for k, w := range words {
+		made[k] = b.pair(w)
+	}
+	for _, m := range moves {
+		wishes[m.wish][m.field] = ref{made[m.word], int32(m.at)}
+	}
+}
+
+// pair makes a word out of at most two.
+func (b *builder) pair(w wish) int32 {
+	x, y := int32(-1), int32(-1)
+	still := true
+	for f, r := range w {
+		switch {
+		case r.reg < 0:
+			continue
+		case x < 0 || x == r.reg:
+			x = r.reg
+		default:
+			y = r.reg
+		}
+		still = still && int(r.at) == f
+	}
+	switch {
+	case x < 0:
+		return 0 // nothing of the word matters
+	case y < 0 && still:
+		return x
+	case y < 0:
+		y = x
+	}
+	if by, ok := b.bytes(w, x, y); ok {
+		return b.once(Permute, x, y, by)
+	}
+	// Fields smaller than bytes: a rotation of a word brings some to their places, and merges keep these.
+	var parts []part
+	for f, r := range w {
+		if r.reg < 0 {
+			continue
+		}
+		t := (f - int(r.at)) * b.bits & 31
+		mask := (uint32(1)<<b.bits - 1) << (f * b.bits)
+		i := slices.IndexFunc(parts, func(p part) bool { return p.reg == r.reg && p.turn == t })
+		if i < 0 {
+			i = len(parts)
+			parts = append(parts, part{r.reg, t, 0})
+		}
+		parts[i].mask |= mask
+	}
+	acc := int32(-1)
+	for _, p := range parts {
+		r := p.reg
+		if p.turn != 0 {
+			r = b.once(Rotate, r, 0, uint32(p.turn))
+		}
+		if acc < 0 {
+			acc = r
+		} else {
+			acc = b.once(Merge, acc, r, p.mask)
+		}
+	}
+	return acc
+}
+
+type part struct {
+	reg  int32
+	turn int
+	mask uint32
+}
+
+// bytes is the control of a byte permute of x and y that makes the word; false where fields do not move as bytes.
+func (b *builder) bytes(w wish, x, y int32) (uint32, bool) {
+	by := uint32(0)
+	for i := range 4 {
+		from := i // of a byte that does not matter
+		first := true
+		for bit := 8 * i; bit < 8*i+8; bit += min(b.bits, 8) {
+			r := w[bit/b.bits]
+			if r.reg < 0 {
+				continue
+			}
+			at := int(r.at)*b.bits + bit%b.bits
+			if at%8 != bit%8 {
+				return 0, false
+			}
+			at /= 8
+			if r.reg == y && y != x {
+				at += 4
+			} else if r.reg != x {
+				return 0, false
+			}
+			if !first && at != from {
+				return 0, false
+			}
+			from, first = at, false
+		}
+		by |= uint32(from) << (4 * i)
+	}
+	return by, true
+}
+
+// byThread makes a word that differs between threads.
+func (b *builder) byThread(w wish) int32 {
+	threads := len(w) / b.fields
+	whole := make([]int32, threads)
+	isWhole := true
+	for t := range threads {
+		whole[t] = -1
+		for f, r := range w[t*b.fields : (t+1)*b.fields] {
+			if r.reg < 0 {
+				continue
+			}
+			if int(r.at) != f || whole[t] >= 0 && whole[t] != r.reg {
+				isWhole = false
+			}
+			whole[t] = r.reg
+		}
+	}
+	if isWhole {
+		return b.choose(whole)
+	}
+	sources := w.sources(nil)
+	if acc, ok := b.permuteByThread(w, sources); ok {
+		return acc
+	}
+	// Fields below a byte: as many rotations of each source as the thread that needs most.
+	acc := int32(-1)
+	for _, reg := range sources {
+		for {
+			turn, mask := make([]uint32, threads), make([]uint32, threads)
+			found := false
+			for t := range threads {
+				for f, r := range w[t*b.fields : (t+1)*b.fields] {
+					if r.reg != reg {
+						continue
+					}
+					by := uint32((f-int(r.at))*b.bits) & 31
+					if mask[t] == 0 {
+						turn[t] = by
+					} else if turn[t] != by {
+						continue
+					}
+					mask[t] |= (uint32(1)<<b.bits - 1) << (f * b.bits)
+					w[t*b.fields+f] = anything
+					found = true
+				}
+			}
+			if !found {
+				break
+			}
+			r := reg
+			if slices.ContainsFunc(turn, func(x uint32) bool { return x != 0 }) {
+				r = b.emit(Step{Op: Rotate, A: r, By: numberOf(turn, b.lanes)})
+			}
+			if acc < 0 {
+				acc = r
+			} else {
+				acc = b.emit(Step{Op: Merge, A: acc, B: r, By: numberOf(mask, b.lanes)})
+			}
+		}
+	}
+	return acc
+}
+
+// permuteByThread adds one source after another by byte permutes whose controls differ between threads.
+func (b *builder) permuteByThread(w wish, sources []int32) (int32, bool) {
+	threads := len(w) / b.fields
+	controls := make([][]uint32, max(1, len(sources)-1))
+	for k := range controls {
+		controls[k] = make([]uint32, threads)
+	}
+	scratch := make(wish, b.fields)
+	for t := range threads {
+		have := w[t*b.fields : (t+1)*b.fields]
+		for k := range controls {
+			// Operand x is what was made so far; y is the next source.
+			x, y := int32(math.MaxInt32), sources[min(k+1, len(sources)-1)]
+			for f, r := range have {
+				scratch[f] = anything
+				switch i := slices.Index(sources, r.reg); {
+				case r.reg < 0 || i > k+1:
+				case k == 0 && i == 0:
+					scratch[f] = ref{x, r.at}
+				case i == k+1:
+					scratch[f] = r
+				default:
+					scratch[f] = ref{x, int32(f)}
+				}
+			}
+			by, ok := b.bytes(scratch, x, y)
+			if !ok {
+				return 0, false
+			}
+			controls[k][t] = by
+		}
+	}
+	acc := sources[0]
+	for k, c := range controls {
+		acc = b.emit(Step{Op: Permute, A: acc, B: sources[min(k+1, len(sources)-1)], By: numberOf(c, b.lanes)})
+	}
+	return acc, true
+}
+
+// choose makes the word that is a register of its own for every thread; a negative entry is any.
+func (b *builder) choose(of []int32) int32 {
+	var values []int32
+	for _, v := range of {
+		if v >= 0 && !slices.Contains(values, v) {
+			values = append(values, v)
+		}
+	}
+	switch len(values) {
+	case 0:
+		return 0
+	case 1:
+		return values[0]
+	}
+	key := ""
+	if len(of) == b.lanes {
+		buf := make([]byte, 0, 2*b.lanes)
+		for _, v := range of {
+			buf = append(buf, byte(v), byte(v>>8), byte(v>>16))
+		}
+		key = string(buf)
+		if r, ok := b.chosen[key]; ok {
+			return r
+		}
+	}
+	r := b.chooseAmong(of, values)
+	if key != "" {
+		b.chosen[key] = r
+	}
+	return r
+}
+
+func (b *builder) chooseAmong(of, values []int32) int32 {
+	pick := func(low, high int32, isHigh func(i int, v int32) bool) int32 {
+		by := make([]uint32, len(of))
+		for i, v := range of {
+			if isHigh(i, v) {
+				by[i] = 1
+			}
+		}
+		return b.emit(Step{Op: Select, A: low, B: high, By: numberOf(by, b.lanes)})
+	}
+	if len(values) > 2 && len(of) == b.lanes {
+		// Halves that have no value in common cost no more than a chain, and other words may share them.
+		for _, s := range b.splits {
+			odd := func(lane int) bool { return bits.OnesCount(uint(lane&s.mask))&1 != 0 }
+			var halves [2][]int32
+			for lane, v := range of {
+				h := &halves[bits.OnesCount(uint(lane&s.mask))&1]
+				if v >= 0 && !slices.Contains(*h, v) {
+					*h = append(*h, v)
+				}
+			}
+			if len(halves[0])+len(halves[1]) != len(values) || len(halves[0]) == 0 || len(halves[1]) == 0 {
+				continue
+			}
+			low, high := make([]int32, b.lanes), make([]int32, b.lanes)
+			for lane := range of {
+				if odd(lane) {
+					low[lane], high[lane] = of[lane^s.flip], of[lane]
+				} else {
+					low[lane], high[lane] = of[lane], of[lane^s.flip]
+				}
+			}
+			x, y := b.choose(low), b.choose(high)
+			return pick(x, y, func(i int, _ int32) bool { return odd(i) })
+		}
+	}
+	acc := values[0]
+	for k, v := range values[1:] {
+		// Threads of later values may have either.
+		acc = pick(acc, v, func(_ int, u int32) bool { return u == v || u >= 0 && !slices.Contains(values[:k+1], u) })
+	}
+	return acc
+}

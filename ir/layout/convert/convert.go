@@ -1,0 +1,262 @@
+// Package convert plans how the elements of a tile move from one register layout to another.
+//
+// Two [layout.Distribution] of the same tile go in, the width of an element in bits, and a [Machine]; out comes a
+// [Plan]: the steps that one warp runs, each of them one instruction, and their cost. Elements are packed into 32-bit
+// registers without gaps, slot 0 in the lowest bits. In order of price a conversion takes nothing, other names for
+// registers, permutes within registers, shuffles within a warp, or shared memory. [Plan.Run] moves real elements as
+// the hardware would, and reports whatever it finds wrong.
+package convert
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tilec/tilec/ir/layout"
+)
+
+// A Kind is the dearest thing that a plan does.
+type Kind uint8
+
+// The kinds of plans, the cheapest first.
+const (
+	Nothing   Kind = iota // every word is where it should be
+	Rename                // whole registers under other names
+	InThread              // permutes within a thread's registers
+	InWarp                // shuffles between the lanes of a warp
+	InShared              // stores and loads of shared memory
+	kindCount = iota
+)
+
+func (k Kind) String() string {
+	return [...]string{"nothing", "rename", "permutes", "shuffles", "shared memory"}[k]
+}
+
+// A Plan is a conversion as data. All warps of all blocks run its steps in order.
+type Plan struct {
+	Machine       Machine
+	Kind          Kind
+	Bits          int // of an element
+	Warps, Blocks int
+	Source        int     // 32-bit registers of a lane that hold the source: registers 0 to Source-1
+	Registers     int     // that the steps name
+	Result        []int32 // the register in which each word of the destination is, in the end
+	Steps         []Step
+	Cost          Cost
+	Other         *Plan // the alternative that was weighed and is dearer, or nil
+
+	scratch, rounds int
+}
+
+// New plans the conversion of a tile of elements of so many bits, 1 to 64, from one distribution to another. Every
+// element that dst holds must be held by src in the same block. The error is a *layout.Error.
+func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
+	if bits < 1 || bits > 64 {
+		return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("elements of %d bits; they have 1 to 64", bits)}
+	}
+	if !slices.Equal(src.Tile(), dst.Tile()) {
+		return nil, &layout.Error{Op: "convert", Reason: layout.Profile, Text: text("the source is a tile of %v, the destination one of %v", layout.Ints(src.Tile()...), layout.Ints(dst.Tile()...))}
+	}
+	for _, d := range []layout.Distribution{src, dst} {
+		if n := d.Count(layout.Lane); n > int64(m.Lanes) {
+			return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("%d lanes; a warp of %s has %d", n, m.Name, m.Lanes)}
+		}
+		warps := d.Count(layout.Warp)
+		if warps > 64 || d.Count(layout.Register) > 1<<14 || d.Count(layout.Block) > 1<<16 || d.Layout().Size() > maxPositions {
+			return nil, &layout.Error{Op: "convert", Reason: layout.Overflow, Text: text("%d registers, %d warps and %d blocks; conversions are planned for at most 16384, 64 and 65536, and %d positions in all", d.Count(layout.Register), warps, d.Count(layout.Block), maxPositions)}
+		}
+	}
+	p, err := newTable(src, dst, bits, m)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func newTable(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
+	t, err := tableOf(src, dst, bits, m)
+	if err != nil {
+		return nil, err
+	}
+	if t.reach == 0 {
+		return t.local().priced(), nil
+	}
+	var plans []*Plan
+	if t.reach == 1 {
+		plans = append(plans, t.transposed(), t.shuffled())
+	}
+	return cheapest(append(plans, t.shared())...)
+}
+
+// cheapest is the plan of the fewest cycles, which remembers the next.
+func cheapest(plans ...*Plan) (*Plan, error) {
+	var best, next *Plan
+	for _, p := range plans {
+		switch {
+		case p == nil:
+			continue
+		case best == nil || p.priced().Cost.Cycles < best.Cost.Cycles:
+			best, next = p.priced(), best
+		case next == nil || p.Cost.Cycles < next.Cost.Cycles:
+			next = p
+		}
+	}
+	if best == nil {
+		return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: "not even one register of every thread fits the scratch memory"}
+	}
+	best.Other = next
+	return best, nil
+}
+
+func text(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+// priced fills in the kind and the cost.
+func (p *Plan) priced() *Plan {
+	c := Cost{Scratch: p.scratch, Rounds: p.rounds}
+	quarters, warps := 0, p.Warps
+	for k, r := range p.Result {
+		if int(r) != k {
+			p.Kind = max(p.Kind, Rename)
+		}
+	}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		kind := InThread
+		switch s.Op {
+		case Select:
+			c.Selects++
+			quarters += warps * p.Machine.Logic
+		case Permute, Rotate, Merge:
+			c.Permutes++
+			quarters += warps * p.Machine.Logic
+		case Shuffle:
+			kind = InWarp
+			c.Shuffles++
+			quarters += warps * p.Machine.shuffle(s.By)
+		case Transpose:
+			kind = InWarp
+			c.Shuffles++
+			c.Matrices++
+			quarters += warps * 2 * p.Machine.Far
+		case Store, Load:
+			kind = InShared
+			n, free := p.wavefronts(s)
+			c.Wavefronts += n
+			c.Conflicts += n - free
+			if s.Op == Store {
+				c.Stores++
+			} else {
+				c.Loads++
+			}
+			quarters += warps*p.Machine.Access + 4*n
+		case Barrier:
+			kind = InShared
+			c.Barriers++
+			quarters += p.Machine.Barriers[s.Scope]
+		}
+		p.Kind = max(p.Kind, kind)
+	}
+	c.Cycles = (quarters + 3) / 4
+	p.Cost = c
+	return p
+}
+
+// shuffle is the price of a shuffle by what reads from where: exchanges with a lane at a fixed xor within 16 lanes, or
+// 16 or 32 lanes away, have cheaper forms on some machines.
+func (m Machine) shuffle(by Number) int {
+	if by.Warp != nil || by.Table != nil {
+		return m.Far
+	}
+	for k := 0; 1<<k < m.Lanes; k++ {
+		if k >= len(by.Lane) || by.Lane[k] != 1<<k {
+			return m.Far
+		}
+	}
+	switch x := by.Base; {
+	case m.Near > 0 && (x <= 3 || x == 7 || x == 8 || x == 15):
+		return m.Near // quad_perm, row_half_mirror, row_ror:8, row_mirror
+	case m.Near > 0 && x < 16:
+		return 2 * m.Near // two of these
+	case m.Swap > 0 && (x == 16 || x == 32):
+		return m.Swap
+	}
+	return m.Far
+}
+
+// wavefronts counts the passes of shared memory that an access takes in a block, and those that it would take without
+// conflicts, under the worst of the machine's phase models.
+func (p *Plan) wavefronts(s *Step) (n, free int) {
+	lanes := p.Machine.Lanes
+	address := make([]int64, lanes)
+	for w := range p.Warps {
+		for l := range address {
+			address[l] = -1
+			if s.Off.At(w, l, lanes) == 0 {
+				address[l] = int64(s.By.At(w, l, lanes))
+			}
+		}
+		worst, needed := 0, 0
+		for _, m := range p.Machine.phases(s.Op == Store, s.Width) {
+			got, least := m.passes(address, s.Width)
+			if got-least > worst-needed || worst == 0 {
+				worst, needed = got, least
+			}
+		}
+		n, free = n+worst, free+needed
+	}
+	return n, free
+}
+
+// passes counts the wavefronts of one access of a warp, and how many phases of it do anything.
+func (m phase) passes(address []int64, width int) (n, phases int) {
+	var s space
+	for i, v := range m.lanes {
+		s.add(v, 1<<i)
+	}
+	var words [64][]int64 // by bank
+	for first := range address {
+		if !s.leads(uint64(first)) {
+			continue
+		}
+		for b := range words {
+			words[b] = words[b][:0]
+		}
+		most := 0
+		for lane, a := range address {
+			if a < 0 {
+				continue
+			}
+			if rest, _ := s.reduce(uint64(lane)); rest != uint64(first) {
+				continue
+			}
+			for w := a / 4; w <= (a+int64(width)-1)/4; w++ {
+				b := w % int64(m.banks)
+				if !slices.Contains(words[b], w) {
+					words[b] = append(words[b], w)
+					most = max(most, len(words[b]))
+				}
+			}
+		}
+		if most > 0 {
+			n, phases = n+most, phases+1
+		}
+	}
+	return n, phases
+}
+
+// leads tells whether v is the rest of its coset.
+func (s *space) leads(v uint64) bool {
+	rest, _ := s.reduce(v)
+	return rest == v
+}
+
+// String is the plan's cost in a line, and behind it that of the alternative.
+func (p *Plan) String() string {
+	s := p.Kind.String()
+	if !p.Cost.Free() {
+		s = p.Cost.String()
+	}
+	if p.Other != nil {
+		s += "; or " + p.Other.Cost.String()
+	}
+	return s
+}

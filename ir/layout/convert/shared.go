@@ -1,0 +1,415 @@
+package convert
+
+import "slices"
+
+// A grouping says how elements travel through shared memory: units of count elements that lie side by side in a
+// container of width bytes. Slots of a unit are the same in all threads that store, and in all that load.
+type grouping struct {
+	count, width int
+	stores       [][]int // by unit of a thread: its slots of src
+	loads        []load
+}
+
+// A load is what brings one unit to a thread: slot slots[i] of dst becomes element at[i] of the unit.
+type load struct {
+	slots, at []int
+}
+
+// shared is the plan of stores and loads of shared memory; nil if not even a single unit of every thread fits.
+func (t *table) shared() *Plan {
+	owner := t.owners()
+	g := t.grouping(owner)
+	// unit is that which a thread loads: the thread and number of its store.
+	unit := func(thread, load int) int {
+		l := g.loads[load]
+		p := t.from[thread*t.dst.slots+l.slots[0]]
+		e := owner[p]
+		slot := int(e) % t.src.slots
+		store := slices.IndexFunc(g.stores, func(s []int) bool { return slices.Contains(s, slot) })
+		return store*t.threads + int(e)/t.src.slots
+	}
+	units := make([][]int32, len(g.loads))
+	for j := range units {
+		units[j] = make([]int32, t.threads)
+		for thread := range units[j] {
+			units[j][thread] = -1
+			if t.dst.elements[thread*t.dst.slots] >= 0 {
+				units[j][thread] = int32(unit(thread, j))
+			}
+		}
+	}
+	for rounds := 1; rounds <= len(g.loads); rounds++ {
+		if p := t.inRounds(g, units, rounds); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// owners maps each position of src that something is taken from to the one position that stores the element: the first
+// in its block that is taken from.
+func (t *table) owners() []int32 {
+	owner := make([]int32, len(t.src.elements))
+	for i := range owner {
+		owner[i] = -1
+	}
+	perBlock := t.warps * t.m.Lanes * t.src.slots
+	first := map[int64]int32{}
+	for p, e := range t.dst.elements {
+		if e < 0 {
+			continue
+		}
+		q := t.from[p]
+		key := int64(int(q)/perBlock)<<32 | int64(e)
+		if o, ok := first[key]; !ok || q < o {
+			first[key] = q
+		}
+	}
+	for p, e := range t.dst.elements {
+		if e >= 0 {
+			q := t.from[p]
+			owner[q] = first[int64(int(q)/perBlock)<<32|int64(e)]
+		}
+	}
+	return owner
+}
+
+func mix(x uint64) uint64 {
+	x ^= x >> 32
+	x *= 0xd6e8feb86659fd93
+	x ^= x >> 32
+	x *= 0xd6e8feb86659fd93
+	return x ^ x>>32
+}
+
+// grouping finds the largest units. Slots of src whose elements have the same readers in every thread travel together;
+// whether they do in dst too is checked.
+func (t *table) grouping(owner []int32) grouping {
+	readers := make([]uint64, len(owner))
+	for p, e := range t.dst.elements {
+		if e >= 0 {
+			readers[owner[t.from[p]]] += mix(uint64(p/t.dst.slots) + 1)
+		}
+	}
+	class := make([]uint64, t.src.slots)
+	for q, r := range readers {
+		if r != 0 {
+			class[q%t.src.slots] += mix(r ^ mix(uint64(q/t.src.slots)))
+		}
+	}
+	var classes [][]int
+	index := map[uint64]int{}
+	for s, c := range class {
+		if c == 0 {
+			continue
+		}
+		i, ok := index[c]
+		if !ok {
+			i = len(classes)
+			index[c] = i
+			classes = append(classes, nil)
+		}
+		classes[i] = append(classes[i], s)
+	}
+	common := 0
+	for _, c := range classes {
+		common = gcd(common, len(c))
+	}
+	for count := min(common, 128/t.bits); count > 1; count-- {
+		if common%count != 0 {
+			continue
+		}
+		if g, ok := t.grouped(classes, count, owner); ok {
+			return g
+		}
+	}
+	g, _ := t.grouped(classes, 1, owner)
+	return g
+}
+
+// grouped is the grouping with units of so many elements, if dst has them too.
+func (t *table) grouped(classes [][]int, count int, owner []int32) (grouping, bool) {
+	g := grouping{count: count, width: 1}
+	for 8*g.width < count*t.bits {
+		g.width *= 2
+	}
+	store, at := make([]int32, t.src.slots), make([]int32, t.src.slots)
+	for _, c := range classes {
+		for i := 0; i < len(c); i += count {
+			for k, s := range c[i : i+count] {
+				store[s], at[s] = int32(len(g.stores)), int32(k)
+			}
+			g.stores = append(g.stores, c[i:i+count:i+count])
+		}
+	}
+	group := make([]int, t.dst.slots)
+	var held []int64
+	first := true
+	for thread := range t.threads {
+		base := thread * t.dst.slots
+		if t.dst.elements[base] < 0 {
+			continue
+		}
+		if first {
+			first = false
+			for s := range t.dst.slots {
+				o := owner[t.from[base+s]]
+				u := int64(store[int(o)%t.src.slots])<<32 | int64(int(o)/t.src.slots)
+				k := slices.Index(held, u)
+				if k < 0 {
+					k = len(held)
+					held = append(held, u)
+					g.loads = append(g.loads, load{})
+				}
+				group[s] = k
+				g.loads[k].slots = append(g.loads[k].slots, s)
+				g.loads[k].at = append(g.loads[k].at, int(at[int(o)%t.src.slots]))
+			}
+			continue
+		}
+		for _, l := range g.loads {
+			o := owner[t.from[base+l.slots[0]]]
+			thread, unit := int(o)/t.src.slots, store[int(o)%t.src.slots]
+			for i, s := range l.slots {
+				o := owner[t.from[base+s]]
+				slot := int(o) % t.src.slots
+				if int(o)/t.src.slots != thread || store[slot] != unit || int(at[slot]) != l.at[i] {
+					return g, false
+				}
+			}
+		}
+	}
+	return g, true
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// inRounds is the plan that fills scratch so many times; nil if that does not fit.
+func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
+	b := newBuilder(t.field, t.m.Lanes, int32(t.src.words))
+	wishes := make([]wish, t.dst.words)
+	for k := range wishes {
+		wishes[k] = make(wish, b.fields)
+		for f := range wishes[k] {
+			wishes[k][f] = anything
+		}
+	}
+	scope, warps := t.scope(units)
+	scratch := 0
+	for r := range rounds {
+		loads := units[r*len(units)/rounds : (r+1)*len(units)/rounds]
+		address, size := t.place(g.width, len(g.stores), loads)
+		if scratch = max(scratch, size); scratch > t.m.Scratch {
+			return nil
+		}
+		if r > 0 {
+			b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
+		}
+		for i, slots := range g.stores {
+			by, off := make([]uint32, t.threads), make([]uint32, t.threads)
+			idle := true
+			for thread := range by {
+				a := address[i*t.threads+thread]
+				if a < 0 {
+					off[thread] = 1
+					by[thread] = by[max(thread-1, 0)]
+				} else {
+					by[thread], idle = uint32(a), false
+				}
+			}
+			if idle {
+				continue
+			}
+			words := b.make(t.container(b, g, slots))
+			s := Step{Op: Store, Width: g.width, By: numberOf(by, t.m.Lanes), Off: numberOf(off, t.m.Lanes)}
+			copy(s.Vector[:], words)
+			b.emit(s)
+		}
+		b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
+		for j, units := range loads {
+			by, off := make([]uint32, t.threads), make([]uint32, t.threads)
+			for thread, u := range units {
+				if u < 0 {
+					off[thread] = 1
+					by[thread] = by[max(thread-1, 0)]
+				} else {
+					by[thread] = uint32(address[u])
+				}
+			}
+			s := Step{Op: Load, Width: g.width, By: numberOf(by, t.m.Lanes), Off: numberOf(off, t.m.Lanes)}
+			for k := range max(1, g.width/4) {
+				s.Vector[k] = b.next
+				b.next++
+			}
+			b.steps = append(b.steps, s)
+			l := g.loads[r*len(g.loads)/rounds+j]
+			for i, slot := range l.slots {
+				for f := range t.parts {
+					from, to := l.at[i]*t.parts+f, slot*t.parts+f
+					wishes[to/b.fields][to%b.fields] = ref{s.Vector[from/b.fields], int32(from % b.fields)}
+				}
+			}
+		}
+	}
+	p := t.plan(b, b.make(wishes))
+	p.scratch, p.rounds = scratch, rounds
+	return p
+}
+
+// container are the words of a unit: the elements at these slots, packed from the lowest bit on.
+func (t *table) container(b *builder, g grouping, slots []int) []wish {
+	words := make([]wish, max(1, g.width/4))
+	for k := range words {
+		words[k] = make(wish, b.fields)
+		for f := range words[k] {
+			words[k][f] = anything
+		}
+	}
+	for i, slot := range slots {
+		for f := range t.parts {
+			at := i*t.parts + f
+			words[at/b.fields][at%b.fields] = t.ref(slot, f)
+		}
+	}
+	return words
+}
+
+// scope is the narrowest barrier that orders the stores of every unit before its loads, and the warps of its group.
+func (t *table) scope(units [][]int32) (Scope, int) {
+	warps := 1
+	for _, us := range units {
+		for thread, u := range us {
+			if u < 0 {
+				continue
+			}
+			a, b := thread/t.m.Lanes%t.warps, int(u)%t.threads/t.m.Lanes%t.warps
+			for a/warps != b/warps {
+				warps *= 2
+			}
+		}
+	}
+	switch {
+	case warps == 1:
+		return Warp, 1
+	case warps >= t.warps:
+		return Block, t.warps
+	}
+	return Group, warps
+}
+
+// place gives every unit that is loaded an address. Units of one store of one phase, and those of one load of one
+// phase, must lie in different banks: they are edges between phases, and banks a colouring of them, so that as many
+// banks suffice as a phase has lanes, whatever the distributions. Units that several phases read are placed greedily.
+func (t *table) place(width, stores int, loads [][]int32) (address []int32, size int) {
+	cell := max(width, 4) // what a lane takes of a row of banks
+	load, store := t.m.phases(false, width)[0], t.m.phases(true, width)[0]
+	banks := min(load.banks, store.banks) * 4 / cell
+	address = make([]int32, stores*t.threads)
+	for i := range address {
+		address[i] = -1
+	}
+	phaseOf := func(p phase) []int {
+		of := make([]int, t.m.Lanes)
+		for l := range of {
+			of[l] = p.of(l)
+		}
+		return of
+	}
+	byLoad, byStore := phaseOf(load), phaseOf(store)
+	lanes := t.m.Lanes
+	var edges []edge
+	var ids []int32 // the unit of an edge
+	index := make([]int32, stores*t.threads)
+	again := false
+	type at struct{ load, phase int }
+	var also [][]at // further phases that read a unit
+	halves := load.banks / min(load.banks, store.banks)
+	for j, units := range loads {
+		for thread, u := range units {
+			if u < 0 {
+				continue
+			}
+			v := at{j, thread - thread%lanes + byLoad[thread%lanes]}
+			if k := index[u]; k != 0 {
+				if also[k-1][0] != v && !slices.Contains(also[k-1], v) {
+					also[k-1] = append(also[k-1], v)
+					again = true
+				}
+				continue
+			}
+			ids = append(ids, u)
+			index[u] = int32(len(ids))
+			also = append(also, []at{v})
+			owner := int(u) % t.threads
+			edges = append(edges, edge{int(u) - owner%lanes + byStore[owner%lanes], j*t.threads + v.phase, -1})
+		}
+	}
+	// With twice the banks for loads, their phases are of two halves, which take different rows of the stores' banks.
+	half := make([]int, len(edges))
+	bVertices := len(loads) * t.threads * halves
+	count := make([]int, len(loads)*t.threads)
+	for i := range edges {
+		k := edges[i].b
+		edges[i].b = k*halves + count[k]/banks%halves
+		count[k]++
+	}
+	need := 0
+	degreeA, degreeB := make([]int, stores*t.threads), make([]int, bVertices)
+	for _, e := range edges {
+		degreeA[e.a]++
+		degreeB[e.b]++
+		need = max(need, degreeA[e.a], degreeB[e.b])
+	}
+	var bank []int
+	if again || need > banks {
+		taken := map[[2]int]bool{}
+		bank = make([]int, len(edges))
+		for i, e := range edges {
+			best, least := 0, 1<<30
+			for c := range banks {
+				clash := 0
+				if taken[[2]int{-1 - e.a, c}] {
+					clash++
+				}
+				for _, v := range also[i] {
+					if taken[[2]int{v.load*t.threads + v.phase, c}] {
+						clash++
+					}
+				}
+				if clash < least {
+					best, least = c, clash
+				}
+			}
+			bank[i] = best
+			taken[[2]int{-1 - e.a, best}] = true
+			for _, v := range also[i] {
+				taken[[2]int{v.load*t.threads + v.phase, best}] = true
+			}
+		}
+	} else {
+		bank = colours(edges, stores*t.threads, bVertices, max(need, min(banks, len(edges))))
+	}
+	if halves == 2 {
+		seen := map[[2]int]int{}
+		for i, e := range edges {
+			k := [2]int{e.b / 2, bank[i]}
+			half[i] = seen[k] % 2
+			seen[k]++
+		}
+	}
+	rows := make([]int, banks*halves)
+	inCell := cell / width
+	for i, u := range ids {
+		c := half[i]*banks + bank[i]
+		n := rows[c]
+		rows[c]++
+		address[u] = int32((n/inCell*banks*halves+c)*cell + n%inCell*width)
+		size = max(size, int(address[u])+width)
+	}
+	return address, size
+}

@@ -1,0 +1,116 @@
+package convert
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// A Number is a value for every thread: Base, xored with Lane[k] where bit k of the lane is set, with Warp[k] where bit
+// k of the warp is set, and with an entry of Table, which has one for every lane, or one for every lane of every warp.
+// Warps are counted through all blocks.
+type Number struct {
+	Base       uint32
+	Lane, Warp []uint32
+	Table      []uint32
+}
+
+// At is the value for a lane of a warp of so many lanes.
+func (n Number) At(warp, lane, lanes int) uint32 {
+	x := n.Base
+	for k, v := range n.Lane {
+		x ^= v & -uint32(lane>>k&1)
+	}
+	for k, v := range n.Warp {
+		x ^= v & -uint32(warp>>k&1)
+	}
+	switch {
+	case len(n.Table) > lanes:
+		x ^= n.Table[warp*lanes+lane]
+	case n.Table != nil:
+		x ^= n.Table[lane]
+	}
+	return x
+}
+
+// Uniform tells whether all threads have the same value, Base.
+func (n Number) Uniform() bool { return n.Lane == nil && n.Warp == nil && n.Table == nil }
+
+// numberOf is the simplest form of a table with one entry for every lane of some warps: a constant, an expression in
+// the bits of lane and warp, a table for all warps, or the table itself.
+func numberOf(table []uint32, lanes int) Number {
+	n := Number{Base: table[0]}
+	warps := len(table) / lanes
+	if !slices.ContainsFunc(table, func(v uint32) bool { return v != table[0] }) {
+		return n
+	}
+	linear := true
+	for k := 0; 1<<k < lanes; k++ {
+		n.Lane = append(n.Lane, table[1<<k]^n.Base)
+	}
+	for k := 0; 1<<k < warps; k++ {
+		n.Warp = append(n.Warp, table[lanes<<k]^n.Base)
+	}
+	for i := 1; linear && i < len(table); i++ {
+		warp, lane := i/lanes, i%lanes
+		// The value of a thread is that of the thread without its lowest bit, xored with that bit's.
+		if low := lane & -lane; low != 0 {
+			linear = table[i] == table[i-low]^n.Lane[bits.TrailingZeros(uint(low))]
+		} else {
+			low = warp & -warp
+			linear = table[i] == table[i-low*lanes]^n.Warp[bits.TrailingZeros(uint(low))]
+		}
+	}
+	if linear {
+		n.Lane, n.Warp = trimmed(n.Lane), trimmed(n.Warp)
+		return n
+	}
+	for i, v := range table {
+		if v != table[i%lanes] {
+			return Number{Table: table}
+		}
+	}
+	return Number{Table: table[:lanes:lanes]}
+}
+
+func trimmed(v []uint32) []uint32 {
+	for len(v) > 0 && v[len(v)-1] == 0 {
+		v = v[:len(v)-1]
+	}
+	if len(v) == 0 {
+		return nil
+	}
+	return v
+}
+
+// An Op is what a step does.
+type Op uint8
+
+// The operations. Every step is one instruction of a warp.
+const (
+	Select    Op = iota // To = B where By is 1, else A
+	Permute             // To = four bytes of A (0 to 3) and B (4 to 7), chosen by the four low hexadecimal digits of By
+	Rotate              // To = A rotated left by By bits
+	Merge               // To = A where the mask By is 0, B where it is 1, bit by bit
+	Shuffle             // To = A of lane By of the warp
+	Transpose           // To = A, a row of two 16-bit elements in each lane of an 8x8 matrix, transposed (movmatrix)
+	Store               // shared bytes at By = Vector, Width bytes
+	Load                // Vector = shared bytes at By, Width bytes
+	Barrier             // the warps of Scope wait for each other; what they stored is seen by all of them
+)
+
+func (o Op) String() string {
+	return [...]string{"select", "permute", "rotate", "merge", "shuffle", "transpose", "store", "load", "barrier"}[o]
+}
+
+// A Step is one instruction, which all warps run. Registers are numbered: those of the source first, then one for every
+// result, so that none is written twice.
+type Step struct {
+	Op       Op
+	To, A, B int32
+	Vector   [4]int32 // the registers of a store or load; of Width 1 and 2 the low bytes of the first
+	Width    int      // bytes of a store or load: 1, 2, 4, 8, 16
+	By       Number
+	Off      Number // a thread takes no part in a store or load where it is not 0
+	Scope    Scope
+	Warps    int // of a group
+}
