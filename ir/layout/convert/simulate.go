@@ -30,20 +30,27 @@ type Trace struct {
 type machine struct {
 	*Plan
 	values, known []uint32
-	shared        []cells // by block
-	clock         [][]int // by warp of the grid: how many barriers of each warp it knows to be past
+	shared        []memory  // by block
+	clock         [][]int32 // by warp of the grid: how many barriers, and 1, of each warp of its block it knows to be past
 	trace         Trace
 }
 
-// cells are the bytes of a block's shared memory.
-type cells []cell
+// A memory is the shared memory of a block, by byte.
+type memory struct {
+	bytes []cell
+	reads []reading // by byte and warp
+}
 
 type cell struct {
 	value, known byte
 	written      bool
-	writer       int // thread
-	at           int // the writer's clock
-	readers      map[int]int
+	writer, at   int32 // the thread that wrote last, and its warp's clock
+}
+
+// A reading is the last read of a byte by a warp: its clock then, and the thread; -1 for several. The zero value is
+// none.
+type reading struct {
+	clock, thread int32
 }
 
 // Move fills registers with the elements that src gives them, runs the plan, and compares what dst should hold with
@@ -59,22 +66,22 @@ func (p *Plan) Move(src, dst layout.Distribution, value func(element int64) uint
 	for i := range m.values {
 		m.values[i] = 0xdeadbeef
 	}
-	m.shared = make([]cells, p.Blocks)
-	m.clock = make([][]int, p.Blocks*p.Warps)
+	m.shared = make([]memory, p.Blocks)
+	m.clock = make([][]int32, p.Blocks*p.Warps)
 	for w := range m.clock {
-		m.clock[w] = make([]int, p.Blocks*p.Warps)
+		m.clock[w] = make([]int32, p.Warps)
+		m.clock[w][w%p.Warps] = 1
 	}
 	mask := ^uint64(0) >> (64 - p.Bits)
 	p.each(src, func(thread, slot int, element int64) error {
 		v := value(element) & mask
-		for i := range p.Bits {
+		for i := 0; i < p.Bits; {
 			at := slot*p.Bits + i
-			k, bit := thread*p.Registers+at/32, uint32(1)<<(at%32)
-			m.values[k] &^= bit
-			if v>>i&1 != 0 {
-				m.values[k] |= bit
-			}
-			m.known[k] |= bit
+			n := min(32-at%32, p.Bits-i)
+			k, here := thread*p.Registers+at/32, ^uint32(0)>>(32-n)<<(at%32)
+			m.values[k] = m.values[k]&^here | uint32(v>>i)<<(at%32)&here
+			m.known[k] |= here
+			i += n
 		}
 		return nil
 	})
@@ -86,14 +93,12 @@ func (p *Plan) Move(src, dst layout.Distribution, value func(element int64) uint
 	err := p.each(dst, func(thread, slot int, element int64) error {
 		v := value(element) & mask
 		got, known := uint64(0), uint64(0)
-		for i := range p.Bits {
+		for i := 0; i < p.Bits; {
 			at := slot*p.Bits + i
-			if at/32 >= len(p.Result) {
-				break
-			}
 			k := thread*p.Registers + int(p.Result[at/32])
-			got |= uint64(m.values[k]>>(at%32)&1) << i
-			known |= uint64(m.known[k]>>(at%32)&1) << i
+			got |= uint64(m.values[k]>>(at%32)) << i & mask
+			known |= uint64(m.known[k]>>(at%32)) << i & mask
+			i += 32 - at%32
 		}
 		if got != v || known != mask {
 			return &Fault{-1, thread / lanes, thread % lanes, text("slot %d, element %v: %#x (known bits %#x), want %#x", slot, dst.Coordinates(element), got, known, v)}
@@ -110,7 +115,7 @@ func (p *Plan) Check(src, dst layout.Distribution) (Trace, error) {
 		size *= uint64(n)
 	}
 	trace, err := p.Move(src, dst, func(e int64) uint64 { return mix(uint64(e) + 1) })
-	for shift := 0; err == nil && size-1>>shift != 0; shift += p.Bits {
+	for shift := 0; err == nil && (size-1)>>shift != 0; shift += p.Bits {
 		trace, err = p.Move(src, dst, func(e int64) uint64 { return uint64(e) >> shift })
 	}
 	return trace, err
@@ -118,16 +123,12 @@ func (p *Plan) Check(src, dst layout.Distribution) (Trace, error) {
 
 // each visits the positions of a distribution.
 func (p *Plan) each(d layout.Distribution, do func(thread, slot int, element int64) error) error {
-	for b := range d.Count(layout.Block) {
-		for w := range d.Count(layout.Warp) {
-			for l := range d.Count(layout.Lane) {
-				thread := (int(b)*p.Warps+int(w))*p.Machine.Lanes + int(l)
-				for r := range d.Count(layout.Register) {
-					if err := do(thread, int(r), d.Element(r, l, w, b)); err != nil {
-						return err
-					}
-				}
-			}
+	slots, lanes, warps := int(d.Count(layout.Register)), int(d.Count(layout.Lane)), int(d.Count(layout.Warp))
+	for i, e := range d.Layout().Values() {
+		t := i / slots
+		w := t / lanes
+		if err := do((w/warps*p.Warps+w%warps)*p.Machine.Lanes+t%lanes, i%slots, e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -234,36 +235,36 @@ func (m *machine) thread(i int, s *Step, w, lane int) error {
 
 // access stores or loads one byte of a register, and says what is wrong with it.
 func (m *machine) access(s *Step, w, lane, at, register, shift int) string {
-	block, thread := w/m.Warps, w*m.Machine.Lanes+lane
-	if m.shared[block] == nil {
-		m.shared[block] = make(cells, m.Cost.Scratch)
+	lanes, block, thread := m.Machine.Lanes, &m.shared[w/m.Warps], int32(w*m.Machine.Lanes+lane)
+	if block.bytes == nil {
+		block.bytes, block.reads = make([]cell, m.Cost.Scratch), make([]reading, m.Cost.Scratch*m.Warps)
 	}
-	c := &m.shared[block][at]
+	c, reads := &block.bytes[at], block.reads[at*m.Warps:(at+1)*m.Warps]
 	// An access is ordered behind one of another thread if a barrier was between them that both passed.
-	unordered := func(other, clock int) bool {
-		return other != thread && m.clock[w][other/m.Machine.Lanes] <= clock
-	}
-	if c.written && unordered(c.writer, c.at) {
+	if c.written && c.writer != thread && m.clock[w][int(c.writer)/lanes%m.Warps] <= c.at {
 		return text("a %v of byte %d, which thread %d wrote without a barrier between", s.Op, at, c.writer)
 	}
+	now := m.clock[w][w%m.Warps]
 	if s.Op == Load {
 		if !c.written {
 			return text("a load of byte %d, which nothing wrote", at)
 		}
 		m.values[register] |= uint32(c.value) << shift
 		m.known[register] |= uint32(c.known) << shift
-		if c.readers == nil {
-			c.readers = map[int]int{}
+		if r := &reads[w%m.Warps]; r.clock == now && r.thread != thread {
+			r.thread = -1
+		} else {
+			*r = reading{now, thread}
 		}
-		c.readers[thread] = m.clock[w][w]
 		return ""
 	}
-	for reader, clock := range c.readers {
-		if unordered(reader, clock) {
-			return text("a store to byte %d, which thread %d read without a barrier between", at, reader)
+	for u, r := range reads {
+		if r.clock != 0 && r.thread != thread && m.clock[w][u] <= r.clock {
+			return text("a store to byte %d, which warp %d read without a barrier between", at, u)
 		}
 	}
-	*c = cell{byte(m.values[register] >> shift), byte(m.known[register] >> shift), true, thread, m.clock[w][w], nil}
+	clear(reads)
+	*c = cell{byte(m.values[register] >> shift), byte(m.known[register] >> shift), true, thread, now}
 	return ""
 }
 
@@ -278,16 +279,16 @@ func (m *machine) barrier(s *Step) {
 	}
 	for block := range m.Blocks {
 		for first := 0; first < m.Warps; first += group {
-			last := min(first+group, m.Warps)
-			all := make([]int, m.Blocks*m.Warps)
-			for w := block*m.Warps + first; w < block*m.Warps+last; w++ {
-				m.clock[w][w]++
-				for u, c := range m.clock[w] {
+			warps := m.clock[block*m.Warps+first : block*m.Warps+min(first+group, m.Warps)]
+			all := make([]int32, m.Warps)
+			for i, clock := range warps {
+				clock[first+i]++
+				for u, c := range clock {
 					all[u] = max(all[u], c)
 				}
 			}
-			for w := block*m.Warps + first; w < block*m.Warps+last; w++ {
-				copy(m.clock[w], all)
+			for _, clock := range warps {
+				copy(clock, all)
 			}
 		}
 	}
