@@ -50,6 +50,7 @@ type stream struct {
 	table [][]int64
 
 	repetitions int64
+	known       [][]class // by low of below
 }
 
 // open finds the addresses of an access over a layout whose offsets are bits. It leaves out the layout's swizzle.
@@ -385,8 +386,38 @@ func (s *stream) alike(low int) func(int64) int64 {
 	}
 }
 
+// below are the classes by alike, which are found once.
+func (s *stream) below(low int) []class {
+	for len(s.known) <= low {
+		s.known = append(s.known, nil)
+	}
+	if s.known[low] == nil {
+		s.known[low] = s.classes(s.alike(low))
+	}
+	return s.known[low]
+}
+
 // moved is like alike without a swizzle: then every move by whole words turns the banks round.
 func (s *stream) moved(at int64) int64 { return at & (WordBytes - 1) }
+
+// turned is like alike under a rotation of the chunks of rows. A repetition adds some rows and columns: how far chunks
+// turn depends on the sum of its columns' chunks and its steps of rows, and unless a lane's chunk comes past the end of
+// its row all lanes move alike. No sum of columns may reach beyond the row.
+func (s *stream) turned(unit, radix, step int64) func(int64) int64 {
+	pitch := unit * radix
+	most := int64(0)
+	for _, x := range s.lanes {
+		most = max(most, x%pitch/unit+(x/pitch+step-1)/step+1) // one for a carry within chunks
+	}
+	return func(at int64) int64 {
+		row, column := at/pitch, at%pitch
+		turn := (row/step + column/unit) % radix
+		if turn+most < radix {
+			turn = 0
+		}
+		return (row%step+turn*step)*pitch + column%unit
+	}
+}
 
 // Of is the access by which the lanes move the elements that a distribution gives them, from or to a tile of this
 // layout, whose offsets are bits and whose elements have so many bits: by the widest instruction, of at most limit

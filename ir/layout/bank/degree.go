@@ -49,7 +49,7 @@ func Degree(m *Machine, a Access, l layout.Layout) (Report, error) {
 	}
 	swizzle := l.Swizzle()
 	if swizzle.IsIdentity() {
-		return s.report(nil, s.moved), nil
+		return s.report(nil, s.classes(s.moved), unbounded), nil
 	}
 	if low, ok := s.whole(swizzle); ok && low <= maxBits {
 		columns := make([]int64, low)
@@ -60,15 +60,18 @@ func Degree(m *Machine, a Access, l layout.Layout) (Report, error) {
 		if err != nil {
 			return Report{}, err
 		}
-		return s.report(bytes.At, s.alike(max(low, bits.Len(uint(m.Line)-1)))), nil
+		return s.report(bytes.At, s.classes(s.alike(max(low, bits.Len(uint(m.Line)-1)))), unbounded), nil
 	}
 	// A swizzle that may tear elements apart, or is not linear: look at each.
 	s.lanes, s.steps = nil, nil
 	if err := s.evaluate(op, l); err != nil {
 		return Report{}, err
 	}
-	return s.report(nil, s.moved), nil
+	return s.report(nil, s.classes(s.moved), unbounded), nil
 }
+
+// unbounded is a limit of report that stops nothing.
+const unbounded = 1 << 62
 
 // maxBits bounds the bits of an address that a swizzle may touch and repetitions are still told apart by.
 const maxBits = 40
@@ -105,15 +108,20 @@ func (s *stream) within(chunk int64) bool {
 	return true
 }
 
-// report counts the conflicts of the stream under a map of addresses (nil: none) that keeps what lanes touch whole.
-func (s *stream) report(move func(int64) int64, like func(int64) int64) Report {
+// report counts the conflicts of the stream under a map of addresses (nil: none) that keeps what lanes touch whole, and
+// under which the classes meet the same ones. It stops where a model has more than limit extra wavefronts; Extra then is
+// more than limit, but not all.
+func (s *stream) report(move func(int64) int64, classes []class, limit int64) Report {
 	r := Report{Access: s.access.name(), Instruction: s.in.Name}
-	classes := s.classes(like)
 	addresses := make([]int64, s.in.Lanes)
+	over := false
 	for i := range s.in.Models {
 		r.Models = append(r.Models, Count{Model: s.in.Models[i].Name})
 	}
 	for _, c := range classes {
+		if over {
+			break
+		}
 		for i, x := range c.lanes {
 			addresses[i] = x + c.at
 			if move != nil {
@@ -130,6 +138,7 @@ func (s *stream) report(move func(int64) int64, like func(int64) int64) Report {
 					n.Degree, n.Repetition = d, c.first
 				}
 			}
+			over = over || n.Extra > limit
 		}
 	}
 	r.Count = r.Models[0]

@@ -143,12 +143,47 @@ func must(t *testing.T, name string) *Machine {
 	return m
 }
 
+// walk is an access over a tile of m rows of so many vectors: its lanes and repetitions walk over it by random digits.
+func walk(random *rand.Rand, in *Instruction, m, vector, vectors int64) layout.Layout {
+	var shape, stride []int64
+	down, right := int64(1), int64(1) // how far the digits so far reach
+	for left := int64(in.Lanes); left > 1; {
+		size := []int64{2, 4, 8}[random.IntN(3)]
+		for left%size != 0 {
+			size /= 2
+		}
+		left /= size
+		switch {
+		case random.IntN(6) == 0:
+			shape, stride = append(shape, size), append(stride, 0)
+		case down*size <= m && (random.IntN(2) == 0 || right*size > vectors):
+			shape, stride = append(shape, size), append(stride, down)
+			down *= size
+		case right*size <= vectors:
+			shape, stride = append(shape, size), append(stride, right*vector*m)
+			right *= size
+		default:
+			shape, stride = append(shape, size), append(stride, 0)
+		}
+	}
+	reps, steps := []int64{1}, []int64{0}
+	if down < m {
+		reps, steps = append(reps, m/down), append(steps, down)
+	}
+	if right < vectors {
+		reps, steps = append(reps, vectors/right), append(steps, right*vector*m)
+	}
+	return layout.Must(layout.New(
+		layout.List(layout.Int(vector), layout.Ints(shape...), layout.Ints(reps...)),
+		layout.List(layout.Int(m), layout.Ints(stride...), layout.Ints(steps...))))
+}
+
 // Random accesses and layouts: Degree is what brute force counts.
 func TestDegreeAgainstBruteForce(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(n ...int64) int64 { return n[random.IntN(len(n))] }
 	kinds := make(map[string]int)
-	for range 1500 {
+	for range 700 {
 		m := machines[random.IntN(len(machines))]
 		in := &m.Instructions[random.IntN(len(m.Instructions))]
 		bits := pick(4, 8, 16, 32)
@@ -166,41 +201,7 @@ func TestDegreeAgainstBruteForce(t *testing.T) {
 		pitch += align * pick(0, 0, 0, 1, 2, 3)
 		l := rows(m0, n, bits, pitch)
 		kind := "affine"
-		var shape, stride []int64
-		left := int64(in.Lanes)
-		down, right := int64(1), int64(1) // how far the digits so far reach
-		for left > 1 {
-			size := pick(2, 4, 8)
-			for left%size != 0 {
-				size /= 2
-			}
-			left /= size
-			switch {
-			case random.IntN(6) == 0:
-				shape, stride = append(shape, size), append(stride, 0)
-			case down*size <= m0 && (random.IntN(2) == 0 || right*size > vectors):
-				shape, stride = append(shape, size), append(stride, down)
-				down *= size
-			case right*size <= vectors:
-				shape, stride = append(shape, size), append(stride, right*vector*m0)
-				right *= size
-			default:
-				shape, stride = append(shape, size), append(stride, 0)
-			}
-		}
-		if len(shape) == 0 {
-			shape, stride = []int64{1}, []int64{0}
-		}
-		reps, steps := []int64{1}, []int64{0}
-		if down < m0 {
-			reps, steps = append(reps, m0/down), append(steps, down)
-		}
-		if right < vectors {
-			reps, steps = append(reps, vectors/right), append(steps, right*vector*m0)
-		}
-		e := layout.Must(layout.New(
-			layout.List(layout.Int(vector), layout.Ints(shape...), layout.Ints(reps...)),
-			layout.List(layout.Int(m0), layout.Ints(stride...), layout.Ints(steps...))))
+		e := walk(random, in, m0, vector, vectors)
 		chunk := max(int64(in.Bytes), 4)
 		if chunk == 12 {
 			chunk = 16

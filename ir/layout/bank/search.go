@@ -71,25 +71,38 @@ func newSearch(streams []*stream, chunk, line int64, top int) *search {
 	var used int64
 	var all [][]difference
 	for i, s := range streams {
-		classes := s.classes(s.alike(high))
+		classes := s.below(high)
 		for k := range s.in.Models {
 			m := &s.in.Models[k]
 			c := constraint{access: i, mask: int64(m.Banks)*WordBytes - s.granule, exact: true}
-			size := 0
+			size, points := 0, 0 // the most addresses in a phase, and of them those that differ below high
 			for _, class := range classes {
 				for _, lanes := range m.Phases {
 					granules := s.distinct(m, lanes, class)
-					size = max(size, len(granules))
-					c.exact = c.exact && len(granules) == size
+					same, different := 0, 0
 					for a, x := range granules {
+						before := same
 						for _, y := range granules[:a] {
 							f := (x ^ y) & (1<<high - 1) >> 2
 							if times[f] == 0 {
 								seen = append(seen, f)
 							}
 							times[f] += class.times
+							if f == 0 {
+								same++
+							}
+						}
+						if same == before {
+							different++
 						}
 					}
+					if size == 0 {
+						size, points = len(granules), different
+					}
+					// As many at every point: pairs at one point are fewest so.
+					each := len(granules) / different
+					c.exact = c.exact && len(granules) == size && different == points && size%points == 0 && same == points*each*(each-1)/2
+					size = max(size, len(granules))
 				}
 			}
 			slices.Sort(seen)
@@ -104,8 +117,9 @@ func newSearch(streams []*stream, chunk, line int64, top int) *search {
 				list = append(list, difference{f << 2, cost})
 				used |= f << 2
 			}
-			// The differences of a linear space of so many addresses are as many less one.
-			c.exact = c.exact && c.fixed == 0 && len(list) == size-1
+			// The points of every phase are a coset of one linear space if their differences are as many as they, less
+			// one for none.
+			c.exact = c.exact && len(list) == points-1
 			seen = seen[:0]
 			all = append(all, list)
 			q.constraints = append(q.constraints, c)
@@ -186,8 +200,8 @@ func (q *search) image(f int64, level int) int64 {
 	return v
 }
 
-// cost is what columns cost: the sum over the accesses of their worst models.
-func (q *search) cost(columns []int64) int64 {
+// cost is what columns cost: the sum over the accesses of their worst models. It stops where it reaches the bound.
+func (q *search) cost(columns []int64, bound int64) int64 {
 	q.columns = columns
 	total, worst, access := int64(0), int64(0), 0
 	for i := range q.constraints {
@@ -201,6 +215,9 @@ func (q *search) cost(columns []int64) int64 {
 				if q.image(f.bits, k+1)&c.mask == 0 {
 					sum += f.cost
 				}
+			}
+			if total+max(worst, sum) >= bound {
+				return bound
 			}
 		}
 		worst = max(worst, sum)

@@ -100,6 +100,8 @@ type solver struct {
 	chunk   int64
 	best    Result
 	have    bool
+	floor   int64   // below which no layout that keeps chunks together costs
+	rest    []int64 // by access: the same of it and those after it
 }
 
 // Solve finds the layout of a tile with the fewest bank conflicts over all accesses, by weight: of base, a layout from
@@ -150,9 +152,13 @@ func Solve(m *Machine, base layout.Layout, accesses []Access, o Options) (Result
 		p.chunk = max(p.chunk, s.granule)
 		p.streams = append(p.streams, s)
 	}
-	p.plain()
-	if p.best.Cost == 0 {
-		p.prove("every phase takes one wavefront")
+	p.rest = make([]int64, len(p.streams)+1)
+	for i := len(p.streams) - 1; i >= 0; i-- {
+		s := p.streams[i]
+		p.rest[i] = p.rest[i+1] + s.floor(p.chunk)*s.weight
+	}
+	p.floor = p.rest[0]
+	if p.plain(); p.done() {
 		return p.best, nil
 	}
 	steps := []func() error{p.swizzle, p.pad, p.rotate}
@@ -163,12 +169,51 @@ func Solve(m *Machine, base layout.Layout, accesses []Access, o Options) (Result
 		if err := step(); err != nil {
 			return Result{}, err
 		}
-		if p.best.Cost == 0 {
-			p.prove("every phase takes one wavefront")
+		if p.done() {
 			break
 		}
 	}
 	return p.best, nil
+}
+
+// done tells whether the best can not be bettered, and says so in it.
+func (p *solver) done() bool {
+	switch {
+	case p.best.Cost == 0:
+		p.prove("every phase takes one wavefront")
+	case p.best.Cost == p.floor:
+		p.prove(fmt.Sprintf("of all layouts that keep chunks of %d bytes together: words at one place of a chunk have only so many banks", p.chunk))
+	}
+	return p.best.Cost == p.floor
+}
+
+// floor is the number of extra wavefronts that no layout which keeps chunks together goes below: the words at one place
+// in their chunks share one bank of each line's chunks.
+func (s *stream) floor(chunk int64) int64 {
+	classes := s.classes(func(at int64) int64 { return at & (chunk - 1) })
+	worst := int64(0)
+	for i := range s.in.Models {
+		m := &s.in.Models[i]
+		total := int64(0)
+		places := int64(m.Banks) * WordBytes / chunk
+		if places == 0 {
+			continue
+		}
+		for _, c := range classes {
+			for _, lanes := range m.Phases {
+				var count [128 / WordBytes]int64
+				most := int64(1)
+				for _, g := range s.distinct(m, lanes, c) {
+					k := g & (chunk - 1) / WordBytes
+					count[k]++
+					most = max(most, (count[k]+places-1)/places)
+				}
+				total += c.times * (most - 1)
+			}
+		}
+		worst = max(worst, total)
+	}
+	return worst
 }
 
 func (p *solver) prove(why string) { p.best.Minimal, p.best.Proof = true, why }
@@ -212,7 +257,7 @@ func (p *solver) plain() {
 	r := Result{Layout: p.base, Form: Plain, Align: p.align()}
 	r.Bytes, r.Wasted = p.span(p.base)
 	for _, s := range p.streams {
-		r.Reports = append(r.Reports, s.report(nil, s.moved))
+		r.Reports = append(r.Reports, s.report(nil, s.classes(s.moved), unbounded))
 	}
 	p.offer(r)
 }
@@ -226,6 +271,24 @@ func (p *solver) align() int64 {
 	return n
 }
 
+// slack is the most that the next report of a candidate may have extra, so that it can still cost less than the best.
+func (p *solver) slack(r *Result) int64 {
+	i := len(r.Reports)
+	return (p.best.Cost - r.Cost - p.rest[i+1] - 1) / p.streams[i].weight
+}
+
+// count asks for the reports of a candidate one by one, as long as it can still cost less than the best.
+func (p *solver) count(r *Result, report func(i int) Report) bool {
+	for i, s := range p.streams {
+		a := report(i)
+		r.Reports = append(r.Reports, a)
+		if r.Cost += a.Extra * s.weight; r.Cost+p.rest[i+1] >= p.best.Cost {
+			return false
+		}
+	}
+	return true
+}
+
 // swizzled offers the base behind a linear swizzle of addresses in bytes.
 func (p *solver) swizzled(columns []int64) error {
 	bytes, err := layout.Linear(columns)
@@ -234,13 +297,8 @@ func (p *solver) swizzled(columns []int64) error {
 	}
 	low := max(bytes.Bits(), bits.Len(uint(p.machine.Line)-1))
 	r := Result{Form: Swizzled, Swizzle: bytes}
-	cost := int64(0)
-	for _, s := range p.streams {
-		report := s.report(bytes.At, s.alike(low))
-		r.Reports = append(r.Reports, report)
-		if cost += report.Extra * s.weight; cost >= p.best.Cost {
-			return nil
-		}
+	if !p.count(&r, func(i int) Report { return p.streams[i].report(bytes.At, p.streams[i].below(low), p.slack(&r)) }) {
+		return nil
 	}
 	inBits := make([]int64, 0, len(columns)+3)
 	for k := range 3 {
@@ -289,7 +347,7 @@ func (p *solver) swizzle() error {
 	}
 	if p.chunk <= 16 {
 		for count := 1; count <= 3; count++ {
-			if err := p.swizzled(columns(count, 4, 3)); err != nil || p.best.Cost == 0 {
+			if err := p.swizzled(columns(count, 4, 3)); err != nil || p.done() {
 				return err
 			}
 		}
@@ -310,7 +368,7 @@ func (p *solver) swizzle() error {
 	// One field of bits moved by one distance, first what is known to be free, or the cheapest.
 	most := q.sources[len(q.sources)-1]
 	low, line := bits.TrailingZeros64(uint64(p.chunk)), bits.TrailingZeros(uint(p.machine.Line))
-	cheapest := q.cost(make([]int64, len(q.sources)))
+	cheapest := q.cost(make([]int64, len(q.sources)), unbounded)
 	var field []int64
 	trial := make([]int64, len(q.sources))
 fields:
@@ -326,7 +384,7 @@ fields:
 						trial[k] = 1 << (j - shift)
 					}
 				}
-				if cost := q.cost(trial); cost < cheapest {
+				if cost := q.cost(trial, cheapest); cost < cheapest {
 					cheapest, field = cost, columns(count, base, shift)
 					if cost == 0 {
 						break fields
@@ -336,7 +394,7 @@ fields:
 		}
 	}
 	if field != nil {
-		if err := p.swizzled(field); err != nil || p.best.Cost == 0 {
+		if err := p.swizzled(field); err != nil || p.done() {
 			return err
 		}
 	}
@@ -352,7 +410,7 @@ fields:
 		if err := p.swizzled(list); err != nil {
 			return err
 		}
-		if p.best.Cost == 0 {
+		if p.done() {
 			return nil
 		}
 	}
@@ -360,6 +418,22 @@ fields:
 		p.prove(fmt.Sprintf("of the swizzles that add bits %d to %d of an address in bytes to bits %d to %d", q.sources[0], most, low, line-1))
 	}
 	return nil
+}
+
+// whole tells whether a pitch in bits cuts the base into rows: what is below it stays within a row, and the rest is a
+// number of rows.
+func (p *solver) whole(pitch int64) bool {
+	sizes, strides := p.base.Leaves()
+	reach := p.base.Offset() + p.streams[0].bits
+	for i, d := range strides {
+		switch {
+		case d < 0 || d >= pitch && d%pitch != 0 && sizes[i] > 1:
+			return false
+		case d < pitch:
+			reach += (sizes[i] - 1) * d
+		}
+	}
+	return reach <= pitch
 }
 
 // pad looks for rows further apart.
@@ -376,17 +450,7 @@ func (p *solver) pad() error {
 	}
 	slices.Sort(pitches)
 	for _, pitch := range slices.Compact(pitches) {
-		// What is below the pitch stays within a row; what is not is a number of rows.
-		reach, whole := p.base.Offset(), true
-		for i, d := range strides {
-			if d < pitch {
-				reach += (sizes[i] - 1) * d
-			} else if sizes[i] > 1 {
-				whole = whole && d%pitch == 0
-			}
-			whole = whole && d >= 0
-		}
-		if !whole || reach+p.streams[0].bits > pitch {
+		if !p.whole(pitch) {
 			continue
 		}
 	paddings:
@@ -418,7 +482,7 @@ func (p *solver) pad() error {
 				if err != nil {
 					break paddings // this pitch is one inside of what a lane touches
 				}
-				report := s.report(nil, s.moved)
+				report := s.report(nil, s.classes(s.moved), (p.best.Cost-cost)/s.weight)
 				r.Reports = append(r.Reports, report)
 				if cost += report.Extra * s.weight; cost > p.best.Cost {
 					break
@@ -454,22 +518,21 @@ func (p *solver) rotate() error {
 		if total > pitch*maxElements {
 			continue
 		}
-		for unit := p.chunk; unit <= 64 && pitch%unit == 0 && pitch/unit > 1; unit *= 2 {
+		whole := p.whole(8 * pitch)
+		for unit := p.chunk; unit <= 4*p.chunk && pitch%unit == 0 && pitch/unit > 1; unit *= 2 {
 			for step := int64(1); step <= 8; step *= 2 {
 				bytes, err := layout.Rotation(unit, pitch/unit, step)
 				if err != nil {
 					return err
 				}
 				r := Result{Form: Rotated, Swizzle: bytes, Align: p.align()}
-				cost := int64(0)
-				for _, s := range p.streams {
-					report := s.report(bytes.At, func(at int64) int64 { return at })
-					r.Reports = append(r.Reports, report)
-					if cost += report.Extra * s.weight; cost >= p.best.Cost {
-						break
+				if !p.count(&r, func(i int) Report { 
+					like := func(at int64) int64 { return at }
+					if whole {
+						like = p.streams[i].turned(unit, pitch/unit, step)
 					}
-				}
-				if cost >= p.best.Cost {
+					return p.streams[i].report(bytes.At, p.streams[i].classes(like), p.slack(&r))
+				}) {
 					continue
 				}
 				inBits, err := layout.Rotation(8*unit, pitch/unit, step)
@@ -483,7 +546,7 @@ func (p *solver) rotate() error {
 				r.Bytes = (total + pitch - 1) / pitch * pitch
 				_, r.Wasted = p.span(p.base)
 				r.Wasted += r.Bytes - total
-				if p.offer(r); p.best.Cost == 0 {
+				if p.offer(r); p.done() {
 					return nil
 				}
 			}
