@@ -2,12 +2,13 @@ package bank
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tilec/tilec/ir/layout"
 )
 
-// brute counts wavefronts by looking at every byte of every lane of every repetition: it shares nothing with Degree but
+// brute counts wavefronts by looking at every element of every lane of every repetition: it shares nothing with Degree but
 // the tables.
 func brute(t *testing.T, m *Machine, a Access, l layout.Layout) []Count {
 	t.Helper()
@@ -25,27 +26,23 @@ func brute(t *testing.T, m *Machine, a Access, l layout.Layout) []Count {
 	for r := range a.Elements.Size() / vector / lanes {
 		for i, model := range in.Models {
 			for _, phase := range model.Phases {
-				banks := make(map[int64]map[[2]int64]bool)
+				var banks [64][][2]int64 // the words of each, and whose where lanes take turns
+				degree := 0
 				for _, lane := range phase {
 					for v := range vector {
 						at := l.At(a.Elements.At(v + vector*(int64(lane)+lanes*r)))
-						for b := at; b < at+bits; b++ {
-							word := b / 32
-							who := int64(0)
+						for word := at / 32; word <= (at+bits-1)/32; word++ {
+							use := [2]int64{word, 0}
 							if model.Serial {
-								who = int64(lane)
+								use[1] = int64(lane)
 							}
-							bank := word % int64(model.Banks)
-							if banks[bank] == nil {
-								banks[bank] = make(map[[2]int64]bool)
+							bank := &banks[word%int64(model.Banks)]
+							if !slices.Contains(*bank, use) {
+								*bank = append(*bank, use)
+								degree = max(degree, len(*bank))
 							}
-							banks[bank][[2]int64{word, who}] = true
 						}
 					}
-				}
-				degree := 0
-				for _, words := range banks {
-					degree = max(degree, len(words))
 				}
 				c := &counts[i]
 				c.Wavefronts += int64(degree)

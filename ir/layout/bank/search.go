@@ -16,8 +16,9 @@ import (
 
 // A difference is one between two lanes of a phase, by how often it occurs.
 type difference struct {
-	bits int64
-	cost int64
+	bits  int64
+	cost  int64
+	which int // its sources, as a set
 }
 
 // A constraint are the differences that one model of one access wants apart.
@@ -37,11 +38,13 @@ const share = 192
 type search struct {
 	constraints []constraint
 	accesses    int
+	high        int     // bits of an address that it looks at
 	sources     []int   // bits, ascending
 	allowed     []int64 // by source: the bits that its column may have
 	involution  bool
 
 	columns []int64 // of the sources
+	sums    []int64 // of the columns of a set of sources
 	best    []int64 // the columns of the least cost so far
 	least   int64
 	found   [][]int64 // every best so far, the last the best
@@ -66,6 +69,7 @@ func newSearch(streams []*stream, chunk, line int64, top int) *search {
 		}
 	}
 	high = min(high, top, maxTable+2)
+	q.high = high
 	times := make([]int64, 1<<(high-2))
 	var seen []int64
 	var used int64
@@ -114,7 +118,7 @@ func newSearch(streams []*stream, chunk, line int64, top int) *search {
 					c.fixed += cost
 					continue
 				}
-				list = append(list, difference{f << 2, cost})
+				list = append(list, difference{bits: f << 2, cost: cost})
 				used |= f << 2
 			}
 			// The points of every phase are a coset of one linear space if their differences are as many as they, less
@@ -144,6 +148,9 @@ func newSearch(streams []*stream, chunk, line int64, top int) *search {
 				continue
 			}
 			high := bits.Len64(uint64(f.bits&sources)) - 1
+			for k, j := range q.sources {
+				f.which |= int(f.bits>>j&1) << k
+			}
 			k, _ := slices.BinarySearch(q.sources, high)
 			c.levels[k] = append(c.levels[k], f)
 		}
@@ -165,6 +172,7 @@ func newSearch(streams []*stream, chunk, line int64, top int) *search {
 		}
 	}
 	q.columns = make([]int64, len(q.sources))
+	q.sums = make([]int64, 1<<len(q.sources))
 	return q
 }
 
@@ -189,20 +197,19 @@ func (s *stream) distinct(m *Model, lanes []int, c class) []int64 {
 	return granules
 }
 
-// image is a difference under the columns of its sources below level.
-func (q *search) image(f int64, level int) int64 {
-	v := f
-	for k := range level {
-		if f>>q.sources[k]&1 != 0 {
-			v ^= q.columns[k]
-		}
+// choose sets the column of a source, of which those below are chosen.
+func (q *search) choose(level int, column int64) {
+	q.columns[level] = column
+	for i, x := range q.sums[:1<<level] {
+		q.sums[1<<level+i] = x ^ column
 	}
-	return v
 }
 
 // cost is what columns cost: the sum over the accesses of their worst models. It stops where it reaches the bound.
 func (q *search) cost(columns []int64, bound int64) int64 {
-	q.columns = columns
+	for k, c := range columns {
+		q.choose(k, c)
+	}
 	total, worst, access := int64(0), int64(0), 0
 	for i := range q.constraints {
 		c := &q.constraints[i]
@@ -210,9 +217,9 @@ func (q *search) cost(columns []int64, bound int64) int64 {
 			total, worst, access = total+worst, 0, c.access
 		}
 		sum := c.fixed
-		for k, list := range c.levels {
+		for _, list := range c.levels {
 			for _, f := range list {
-				if q.image(f.bits, k+1)&c.mask == 0 {
+				if (f.bits^q.sums[f.which])&c.mask == 0 {
 					sum += f.cost
 				}
 			}
@@ -229,7 +236,6 @@ func (q *search) cost(columns []int64, bound int64) int64 {
 // all: then there is nothing cheaper than best.
 func (q *search) run(least int64, budget int) bool {
 	q.least, q.budget, q.found = least, budget, nil
-	q.columns = make([]int64, len(q.sources))
 	partial := make([]int64, len(q.constraints))
 	for i := range q.constraints {
 		partial[i] = q.constraints[i].fixed
@@ -280,7 +286,7 @@ func (q *search) descend(level int, partial []int64) bool {
 		row := costs[i*count : (i+1)*count]
 		for _, f := range c.levels[level] {
 			q.budget--
-			v := q.image(f.bits, level) & c.mask
+			v := (f.bits ^ q.sums[f.which&^(1<<level)]) & c.mask
 			if v&^allowed != 0 {
 				continue // whatever the column, they differ in a bit that it does not touch
 			}
@@ -325,16 +331,14 @@ func (q *search) descend(level int, partial []int64) bool {
 		if c.cost >= q.least {
 			break
 		}
-		q.columns[level] = c.column
+		q.choose(level, c.column)
 		sum(int(c.column >> low))
 		if !q.descend(level+1, slices.Clone(next)) {
-			q.columns[level] = 0
 			return false
 		}
 		if q.least == 0 {
 			break
 		}
 	}
-	q.columns[level] = 0
 	return true
 }

@@ -89,6 +89,9 @@ func (r Result) String() string {
 // searchSteps bounds the search for a swizzle: about a millisecond.
 const searchSteps = 100_000
 
+// refineWork bounds the addresses that refine looks at: about a millisecond.
+const refineWork = 50_000
+
 // A solver is a problem and the best layout so far.
 type solver struct {
 	machine *Machine
@@ -363,6 +366,7 @@ func (p *solver) swizzle() error {
 	q := newSearch(p.streams, p.chunk, int64(p.machine.Line), top)
 	q.involution = p.options.Wave
 	if len(q.sources) == 0 {
+		p.prove(fmt.Sprintf("of all swizzles by bits from %d on of an address in bytes: lanes of a phase agree in them", firstSource))
 		return nil
 	}
 	// One field of bits moved by one distance, first what is known to be free, or the cheapest.
@@ -400,18 +404,16 @@ fields:
 	}
 	complete := q.run(cheapest, searchSteps)
 	for i := len(q.found) - 1; i >= 0 && i >= len(q.found)-4; i-- {
-		list := make([]int64, most+1)
-		for k := range list {
-			list[k] = 1 << k
-		}
-		for k, j := range q.sources {
-			list[j] |= q.found[i][k]
-		}
-		if err := p.swizzled(list); err != nil {
+		if err := p.swizzled(q.list(q.found[i])); err != nil {
 			return err
 		}
 		if p.done() {
 			return nil
+		}
+	}
+	if !q.exact() && !p.options.Wave {
+		if err := p.refine(q); err != nil || p.done() {
+			return err
 		}
 	}
 	if complete && q.exact() && p.best.Cost*share == q.least {
@@ -434,6 +436,60 @@ func (p *solver) whole(pitch int64) bool {
 		}
 	}
 	return reach <= pitch
+}
+
+// list are the columns of all bits, of which those of the sources are the bits and what is added to them.
+func (q *search) list(columns []int64) []int64 {
+	list := make([]int64, q.sources[len(q.sources)-1]+1)
+	for k := range list {
+		list[k] = 1 << k
+	}
+	for k, j := range q.sources {
+		list[j] |= columns[k]
+	}
+	return list
+}
+
+// refine changes one column after the other for as long as that is cheaper: where phases are not spaces, collisions are
+// a measure of the wavefronts, but not their number.
+func (p *solver) refine(q *search) error {
+	work := 0
+	for _, s := range p.streams {
+		work += 100 + len(s.below(q.high))*s.in.Lanes*len(s.in.Models)
+	}
+	tries := refineWork / work
+	current := make([]int64, len(q.sources))
+	for better := true; better; {
+		better = false
+		if p.best.Form == Swizzled {
+			for k, j := range q.sources {
+				current[k] = p.best.Swizzle.Column(j) &^ (1 << j)
+			}
+		}
+		for k := range q.sources {
+			before := current[k]
+			for n := range int64(1) << bits.OnesCount64(uint64(q.allowed[k])) {
+				if current[k] = n << bits.TrailingZeros64(uint64(q.allowed[k])); current[k] == before {
+					continue
+				}
+				if tries--; tries < 0 {
+					return nil
+				}
+				cost := p.best.Cost
+				if err := p.swizzled(q.list(current)); err != nil {
+					return err
+				}
+				if p.best.Cost < cost {
+					if p.done() {
+						return nil
+					}
+					before, better = current[k], true
+				}
+			}
+			current[k] = before
+		}
+	}
+	return nil
 }
 
 // pad looks for rows further apart.
@@ -526,7 +582,7 @@ func (p *solver) rotate() error {
 					return err
 				}
 				r := Result{Form: Rotated, Swizzle: bytes, Align: p.align()}
-				if !p.count(&r, func(i int) Report { 
+				if !p.count(&r, func(i int) Report {
 					like := func(at int64) int64 { return at }
 					if whole {
 						like = p.streams[i].turned(unit, pitch/unit, step)

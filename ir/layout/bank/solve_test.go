@@ -106,7 +106,7 @@ func TestMinimum(t *testing.T) {
 		"gfx950": {"ds_read_b32", "ds_read_b64", "ds_read_b128", "ds_write_b64", "ds_read_b64_tr_b16", "ds_write_b128"},
 	}
 	var conflicts, free, proven, cases int
-	for range 120 {
+	for range 100 {
 		target := []string{"sm_90a", "gfx942", "gfx950"}[random.IntN(3)]
 		m := must(t, target)
 		pitch := []int64{64, 128, 128, 256, 96, 80, 160}[random.IntN(7)]
@@ -133,6 +133,8 @@ func TestMinimum(t *testing.T) {
 		cases++
 		if r.Minimal {
 			proven++
+		} else if pitch&(pitch-1) == 0 {
+			t.Errorf("%s pitch %d: %v is not proven to be minimal", target, pitch, r)
 		}
 		if r.Cost == 0 {
 			free++
@@ -145,7 +147,7 @@ func TestMinimum(t *testing.T) {
 		if target == "gfx950" {
 			destinations = append(destinations, 7)
 		}
-		if len(sources)*len(destinations) > 12 && (testing.Short() || random.IntN(16) != 0) {
+		if len(sources)*len(destinations) > 12 && (testing.Short() || random.IntN(24) != 0) {
 			continue
 		}
 		conflicts++
@@ -163,7 +165,7 @@ func TestMinimum(t *testing.T) {
 		}
 	}
 	t.Logf("%d cases, %d free of conflicts, %d proven, %d compared with all masks", cases, free, proven, conflicts)
-	if free < 20 || conflicts < 20 || proven < cases*3/4 {
+	if free < 20 || conflicts < 15 || proven == cases {
 		t.Errorf("%d free, %d with conflicts, %d proven", free, conflicts, proven)
 	}
 }
