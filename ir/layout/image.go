@@ -92,25 +92,27 @@ func (s *search) find(x, high int64, digits []leaf) bool {
 	return true
 }
 
-// Injective tells whether no two indices share an offset. It is exact but for a swizzle that is no bijection, over
-// extents that are no powers of two, with more than 2^22 indices: there it is false.
+// Injective tells whether no two indices share an offset. Where Injects cannot tell it is false.
 func (l Layout) Injective() bool {
+	yes, err := l.Injects()
+	return yes && err == nil
+}
+
+// Injects tells whether no two indices share an offset. It refuses to tell where that takes too long: of layouts with
+// more than 2^22 indices only those whose strides make it hard (whether sums of some of many numbers can be equal), and
+// those with a swizzle that is no bijection over extents that are no powers of two.
+func (l Layout) Injects() (bool, error) {
 	l = l.simple()
 	if !l.swizzle.IsIdentity() && l.swizzle.IsLinear() && l.swizzle.matrix(l.swizzle.Bits()).Rank() < l.swizzle.Bits() {
 		if m, ok := l.linear(); ok {
-			return m.Rank() == m.Bits()
+			return m.Rank() == m.Bits(), nil
 		}
-		if l.size > imageLimit {
-			return false
-		}
-		values := l.Values()
-		slices.Sort(values)
-		return len(slices.Compact(values)) == len(values)
+		return l.distinct()
 	}
 	leaves := l.merged()
 	for i, f := range leaves {
 		if f.stride == 0 {
-			return false
+			return false, nil
 		}
 		leaves[i].stride = int64(magnitude(f.stride)) // counted from its other end, a leaf reaches as many offsets
 	}
@@ -123,12 +125,32 @@ func (l Layout) Injective() bool {
 		}
 		return 0
 	})
-	return !cancels(0, leaves)
+	c := canceller{steps: 1 << 16}
+	if hit := c.cancels(0, leaves); c.steps > 0 {
+		return !hit, nil
+	}
+	return l.distinct()
 }
 
+// distinct tells by trying whether all offsets differ.
+func (l Layout) distinct() (bool, error) {
+	if l.size > imageLimit {
+		return false, within("injective", failf(Overflow, "whether the %d offsets of %v differ takes too long to find out", l.size, l))
+	}
+	values := l.Values()
+	slices.Sort(values)
+	return len(slices.Compact(values)) == len(values), nil
+}
+
+// A canceller looks for two sums of digits that are equal, in a number of steps.
+type canceller struct{ steps int }
+
 // cancels tells whether x plus a sum of differences of the digits, sorted by stride, is 0: of each digit less than its
-// extent, either way, and not all 0 if x is.
-func cancels(x int64, digits []leaf) bool {
+// extent, either way, and not all 0 if x is. When the steps run out it means nothing.
+func (c *canceller) cancels(x int64, digits []leaf) bool {
+	if c.steps--; c.steps <= 0 {
+		return true
+	}
 	// A leaf whose stride is beyond what all lower ones reach together cannot cancel.
 	var reach, common int64
 	for _, f := range digits {
@@ -152,7 +174,7 @@ func cancels(x int64, digits []leaf) bool {
 	high := min(top.size-1, divideUp(reach-x+1, top.stride)-1)
 	for i := low; i <= high; i++ {
 		y := x + i*top.stride
-		if y == 0 && i != 0 || cancels(y, rest) {
+		if y == 0 && i != 0 || c.cancels(y, rest) {
 			return true
 		}
 	}
