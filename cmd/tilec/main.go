@@ -69,7 +69,7 @@ func (w *writer) Write(text []byte) (int, error) {
 func commands() []*command {
 	return []*command{
 		runCommand(), testCommand(), benchCommand(), buildCommand(), checkCommand(), fmtCommand(), lowerCommand(),
-		reportCommand(), dumpCommand(), packCommand(), explainCommand(), completionCommand(), versionCommand(),
+		reportCommand(), dumpCommand(), packCommand(), layoutCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
 }
 
