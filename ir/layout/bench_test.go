@@ -59,7 +59,7 @@ func BenchmarkOperations(b *testing.B) {
 		{"recast", func(l Layout) error { _, err := Recast(l, 16, 32); return err }},
 		{"slice", func(l Layout) error { _, err := l.Slice(3, -1); return err }},
 		{"permute", func(l Layout) error { _, err := l.Permute(1, 0); return err }},
-		{"reshape", func(l Layout) error { _, err := l.Reshape(List(Int(l.size / 4), Int(4))); return err }},
+		{"reshape", func(l Layout) error { _, err := l.Reshape(List(Int(l.size/4), Int(4))); return err }},
 		{"concat", func(l Layout) error { _, err := Concat(l, Must(New(Int(4), Int(1<<17)))); return err }},
 		{"common", func(l Layout) error { _, err := Common(l, l); return err }},
 	}

@@ -110,7 +110,7 @@ func rightInverseOfStrides(a Layout) (Layout, error) {
 }
 
 // LeftInverse is a layout L with L.At(a.At(i)) = i for all i below a's size, where a is injective, and else with
-// a.At(L.At(a.At(i))) = a.At(i). It sorts the leaves of a by stride, and cuts offsets at the strides; it refuses layouts
+// a.At(L.At(a.At(i))) = a.At(i); the offsets of a are below L's size, and L gives indices below a's. It sorts the leaves of a by stride, and cuts offsets at the strides; it refuses layouts
 // for which that does not give an inverse, because strides do not nest, and what has a swizzle that is no bijection, or
 // an offset that L would have to subtract.
 func LeftInverse(a Layout) (Layout, error) {
@@ -193,6 +193,9 @@ func leftInverseOfStrides(a Layout) (Layout, error) {
 	if n := len(leaves); n > 0 {
 		cut = append(cut, leaf{leaves[n-1].size, before})
 	}
+	if n := len(cut); n > 0 { // an offset before the strides, or strides that overlap, reach further than the last one
+		cut[n-1].size = max(cut[n-1].size, a.high/done+1)
+	}
 	shape, stride := tuples(merge(cut))
 	l, err := build(shape, stride, 0, Swizzle{})
 	if err != nil {
@@ -217,6 +220,9 @@ func leftInverseOfStrides(a Layout) (Layout, error) {
 	}
 	if !again.Equal(plain) || plain.Injective() {
 		return Layout{}, failf(Divisibility, "the strides of %v do not nest: cutting the offsets at them gives %v, which is no inverse", a, l)
+	}
+	if there.low < 0 || there.high >= a.size {
+		return Layout{}, failf(Injectivity, "indices of %v share offsets, and the strides do not nest: %v gives index %d, and there are %d", a, l, there.high, a.size)
 	}
 	return l, nil
 }

@@ -527,7 +527,7 @@ func TestInverses(t *testing.T) {
 		for i := range a.size {
 			x := a.At(i)
 			back := b.At(x)
-			if injective && back != i || a.At(back) != x {
+			if injective && back != i || a.At(back) != x || back < 0 || back >= a.size || x >= b.size && b.size > 1 {
 				t.Fatalf("%v has the left inverse %v: offset %d of %d goes to %d", a, b, x, i, back)
 			}
 		}
