@@ -21,7 +21,7 @@ type Access struct {
 
 // Bounds of what is counted: more is refused.
 const (
-	maxElements = 1 << 24
+	maxElements = 1 << 22
 	maxWeight   = 1 << 20
 	maxAccesses = 64
 )
@@ -85,6 +85,14 @@ func open(op string, m *Machine, a *Access, l layout.Layout) (*stream, error) {
 	s.pieces = max(int64(in.Bytes)/s.granule, 1)
 	s.repetitions = e.Size() / vector / lanes
 
+	low := l.Offset()
+	sizes, strides := l.Leaves()
+	for i, d := range strides {
+		low += (sizes[i] - 1) * min(d, 0)
+	}
+	if low < 0 {
+		return nil, failf(op, layout.Range, "%v reaches down to the offset %d", l, low)
+	}
 	done, err := s.affine(op, l)
 	if err != nil || done {
 		return s, err
@@ -282,7 +290,7 @@ func (s *stream) evaluate(op string, l layout.Layout) error {
 				}
 			}
 			values = values[vector:]
-			if first%unit != 0 || first < 0 {
+			if first%unit != 0 {
 				return s.misaligned(op, l)
 			}
 			s.table[r][lane] = first / 8

@@ -215,7 +215,7 @@ func Phases(m *Machine, a Access, l layout.Layout, model int, repetition int64) 
 		for _, lane := range lanes {
 			first := vector * (int64(lane) + int64(s.in.Lanes)*repetition)
 			at := l.At(a.Elements.At(first))
-			if at < 0 || at%8 != 0 {
+			if at%(8*int64(s.in.Align)) != 0 {
 				return nil, s.misaligned(op, l)
 			}
 			for v := range vector {

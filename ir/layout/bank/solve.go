@@ -89,6 +89,9 @@ func (r Result) String() string {
 // searchSteps bounds the search for a swizzle: about a millisecond.
 const searchSteps = 100_000
 
+// maxPadded bounds the bytes of tiles whose rows are padded, so that their strides fit.
+const maxPadded = 1 << 40
+
 // refineWork bounds the addresses that refine looks at: about a millisecond.
 const refineWork = 50_000
 
@@ -429,7 +432,7 @@ func (p *solver) whole(pitch int64) bool {
 	reach := p.base.Offset() + p.streams[0].bits
 	for i, d := range strides {
 		switch {
-		case d < 0 || d >= pitch && d%pitch != 0 && sizes[i] > 1:
+		case d >= pitch && d%pitch != 0 && sizes[i] > 1:
 			return false
 		case d < pitch:
 			reach += (sizes[i] - 1) * d
@@ -494,7 +497,7 @@ func (p *solver) refine(q *search) error {
 
 // pad looks for rows further apart.
 func (p *solver) pad() error {
-	if p.forms&Padded == 0 {
+	if bytes, _ := p.span(p.base); p.forms&Padded == 0 || bytes > maxPadded {
 		return nil
 	}
 	sizes, strides := p.base.Leaves()
@@ -564,14 +567,11 @@ func (p *solver) rotate() error {
 		if sizes[i] > 1 && d > 0 && d%(8*p.chunk) == 0 && d/(8*p.chunk) > 1 {
 			pitches = append(pitches, d/8)
 		}
-		if d < 0 {
-			return nil
-		}
 	}
 	slices.Sort(pitches)
 	total, _ := p.span(p.base)
 	for _, pitch := range slices.Compact(pitches) {
-		if total > pitch*maxElements {
+		if total/pitch > maxElements {
 			continue
 		}
 		whole := p.whole(8 * pitch)
