@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/tilec/tilec/ir/layout"
+	"github.com/tilec/tilec/ir/layout/bank"
 )
 
 // A Kind is the dearest thing that a plan does.
@@ -185,54 +186,51 @@ func (m Machine) shuffle(by Number) int {
 // wavefronts counts the passes of shared memory that an access takes in a block, and those that it would take without
 // conflicts, under the worst of the machine's phase models.
 func (p *Plan) wavefronts(s *Step) (n, free int) {
-	lanes := p.Machine.Lanes
-	address := make([]int64, lanes)
 	for w := range p.Warps {
-		for l := range address {
-			address[l] = -1
-			if s.Off.At(w, l, lanes) == 0 {
-				address[l] = int64(s.By.At(w, l, lanes))
-			}
-		}
-		worst, needed := 0, 0
-		for _, m := range p.Machine.phases(s.Op == Store, s.Width) {
-			got, least := m.passes(address, s.Width)
-			if got-least > worst-needed || worst == 0 {
-				worst, needed = got, least
-			}
-		}
-		n, free = n+worst, free+needed
+		got, least := p.passes(s, w)
+		n, free = n+got, free+least
 	}
 	return n, free
 }
 
-// passes counts the wavefronts of one access of a warp, and how many phases of it do anything.
-func (m phase) passes(address []int64, width int) (n, phases int) {
-	var s space
-	for i, v := range m.lanes {
-		s.add(v, 1<<i)
+func (p *Plan) passes(s *Step, w int) (n, free int) {
+	var buffer [64]int64
+	address := buffer[:p.Machine.Lanes]
+	for l := range address {
+		address[l] = -1
+		if s.Off.At(w, l, len(address)) == 0 {
+			address[l] = int64(s.By.At(w, l, len(address)))
+		}
 	}
-	var words [64][]int64 // by bank
-	for first := range address {
-		if !s.leads(uint64(first)) {
-			continue
+	for _, m := range p.Machine.models(s.Op == Store, s.Width) {
+		got, least := passes(&m, address, s.Width)
+		if got-least > n-free || n == 0 {
+			n, free = got, least
 		}
-		for b := range words {
-			words[b] = words[b][:0]
-		}
+	}
+	return n, free
+}
+
+// passes counts the wavefronts of one access of a warp, and how many phases of it do anything. Lanes of a negative
+// address do nothing.
+func passes(m *bank.Model, address []int64, width int) (n, phases int) {
+	var seen [64][]int64 // words by bank
+	var room [64][4]int64
+	for _, lanes := range m.Phases {
 		most := 0
-		for lane, a := range address {
+		for b := range m.Banks {
+			seen[b] = room[b][:0]
+		}
+		for _, lane := range lanes {
+			a := address[lane]
 			if a < 0 {
 				continue
 			}
-			if rest, _ := s.reduce(uint64(lane)); rest != uint64(first) {
-				continue
-			}
 			for w := a / 4; w <= (a+int64(width)-1)/4; w++ {
-				b := w % int64(m.banks)
-				if !slices.Contains(words[b], w) {
-					words[b] = append(words[b], w)
-					most = max(most, len(words[b]))
+				b := w % int64(m.Banks)
+				if m.Serial || !slices.Contains(seen[b], w) {
+					seen[b] = append(seen[b], w)
+					most = max(most, len(seen[b]))
 				}
 			}
 		}
@@ -241,12 +239,6 @@ func (m phase) passes(address []int64, width int) (n, phases int) {
 		}
 	}
 	return n, phases
-}
-
-// leads tells whether v is the rest of its coset.
-func (s *space) leads(v uint64) bool {
-	rest, _ := s.reduce(v)
-	return rest == v
 }
 
 // String is the plan's cost in a line, and behind it that of the alternative.

@@ -1,6 +1,10 @@
 package convert
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tilec/tilec/ir/layout/bank"
+)
 
 // A Machine is what a plan has to know of a target: lanes of a warp, primitives, the phases of shared memory, and
 // prices. Prices are in cycles of a multiprocessor (a compute unit) for one warp's instruction, all schedulers
@@ -18,74 +22,59 @@ type Machine struct {
 	Access   int // the issue of a load or store, besides its wavefronts
 	Barriers [3]int
 
-	phases func(store bool, width int) []phase
-}
-
-// A phase model says which lanes shared memory serves together: those whose numbers differ by xors of lanes. Accesses
-// of a phase collide if they fall on different words of one of the banks, which are 4 bytes wide.
-type phase struct {
-	banks int
-	lanes []uint64
+	Memory *bank.Machine // the phases of shared memory
 }
 
 // NVIDIA is the model of a streaming multiprocessor of compute capability 8.0 to 9.0: a shuffle moves 32 words a cycle
 // as a wavefront of shared memory does, logic runs on 64 lanes a cycle (CUDA programming guide, arithmetic
-// throughput). Shared memory has 32 banks; 8 lanes make a phase of 16-byte accesses, 16 of 8-byte, 32 of narrower ones.
-// The prices of barriers are assumptions.
+// throughput). The prices of barriers are assumptions.
 func NVIDIA() Machine {
-	return Machine{Name: "nvidia", Lanes: 32, Matrix: true, Scratch: 48 << 10,
-		Logic: 2, Far: 4, Access: 1, Barriers: [3]int{8, 80, 120}, phases: consecutive}
+	return Machine{Name: "nvidia", Lanes: 32, Matrix: true, Scratch: 48 << 10, Memory: banks("sm_90a"),
+		Logic: 2, Far: 4, Access: 1, Barriers: [3]int{8, 80, 120}}
 }
 
 // GFX942 is the model of a compute unit of CDNA3. ds_bpermute_b32 passes the 64 lanes of a wave through the crossbar of
-// shared memory in two cycles; DPP reaches lanes within a row of 16 at the rate of arithmetic. The phases of its shared
-// memory are not published: plans are free of conflicts both under consecutive lanes and under gfx950's phases.
+// shared memory in two cycles; DPP reaches lanes within a row of 16 at the rate of arithmetic. The prices of barriers
+// are assumptions.
 func GFX942() Machine {
-	return Machine{Name: "gfx942", Lanes: 64, Scratch: 32 << 10,
-		Logic: 4, Far: 12, Near: 4, Access: 4, Barriers: [3]int{8, 120, 120},
-		phases: func(store bool, width int) []phase {
-			return append(consecutive(store, width), gfx950Phases(store, width)...)
-		}}
+	return Machine{Name: "gfx942", Lanes: 64, Scratch: 32 << 10, Memory: banks("gfx942"),
+		Logic: 4, Far: 12, Near: 4, Access: 4, Barriers: [3]int{8, 120, 120}}
 }
 
 // GFX950 is the model of a compute unit of CDNA4, which adds exchanges of lanes 16 and 32 apart (v_permlane16_swap,
-// v_permlane32_swap) and has measured phases: 64 banks for reads of 8 and 16 bytes.
+// v_permlane32_swap).
 func GFX950() Machine {
 	m := GFX942()
-	m.Name, m.Scratch, m.Swap, m.phases = "gfx950", 64<<10, 8, gfx950Phases
+	m.Name, m.Scratch, m.Swap, m.Memory = "gfx950", 64<<10, 8, banks("gfx950")
 	return m
 }
 
-func consecutive(_ bool, width int) []phase {
-	switch {
-	case width >= 16:
-		return []phase{{32, []uint64{1, 2, 4}}}
-	case width == 8:
-		return []phase{{32, []uint64{1, 2, 4, 8}}}
+func banks(target string) *bank.Machine {
+	m, ok := bank.For(target)
+	if !ok {
+		panic(target + " has no phase tables")
 	}
-	return []phase{{32, []uint64{1, 2, 4, 8, 16}}}
+	return m
 }
 
-// gfx950Phases are the measured ones: a 16-byte read serves lanes 0-3, 12-15 and 20-27 together, then 4-11, 16-19 and
-// 28-31, and so on 32 lanes further; an 8-byte read serves halves of the wave. Stores go by consecutive lanes.
-func gfx950Phases(store bool, width int) []phase {
-	switch {
-	case !store && width >= 16:
-		return []phase{{64, []uint64{1, 2, 12, 20}}}
-	case !store && width == 8:
-		return []phase{{64, []uint64{1, 2, 4, 8, 16}}}
+// models are the phases in which an access of so many bytes by every lane is served; several if they are not published.
+func (m Machine) models(store bool, width int) []bank.Model {
+	in, ok := m.Memory.Widest(store, width)
+	if !ok {
+		panic(fmt.Sprintf("%s has no access of %d bytes", m.Memory.Name, width))
 	}
-	return consecutive(store, width)
+	return in.Models
 }
 
-// of is the number of the phase that serves a lane.
-func (p phase) of(lane int) int {
-	var s space
-	for i, v := range p.lanes {
-		s.add(v, 1<<i)
+// phaseOf is the number of the phase of each lane.
+func phaseOf(m bank.Model, lanes int) []int {
+	of := make([]int, lanes)
+	for i, phase := range m.Phases {
+		for _, l := range phase {
+			of[l] = i
+		}
 	}
-	rest, _ := s.reduce(uint64(lane))
-	return int(rest)
+	return of
 }
 
 // A Scope is the set of warps that wait for each other at a barrier.

@@ -307,20 +307,13 @@ func (t *table) scope(units [][]int32) (Scope, int) {
 // banks suffice as a phase has lanes, whatever the distributions. Units that several phases read are placed greedily.
 func (t *table) place(width, stores int, loads [][]int32) (address []int32, size int) {
 	cell := max(width, 4) // what a lane takes of a row of banks
-	load, store := t.m.phases(false, width)[0], t.m.phases(true, width)[0]
-	banks := min(load.banks, store.banks) * 4 / cell
+	load, store := t.m.models(false, width)[0], t.m.models(true, width)[0]
+	banks := min(load.Banks, store.Banks) * 4 / cell
 	address = make([]int32, stores*t.threads)
 	for i := range address {
 		address[i] = -1
 	}
-	phaseOf := func(p phase) []int {
-		of := make([]int, t.m.Lanes)
-		for l := range of {
-			of[l] = p.of(l)
-		}
-		return of
-	}
-	byLoad, byStore := phaseOf(load), phaseOf(store)
+	byLoad, byStore := phaseOf(load, t.m.Lanes), phaseOf(store, t.m.Lanes)
 	lanes := t.m.Lanes
 	var edges []edge
 	var ids []int32 // the unit of an edge
@@ -328,7 +321,7 @@ func (t *table) place(width, stores int, loads [][]int32) (address []int32, size
 	again := false
 	type at struct{ load, phase int }
 	var also [][]at // further phases that read a unit
-	halves := load.banks / min(load.banks, store.banks)
+	halves := load.Banks / min(load.Banks, store.Banks)
 	for j, units := range loads {
 		for thread, u := range units {
 			if u < 0 {
