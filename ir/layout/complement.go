@@ -80,10 +80,13 @@ func (l Layout) offsets() ([]leaf, error) {
 			return nil, failf(Injectivity, "%v maps %d bits to fewer dimensions", s, n)
 		}
 	}
-	// It permutes whole periods: what the layout has of one it must have whole.
+	// It permutes blocks of low bits, or rows: what the layout has of one it must have whole.
 	sortByStride(leaves)
 	period, run := l.swizzle.period(), int64(1)
-	whole := period != 0 && l.offset%max(period, 1) == 0
+	if r := l.swizzle.rotation; r.radix != 0 {
+		period = r.unit * r.radix
+	}
+	whole := l.offset%period == 0
 	for _, f := range leaves {
 		if f.stride == run {
 			run *= f.size

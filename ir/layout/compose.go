@@ -344,7 +344,7 @@ func (f line) defect(a, b Layout, origin int64, digits []leaf, strides, at []int
 // composeLinear is a∘b where a is linear over F2 on the bits that b reaches: b's strides with the product of the maps as
 // their swizzle.
 func composeLinear(a, b Layout) (Layout, bool) {
-	if !b.swizzle.IsLinear() || !a.swizzle.IsLinear() {
+	if !b.swizzle.IsLinear() || !a.swizzle.IsLinear() || b.low < 0 {
 		return Layout{}, false
 	}
 	arguments := bits.Len64(uint64(b.high))
@@ -549,10 +549,17 @@ type parts struct {
 // parts splits the index of a by shape and step. An open last part, which does not split like a's extents, is made
 // longer, up to a's size.
 func (a Layout) parts(shape, step []int64, open bool) (parts, error) {
-	l, err := composeStrides(a, mustBuild(Ints(shape...), Ints(step...), 0, Swizzle{}))
+	split := func() (Layout, error) {
+		b, err := New(Ints(shape...), Ints(step...))
+		if err != nil {
+			return Layout{}, err
+		}
+		return composeStrides(a, b)
+	}
+	l, err := split()
 	if last := len(shape) - 1; err != nil && open && a.size%step[last] == 0 && a.size/step[last] > shape[last] {
 		shape[last] = a.size / step[last]
-		l, err = composeStrides(a, mustBuild(Ints(shape...), Ints(step...), 0, Swizzle{}))
+		l, err = split()
 	}
 	if err != nil {
 		return parts{}, err

@@ -66,7 +66,7 @@ func positions(d Distribution) []int64 { return d.layout.Values() }
 func TestFactors(t *testing.T) {
 	r := newSource(8)
 	refused := 0
-	for range 6000 {
+	for range 2500 {
 		axes := 1 + r.IntN(3)
 		a, b, c := r.atoms(axes, 3), r.atoms(axes, 3), r.atoms(axes, 3)
 		ab := Must(a.Mul(b))

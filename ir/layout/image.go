@@ -20,7 +20,7 @@ func (l Layout) Image() ([]int64, error) {
 }
 
 // Cosize is the largest offset of the layout plus one. With a swizzle over extents that are no powers of two, it tries
-// the indices whose offsets may become the largest; for more than 2^24 of these it gives the bound from the bits that
+// the indices whose offsets may become the largest; for more than 2^20 of these it gives the bound from the bits that
 // the swizzle changes, which no offset exceeds.
 func (l Layout) Cosize() int64 {
 	l = l.simple()
@@ -34,7 +34,7 @@ func (l Layout) Cosize() int64 {
 		}
 		return x + 1
 	}
-	s := search{swizzle: l.swizzle, slack: l.slack(), best: -1, budget: 1 << 24}
+	s := search{swizzle: l.swizzle, slack: l.slack(), best: -1, budget: tried}
 	// The highest strides first, from the end at which they add most.
 	for _, f := range l.filtered() {
 		s.digits = append(s.digits, f)
@@ -172,13 +172,39 @@ func (c *canceller) cancels(x int64, digits []leaf) bool {
 	// Only such differences of the top digit count which the others can make up for.
 	low := max(-(top.size - 1), divideUp(-reach-x, top.stride))
 	high := min(top.size-1, divideUp(reach-x+1, top.stride)-1)
-	for i := low; i <= high; i++ {
+	step := int64(1)
+	if len(rest) == 1 { // x plus the differences is a multiple of the last stride: every so many are
+		var first int64
+		first, step = multipleAt(x, top.stride, rest[0].stride)
+		low += modulo(first-low, step)
+		if x == 0 && low == 0 && step <= high {
+			return true // after 0 itself
+		}
+	}
+	for i := low; i <= high; i += step {
 		y := x + i*top.stride
 		if y == 0 && i != 0 || c.cancels(y, rest) {
 			return true
 		}
 	}
 	return false
+}
+
+// multipleAt solves x + i·a ≡ 0 modulo m, of which there is a solution: the least i from 0, and the distance to the next.
+func multipleAt(x, a, m int64) (i, step int64) {
+	g := gcd(a, m)
+	step = m / g
+	// The inverse of a/g modulo m/g, by Euclid's algorithm.
+	u, v := modulo(a/g, step), step
+	p, q := int64(1), int64(0)
+	for v != 0 {
+		n := u / v
+		u, v = v, u-n*v
+		p, q = q, p-n*q
+	}
+	hi, lo := bits.Mul64(uint64(modulo(-x/g, step)), uint64(modulo(p, step)))
+	_, rem := bits.Div64(hi, lo, uint64(step))
+	return int64(rem), step
 }
 
 // divideUp is the least integer that is no less than a/b, for a positive b.

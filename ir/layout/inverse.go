@@ -24,7 +24,7 @@ func rightInverse(a Layout) (Layout, error) {
 		var plain, l Layout
 		if plain, err = rightInverseOfStrides(a); err == nil {
 			// The swizzle permutes whole periods: offsets of a below the last of them come from within plain.
-			if period := back.period(); plain.size%period != 0 {
+			if period := back.period(); period == 0 || plain.size%period != 0 {
 				err = failf(Nonlinear, "%v permutes %d offsets, and the strides of %v reach %d without a gap", a.swizzle, period, a, plain.size)
 			} else if l, err = compose(plain, mustBuild(Int(plain.size), Int(1), 0, back)); err == nil {
 				return l, nil
@@ -126,14 +126,16 @@ func leftInverse(a Layout) (Layout, error) {
 	if err == nil {
 		var back Swizzle
 		if back, err = a.swizzle.Inverse(); err == nil {
-			// Offsets of a after its swizzle lie below the next power of two.
+			// Offsets of a after its swizzle lie below the next power of two, or in its last row.
 			n := int64(1) << max(bits.Len64(uint64(a.high)), a.swizzle.Bits())
 			if r := a.swizzle.rotation; r.radix != 0 {
 				n = max(n, a.high+r.unit*r.radix)
 			}
 			var l Layout
-			if l, err = compose(plain, mustBuild(Int(n), Int(1), 0, back)); err == nil {
-				return l.Coalesce(), nil
+			if l, err = build(Int(n), Int(1), 0, back); err == nil {
+				if l, err = compose(plain, l); err == nil {
+					return l.Coalesce(), nil
+				}
 			}
 		}
 	}

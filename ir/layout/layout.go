@@ -67,7 +67,8 @@ func build(shape, stride Tuple, offset int64, swizzle Swizzle) (Layout, error) {
 	if !shape.Congruent(stride) {
 		return Layout{}, failf(Profile, "the shape %v and the strides %v are not nested alike", shape, stride)
 	}
-	l := Layout{shape: shape, stride: stride, offset: offset, swizzle: swizzle, sizes: shape.Leaves(), strides: stride.Leaves(), size: 1, low: offset, high: offset}
+	l := Layout{shape: shape, stride: stride, offset: offset, swizzle: swizzle, sizes: shape.Leaves(), strides: stride.Leaves(), size: 1}
+	fits := true
 	for i, s := range l.sizes {
 		if s < 1 {
 			return Layout{}, failf(ZeroExtent, "extent %d in %v: extents are at least 1", s, shape)
@@ -76,17 +77,17 @@ func build(shape, stride Tuple, offset int64, swizzle Swizzle) (Layout, error) {
 		if l.size, ok = multiply(l.size, s); !ok || l.size>>MaxBits != 0 {
 			return Layout{}, failf(Overflow, "the extents of %v multiply to more than %d bits hold", shape, MaxBits)
 		}
-		reach, fits := multiply(s-1, l.strides[i])
-		if fits && reach < 0 {
-			l.low, fits = add(l.low, reach)
-		} else if fits && reach > 0 {
-			l.high, fits = add(l.high, reach)
+		reach, ok := multiply(s-1, l.strides[i])
+		if ok && reach < 0 {
+			l.low, ok = add(l.low, reach)
+		} else if ok {
+			l.high, ok = add(l.high, reach)
 		}
-		if !fits || l.strides[i] == math.MinInt64 {
-			return Layout{}, failf(Overflow, "the offsets of %v:%v take more than %d bits", shape, stride, MaxBits)
-		}
+		fits = fits && ok && l.strides[i] != math.MinInt64
 	}
-	if l.high >= 1<<MaxBits || l.low < -1<<MaxBits {
+	// The sums fit without the offset too: then every part of a layout is a layout.
+	fits = fits && within62(l.low) && within62(l.high) && within62(offset)
+	if l.low, l.high = l.low+offset, l.high+offset; !fits || !within62(l.low) || !within62(l.high) {
 		return Layout{}, failf(Overflow, "the offsets of %v:%v+%d take more than %d bits", shape, stride, offset, MaxBits)
 	}
 	if l.low < 0 && !swizzle.IsIdentity() {
@@ -94,6 +95,8 @@ func build(shape, stride Tuple, offset int64, swizzle Swizzle) (Layout, error) {
 	}
 	return l, nil
 }
+
+func within62(x int64) bool { return x>>MaxBits == 0 || x>>MaxBits == -1 }
 
 // Shape is the nested shape.
 func (l Layout) Shape() Tuple { return l.shape }
