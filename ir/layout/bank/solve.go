@@ -105,7 +105,6 @@ type solver struct {
 	forms   Form
 	chunk   int64
 	best    Result
-	have    bool
 	floor   int64   // below which no layout that keeps chunks together costs
 	rest    []int64 // by access: the same of it and those after it
 }
@@ -235,17 +234,16 @@ func (p *solver) powers() bool {
 	return true
 }
 
-// offer makes a candidate the best if it costs less. Its reports say what it costs.
-func (p *solver) offer(r Result) bool {
+// offer makes a candidate the best if it costs less, or wastes less where both pad rows. Its reports say what it costs.
+func (p *solver) offer(r Result) {
 	r.Cost = 0
 	for i, a := range r.Reports {
 		r.Cost += a.Extra * p.streams[i].weight
 	}
-	if p.have && r.Cost >= p.best.Cost {
-		return false
+	thrifty := r.Form == Padded && p.best.Form == Padded && r.Wasted < p.best.Wasted
+	if p.best.Form == 0 || r.Cost < p.best.Cost || r.Cost == p.best.Cost && thrifty {
+		p.best = r
 	}
-	p.best, p.have = r, true
-	return true
 }
 
 // span is the number of bytes of a layout, and how many hold nothing.
@@ -547,8 +545,7 @@ func (p *solver) pad() error {
 					break
 				}
 			}
-			if len(r.Reports) == len(p.access) && (cost < p.best.Cost || cost == p.best.Cost && p.best.Form == Padded && r.Wasted < p.best.Wasted) {
-				p.have = false
+			if len(r.Reports) == len(p.access) {
 				p.offer(r)
 			}
 		}

@@ -106,7 +106,7 @@ func TestMinimum(t *testing.T) {
 		"gfx950": {"ds_read_b32", "ds_read_b64", "ds_read_b128", "ds_write_b64", "ds_read_b64_tr_b16", "ds_write_b128"},
 	}
 	var conflicts, free, proven, cases int
-	for range 200 {
+	for range 180 {
 		target := []string{"sm_90a", "gfx942", "gfx950"}[random.IntN(3)]
 		m := must(t, target)
 		pitch := []int64{64, 128, 128, 256, 96, 80, 160}[random.IntN(7)]
@@ -443,7 +443,7 @@ func TestAnyLayout(t *testing.T) {
 		return layout.Ints(a...), layout.Ints(b...)
 	}
 	counted, solved := 0, 0
-	for range 8000 {
+	for range 5000 {
 		m := machines[random.IntN(len(machines))]
 		in := &m.Instructions[random.IntN(len(m.Instructions))]
 		bits := []int64{4, 8, 16, 32}[random.IntN(4)]
@@ -484,7 +484,7 @@ func TestAnyLayout(t *testing.T) {
 		}
 	}
 	t.Logf("%d counted, %d solved", counted, solved)
-	if counted < 80 || solved < 80 {
+	if counted < 50 || solved < 50 {
 		t.Errorf("%d counted, %d solved", counted, solved)
 	}
 }
