@@ -73,7 +73,7 @@ func divided(a Layout, tiler []Layout) (tiles, rests []mode, l Layout, err error
 	}
 	for i := range a.Rank() {
 		m := mode{l.shape, l.stride}
-		if a.Rank() > 1 {
+		if !a.shape.IsInt() {
 			m = mode{l.shape.Mode(i), l.stride.Mode(i)}
 		}
 		if i < len(tiler) {

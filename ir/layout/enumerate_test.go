@@ -140,7 +140,7 @@ func TestAssociativity(t *testing.T) {
 
 func TestComplementAndDivide(t *testing.T) {
 	r := newSource(10)
-	var accepted, refused, covered, divided, undivided [3]int
+	var accepted, refused, covered, divided, undivided, back [3]int
 	for n := range 20000 {
 		kind := n % 3
 		a := r.layout(kind)
@@ -187,6 +187,17 @@ func TestComplementAndDivide(t *testing.T) {
 		if tile := Must(q.Slice(-1, 0)); !slices.Equal(tile.Values(), after(a, b)) || q.Rank() != 2 {
 			t.Fatalf("%v by %v is %v: the tile %v", a, b, q, tile)
 		}
+		// Back: the inverse of (tile, rest) puts a together again.
+		if whole, err := Concat(b, Must(Complement(mustBuild(b.shape, b.stride, 0, b.swizzle), a.size))); err == nil && q.size == a.size {
+			if inverse, err := RightInverse(whole); err == nil && inverse.size == a.size {
+				if again, err := Compose(q, inverse); err == nil {
+					back[kind]++
+					if !again.Equal(a) {
+						t.Fatalf("%v by %v is %v, and put together again %v", a, b, q, again)
+					}
+				}
+			}
+		}
 		if q.size == a.size && b.Injective() {
 			got, want := q.Values(), a.Values()
 			slices.Sort(got)
@@ -196,7 +207,7 @@ func TestComplementAndDivide(t *testing.T) {
 			}
 		}
 	}
-	t.Log("complements", accepted, "covering all", covered, "refused", refused, "divided", divided, "refused", undivided)
+	t.Log("complements", accepted, "covering all", covered, "refused", refused, "divided", divided, "refused", undivided, "put together again", back)
 	if min(slices.Min(accepted[:]), slices.Min(divided[:])) < 500 {
 		t.Error("too few")
 	}
@@ -234,6 +245,47 @@ func nested(image []int64) bool {
 			return false
 		}
 		image, unit = heads, next
+	}
+}
+
+func TestDivideModes(t *testing.T) {
+	r := newSource(13)
+	checked := 0
+	for n := range 6000 {
+		a := r.layout(n % 3)
+		tiler := make([]Layout, 1+r.IntN(a.Rank()))
+		for i := range tiler {
+			tiler[i] = Must(New(Int(r.pick(1, 2, 3, 4)), Int(r.pick(1, 1, 2, 3))))
+		}
+		modes, err := DivideModes(a, tiler...)
+		if err != nil {
+			continue
+		}
+		checked++
+		zip, tiled, flat := Must(ZippedDivide(a, tiler...)), Must(TiledDivide(a, tiler...)), Must(FlatDivide(a, tiler...))
+		at := make([]int64, a.Rank())
+		for i := range at {
+			if at[i] = -1; i >= len(tiler) {
+				at[i] = 0
+			}
+		}
+		// The first mode is a after the tilers, where the modes beyond them stand at 0.
+		want := Must(ComposeModes(a, tiler...))
+		if !a.shape.IsInt() {
+			want = Must(want.Slice(at...))
+		}
+		if tiles := Must(zip.Slice(-1, 0)); !equalValues(tiles, want) {
+			t.Fatalf("%v by %v is %v: the tiles %v, want %v", a, tiler, zip, tiles, want)
+		}
+		if !equalValues(zip, tiled) || !equalValues(zip, flat) || modes.size != zip.size || modes.Cosize() != zip.Cosize() {
+			t.Fatalf("%v by %v is %v, zipped %v, tiled %v, flat %v", a, tiler, modes, zip, tiled, flat)
+		}
+		if rest := a.Rank(); tiled.Rank() != 1+rest || flat.Rank() != len(tiler)+rest {
+			t.Fatalf("%v by %v is tiled %v, flat %v", a, tiler, tiled, flat)
+		}
+	}
+	if t.Log(checked, "divided"); checked < 1000 {
+		t.Error("too few")
 	}
 }
 

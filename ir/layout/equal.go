@@ -108,6 +108,23 @@ func (l Layout) Equal(m Layout) bool {
 			return f.Equal(g)
 		}
 	}
+	// Most layouts that differ do so at the ends of their leaves, or at any index.
+	place, other := int64(1), uint64(l.size)
+	for _, f := range l.merged() {
+		if l.At(place) != m.At(place) {
+			return false
+		}
+		place *= f.size
+		if l.At(place-1) != m.At(place-1) {
+			return false
+		}
+	}
+	for range 32 {
+		other = other*6364136223846793005 + 1442695040888963407
+		if i := int64(other>>1) % l.size; l.At(i) != m.At(i) {
+			return false
+		}
+	}
 	return sameValues(l, m)
 }
 

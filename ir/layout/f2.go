@@ -147,3 +147,67 @@ func (m F2) Inverse(rows int) F2 {
 	}
 	return F2{columns}
 }
+
+// Matrix is the layout as a map over F2: the size is a power of two 2^n, and offset i is that of index 0, exclusive or
+// the columns of the bits of i. Column k is the offset of index 2^k, exclusive or that of index 0. It gives false where
+// the layout is not of this form; and where a swizzle is not injective, or a rotation, and more than 2^20 indices would
+// have to be tried to know.
+func (l Layout) Matrix() (F2, bool) {
+	if l.size&(l.size-1) != 0 || l.low < 0 {
+		return F2{}, false
+	}
+	if m, ok := l.matrix(); ok {
+		columns := make([]int64, len(m.columns))
+		if l.swizzle.IsLinear() {
+			for k, c := range m.columns {
+				columns[k] = l.swizzle.At(c)
+			}
+			return F2{columns}, true
+		}
+		// A rotation of bits is linear only by chance (two chunks, or rows that are never reached).
+	} else if l.swizzle.IsIdentity() || l.swizzle.IsLinear() && l.swizzle.matrix(l.swizzle.Bits()).Rank() == l.swizzle.Bits() {
+		return F2{}, false // a bijection is linear behind the swizzle only if it is before it
+	}
+	if l.size > tried {
+		return F2{}, false
+	}
+	origin := l.At(0)
+	var columns []int64
+	for k := int64(1); k < l.size; k *= 2 {
+		columns = append(columns, l.At(k)^origin)
+	}
+	m := F2{columns}
+	for i := range l.size {
+		if l.At(i) != origin^m.At(i) {
+			return F2{}, false
+		}
+	}
+	return m, true
+}
+
+// tried bounds the indices that an operation tries one by one.
+const tried = 1 << 20
+
+// matrix is the layout without its swizzle as a map over F2. A sum of strides is an exclusive or exactly if no bit of
+// the offset changes with two bits of the index: the lowest such bit would carry.
+func (l Layout) matrix() (F2, bool) {
+	if l.low < 0 {
+		return F2{}, false
+	}
+	var columns []int64
+	var seen int64
+	for _, f := range l.merged() {
+		if f.size&(f.size-1) != 0 {
+			return F2{}, false
+		}
+		for k := int64(1); k < f.size; k *= 2 {
+			c := l.offset ^ (l.offset + k*f.stride)
+			if c < 0 || c&seen != 0 {
+				return F2{}, false
+			}
+			seen |= c
+			columns = append(columns, c)
+		}
+	}
+	return F2{columns}, true
+}

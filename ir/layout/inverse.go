@@ -110,9 +110,9 @@ func rightInverseOfStrides(a Layout) (Layout, error) {
 }
 
 // LeftInverse is a layout L with L.At(a.At(i)) = i for all i below a's size, where a is injective, and else with
-// a.At(L.At(a.At(i))) = a.At(i); the offsets of a are below L's size, and L gives indices below a's. It sorts the leaves of a by stride, and cuts offsets at the strides; it refuses layouts
-// for which that does not give an inverse, because strides do not nest, and what has a swizzle that is no bijection, or
-// an offset that L would have to subtract.
+// a.At(L.At(a.At(i))) = a.At(i); the offsets of a are below L's size, and L gives indices below a's. It sorts the leaves
+// of a by stride, and cuts offsets at the strides; it refuses layouts for which that does not give an inverse, because
+// strides do not nest, and what has a swizzle that is no bijection, or an offset that L would have to subtract.
 func LeftInverse(a Layout) (Layout, error) {
 	l, err := leftInverse(a.needed())
 	return l, within("left_inverse", err)
@@ -220,7 +220,9 @@ func leftInverseOfStrides(a Layout) (Layout, error) {
 	if err != nil {
 		return Layout{}, failf(Divisibility, "the strides of %v do not nest: %v", a, err)
 	}
-	if !again.Equal(plain) || plain.Injective() {
+	if injective, err := plain.Injects(); err != nil {
+		return Layout{}, err
+	} else if injective || !again.Equal(plain) {
 		return Layout{}, failf(Divisibility, "the strides of %v do not nest: cutting the offsets at them gives %v, which is no inverse", a, l)
 	}
 	if there.low < 0 || there.high >= a.size {

@@ -48,7 +48,7 @@ func ZippedProduct(a Layout, tiler ...Layout) (Layout, error) {
 	var tiles, repeats []mode
 	for i := range a.Rank() {
 		m := mode{l.shape, l.stride}
-		if a.Rank() > 1 {
+		if !a.shape.IsInt() {
 			m = mode{l.shape.Mode(i), l.stride.Mode(i)}
 		}
 		if i < len(tiler) {
