@@ -44,6 +44,7 @@ type Plan struct {
 	Steps         []Step
 	Cost          Cost
 	Other         *Plan // the alternative that was weighed and is dearer, or nil
+	AtLeast       int   // if Other is nil: how many shuffles it would take, which alone are dearer than the plan; or 0
 
 	scratch, rounds int
 }
@@ -64,6 +65,11 @@ func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
 		warps := d.Count(layout.Warp)
 		if warps > 64 || d.Count(layout.Register) > 1<<14 || d.Count(layout.Block) > 1<<16 || d.Layout().Size() > maxPositions {
 			return nil, &layout.Error{Op: "convert", Reason: layout.Overflow, Text: text("%d registers, %d warps and %d blocks; conversions are planned for at most 16384, 64 and 65536, and %d positions in all", d.Count(layout.Register), warps, d.Count(layout.Block), maxPositions)}
+		}
+	}
+	if l, ok := linearOf(src, dst, bits, m); ok {
+		if p := l.plan(); p != nil {
+			return p, nil
 		}
 	}
 	p, err := newTable(src, dst, bits, m)
@@ -114,6 +120,8 @@ func text(format string, args ...any) string { return fmt.Sprintf(format, args..
 func (p *Plan) priced() *Plan {
 	c := Cost{Scratch: p.scratch, Rounds: p.rounds}
 	quarters, warps := 0, p.Warps
+	var last *Step // the access that was counted last
+	n, free := 0, 0
 	for k, r := range p.Result {
 		if int(r) != k {
 			p.Kind = max(p.Kind, Rename)
@@ -140,7 +148,10 @@ func (p *Plan) priced() *Plan {
 			quarters += warps * 2 * p.Machine.Far
 		case Store, Load:
 			kind = InShared
-			n, free := p.wavefronts(s)
+			if last == nil || !s.alike(last) {
+				n, free = p.wavefronts(s)
+				last = s
+			}
 			c.Wavefronts += n
 			c.Conflicts += n - free
 			if s.Op == Store {
@@ -191,6 +202,14 @@ func (p *Plan) wavefronts(s *Step) (n, free int) {
 		n, free = n+got, free+least
 	}
 	return n, free
+}
+
+// alike tells whether two accesses take the same wavefronts: their addresses differ by a constant xor, which permutes
+// banks and rows.
+func (s *Step) alike(t *Step) bool {
+	same := func(a, b []uint32) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+	return s.Op == t.Op && s.Width == t.Width && s.By.Table == nil && t.By.Table == nil && s.Off.Table == nil && t.Off.Table == nil &&
+		same(s.By.Lane, t.By.Lane) && same(s.By.Warp, t.By.Warp) && same(s.Off.Lane, t.Off.Lane) && same(s.Off.Warp, t.Off.Warp) && s.Off.Base == t.Off.Base
 }
 
 func (p *Plan) passes(s *Step, w int) (n, free int) {
@@ -247,8 +266,11 @@ func (p *Plan) String() string {
 	if !p.Cost.Free() {
 		s = p.Cost.String()
 	}
-	if p.Other != nil {
+	switch {
+	case p.Other != nil:
 		s += "; or " + p.Other.Cost.String()
+	case p.AtLeast > 0:
+		s += fmt.Sprintf("; or more than %d shuffles", p.AtLeast-1)
 	}
 	return s
 }
