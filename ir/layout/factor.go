@@ -335,8 +335,8 @@ func (d Distribution) Factors() (string, bool) {
 	if !slices.Equal(extent, d.tile) {
 		return "", false
 	}
-	if len(factors) == 0 {
-		factors = []factor{{}}
+	if !slices.ContainsFunc(factors, func(f factor) bool { return f.digits[0].Axis != Replica }) {
+		factors = append(factors, factor{}) // replicas alone do not tell the number of axes
 	}
 	texts := make([]string, len(factors))
 	for i, f := range factors {

@@ -76,6 +76,7 @@ mode 0 down, modes 1 to 2 to the right
 cell: offset
 `},
 		{Distribution(replicated()), `register 2:1@0, lane (2,2):(1@1,0) over (2,2)
+= replica(lane, 2) * spatial(1,2) * local(2,1)
 2 slots x 4 lanes over a tile of 2x2
 every element is held 2 times; (0,0) by 0:0, 2:0
 axis 0 down, axis 1 to the right
@@ -96,6 +97,7 @@ cell: lane:slot of the first holder, xN where N hold it
 cell: warp.lane:slot
 `},
 		{Distribution(layout.Must(layout.Grid(layout.Block, true, 1, 2))), `block 2:1@1 over (1,2)
+= blocks(1,2)
 1 slot x 1 lane x 2 blocks over a tile of 1x2
 every element is held once
 axis 0 down, axis 1 to the right

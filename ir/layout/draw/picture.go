@@ -158,6 +158,9 @@ func Distribution(d layout.Distribution) Picture {
 			units = append(units, plural(n, name))
 		}
 	}
+	if text, ok := d.Factors(); ok {
+		p.Facts = append(p.Facts, "= "+text)
+	}
 	p.Facts = append(p.Facts, fmt.Sprintf("%s over a tile of %s", strings.Join(units, " x "), strings.Join(extents, "x")))
 	if positions > MaxPositions {
 		p.Rows.Count, p.Cols.Count = 0, 0

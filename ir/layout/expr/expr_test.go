@@ -69,6 +69,10 @@ func TestOperations(t *testing.T) {
 		{"blocked_product(4, (8,4):(4,1))", "((4,8),(1,4)):((1,16),(0,4))"}, {"raked_product((2,2), (3,4):(4,1))", "((3,2),(4,2)):((16,1),(4,2))"},
 		{"tile_to_shape((8,64):(64,1), (128,128))", "((8,16),(64,2)):((64,512),(1,8192))"},
 		{"recast((32,32):(32,1), 1, 16)", "(32,2):(2,1)"}, {"recast((4,(2,4)):(2,(1,8)), 8, 1)", "(4,(16,4)):(16,(1,64))"},
+		{"left_divide(local(2,1)*spatial(8,4), local(2,1))", "lane (4,8):(1@1,1@0) over (8,4)"},
+		{"right_divide(local(2,1)*spatial(8,4), spatial(8,4))", "register 2:1@0 over (2,1)"},
+		{"permute(local(2,1)*spatial(8,4), 1, 0)", "register 2:8@1, lane (4,8):(1@0,1@1) over (4,16)"}, {"reduce(mma_m16n8k16_bf16.d, 1)", "register (2,2):(0,8@0), lane (4,8):(0,1@0) over (16)"},
+		{"replication(reduce(mma_m16n8k16_bf16.d, 1))", "8"},
 		{"canonical(swizzle(3,4,3) o (4,2))", "8:1"}, {"nullspace((7,5,16):(3,1,0))", "16:35"}, {"common((32,8):(8,1), (32,(4,2)):(8,(1,4)))", "(8,32):(32,1)"},
 		{"slice((4,8):(8,1), _, 3)", "4:8+3"}, {"concat(4:1, 8:4)", "(4,8):(1,4)"}, {"permute((4,8), 1, 0)", "(8,4):(4,1)"}, {"reshape((4,8):(8,1), (8,4))", "((4,2),4):((8,1),2)"},
 	} {
@@ -134,6 +138,9 @@ func TestErrors(t *testing.T) {
 		{"layout(4)", layout.Syntax, "4", "a number where a distribution should stand"},
 		{"equal(4, local(4))", layout.Syntax, "equal(4, local(4))", "a layout and a distribution"},
 		{"slice((4,8), _, -3)", layout.Range, "slice((4,8), _, -3)", "index -3"},
+		{"reduce(local(4,2), 2)", layout.Range, "reduce(local(4,2), 2)", "axis 2 of a tile of 2 axes"}, {"reduce(local(4,2), -1)", layout.Range, "reduce(local(4,2), -1)", "axis -1"},
+		{"permute((4,8), 99999999999, 0)", layout.Range, "permute((4,8), 99999999999, 0)", "2147483647"},
+		{"replication(lane 2:2@0 over 3)", layout.Divisibility, "replication(lane 2:2@0 over 3)", "not all held equally often"},
 		{"vector(4, 1)", layout.Range, "vector(4, 1)", "mode 1 of a layout of 1 modes"},
 		{"register 2:1 over 2", layout.Syntax, "1", "the stride 1 has no axis: write 1@0"},
 		{"register 2:1@0", layout.Syntax, "", "over and the extents of the tile"},
@@ -213,7 +220,7 @@ func equal(a, b Value) bool {
 		return ok && a.Identical(b)
 	case layout.Distribution:
 		b, ok := b.(layout.Distribution)
-		return ok && slices.Equal(a.Tile(), b.Tile()) && a.Layout().Equal(b.Layout())
+		return ok && a.Equal(b)
 	case layout.Swizzle:
 		b, ok := b.(layout.Swizzle)
 		return ok && a.Equal(b)
@@ -302,6 +309,11 @@ func TestRoundTrip(t *testing.T) {
 			d = e
 		}
 		check(d)
+		if text, ok := d.Factors(); ok {
+			if v, err := Eval(text); err != nil || !equal(d, v) {
+				t.Fatalf("%v is %s, which is %v, %v", d, text, v, err)
+			}
+		}
 		// The same positions over one axis, and with a swizzle: no digits along the axes of another tile.
 		size := int64(1)
 		for _, n := range d.Tile() {
@@ -342,8 +354,8 @@ var seeds = []string{
 	"register (2,2):(1@1,8@0), lane (4,8):(2@1,1@0) over (16,8)", "swizzle(1,0,1) o (1,4,1,1):(0,1,0,0) over (2,2)", "warps(2,1) * replica(lane, 4) * column_spatial(4,2)",
 	"coalesce(compose((4,8):(8,1), 8:1, [2,4]))", "complement(4:2, 16)", "divide(product(4:2, 3), 4:1)", "left_inverse(right_inverse((4,8):(8,1)))",
 	"recast((4,(2,4)):(2,(1,8)), 8, 1)", "slice((4,8):(8,1), _, 3)", "permute(concat(4:1, 8:4), 1, 0)", "reshape(flatten(filter((4,(1,8)))), (8,4))",
-	"tile_to_shape(zipped_divide((8,64), [2,4]), (128,128))", "raked_product(blocked_product(4, 8), 2)", 
-	"equal(injective(4), vector(8, 0))", "size(cosize(4:3))", "4611686018427387903:1", "(2147483647,2147483647):(1,2147483647)", "-4:-1--5", "((((", "4 o o o", "[4,[5]]", "\x00∘",
+	"tile_to_shape(zipped_divide((8,64), [2,4]), (128,128))", "raked_product(blocked_product(4, 8), 2)",
+	"layout(left_divide(local(2)*spatial(8), local(2)))", "reduce(permute(local(2,4)*spatial(8,1), 1, 0), 1)", "equal(injective(4), vector(8, 0))", "size(cosize(4:3))", "4611686018427387903:1", "(2147483647,2147483647):(1,2147483647)", "-4:-1--5", "((((", "4 o o o", "[4,[5]]", "\x00∘",
 }
 
 func FuzzEval(f *testing.F) {

@@ -176,10 +176,13 @@ var algebra = []function{
 		return first(a).Slice(at...)
 	}},
 	{"concat", "A, B, …", "a layout with A, B, … as its modes", []kinds{aLayout}, 1, true, func(a []any) (any, error) { return layout.Concat(all[layout.Layout](a)...) }},
-	{"permute", "A, i, …", "A with its modes in the order i, …", []kinds{aLayout, aNumber}, 2, true, func(a []any) (any, error) {
+	{"permute", "A, i, … | D, i, …", "A with its modes, or D with its axes, in the order i, …", []kinds{aLayout | aDistribution, aNumber}, 2, true, func(a []any) (any, error) {
 		var order []int
 		for _, n := range all[Integer](a[1:]) {
-			order = append(order, int(min(n, 1<<31-1)))
+			order = append(order, small(n))
+		}
+		if d, ok := a[0].(layout.Distribution); ok {
+			return d.Permute(order...)
 		}
 		return first(a).Permute(order...)
 	}},
@@ -192,6 +195,22 @@ var algebra = []function{
 var onDistributions = []function{
 	{"layout", "D", "the layout from (register, lane, warp, block) to the element of the tile", []kinds{aDistribution}, 1, false, func(a []any) (any, error) {
 		return a[0].(layout.Distribution).Layout(), nil
+	}},
+	{"left_divide", "D, E", "the distribution F with D = E * F", []kinds{aDistribution, aDistribution}, 2, false, func(a []any) (any, error) {
+		return a[0].(layout.Distribution).LeftDivide(a[1].(layout.Distribution))
+	}},
+	{"right_divide", "D, E", "the distribution F with D = F * E", []kinds{aDistribution, aDistribution}, 2, false, func(a []any) (any, error) {
+		return a[0].(layout.Distribution).RightDivide(a[1].(layout.Distribution))
+	}},
+	{"reduce", "D, axis", "D without an axis: positions that differ along it alone hold the same element", []kinds{aDistribution, aNumber}, 2, false, func(a []any) (any, error) {
+		return a[0].(layout.Distribution).Slice(small(a[1].(Integer)))
+	}},
+	{"replication", "D", "how many positions hold each element", []kinds{aDistribution}, 1, false, func(a []any) (any, error) {
+		n, ok := a[0].(layout.Distribution).Replication()
+		if !ok {
+			return nil, &layout.Error{Op: "replication", Reason: layout.Divisibility, Text: "the elements are not all held equally often"}
+		}
+		return Integer(n), nil
 	}},
 }
 
@@ -212,7 +231,7 @@ var questions = []function{
 			}
 		case layout.Distribution:
 			if y, ok := a[1].(layout.Distribution); ok {
-				return Truth(layout.Ints(x.Tile()...).Equal(layout.Ints(y.Tile()...)) && x.Layout().Equal(y.Layout())), nil
+				return Truth(x.Equal(y)), nil
 			}
 		}
 		return nil, &layout.Error{Op: "equal", Reason: layout.Syntax, Text: "a layout and a distribution; layout(D) is the layout of a distribution"}
@@ -253,7 +272,7 @@ func atoms() []function {
 		if column {
 			text = texts[base] + ", the first axis fastest"
 		}
-		list = append(list, function{name, "n, …", text, []kinds{aNumber}, 1, true, func(a []any) (any, error) { return layout.Atom(name, numbers(a)...) }})
+		list = append(list, function{name, "n, …", text, []kinds{aNumber}, 0, true, func(a []any) (any, error) { return layout.Atom(name, numbers(a)...) }})
 	}
 	return append(list, function{"replica", "unit, n", "n positions of a unit (register, lane, warp, block) that hold the same element", nil, 0, false, nil})
 }
@@ -274,6 +293,9 @@ func tiled(name, text string, one func(a, b layout.Layout) (layout.Layout, error
 func pairwise(name, text string, f func(a, b layout.Layout) (layout.Layout, error)) function {
 	return function{name, "A, B", text, []kinds{aLayout, aLayout}, 2, false, func(a []any) (any, error) { return f(first(a), a[1].(layout.Layout)) }}
 }
+
+// small is the number of a mode or an axis; one that is far from any stays so.
+func small(n Integer) int { return int(max(min(n, 1<<31-1), -1)) }
 
 func first(args []any) layout.Layout { return args[0].(layout.Layout) }
 
