@@ -131,37 +131,37 @@ func Functions() []Function {
 var functions = slices.Concat(algebra, onDistributions, questions, constructors, atoms())
 
 var algebra = []function{
-	{"coalesce", "A [, profile]", "A with as few modes as its function allows; with a profile, mode by mode", []kinds{aLayout, aTuple}, 1, false, func(a []any) (any, error) {
+	{"coalesce", "A [, profile]", "the same function with the fewest modes: extents of 1 go, and s:d before t:(s·d) is (s·t):d; with a profile, mode by mode", []kinds{aLayout, aTuple}, 1, false, func(a []any) (any, error) {
 		if len(a) == 2 {
 			return first(a).CoalesceModes(a[1].(tuple))
 		}
 		return first(a).Coalesce(), nil
 	}},
 	{"flatten", "A", "A without nesting", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Flatten(), nil }},
-	{"filter", "A", "A without the modes of extent 1 or stride 0", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Filter(), nil }},
-	{"compose", "A, B, …", "i → A(B(…(i))); with a tiler [B, C], mode by mode", []kinds{aLayout | aSwizzle, aLayout | aSwizzle | aTiler}, 2, true, nil},
-	{"complement", "A [, n]", "the layout of what A leaves out of [0, n), or of [0, cosize(A))", []kinds{aLayout, aNumber}, 1, false, func(a []any) (any, error) {
+	{"filter", "A", "A coalesced, without the modes of stride 0: the same offsets", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Filter(), nil }},
+	{"compose", "A, B, …", "i → A(B(…(i))), with the shape of the last; of a tiler [B, C], mode by mode. A o B is the same", []kinds{aLayout | aSwizzle, aLayout | aSwizzle | aTiler}, 2, true, nil},
+	{"complement", "A [, n]", "rising offsets that A leaves out: no sum of one of A and one of these comes twice, and the sums reach all of [0, n); n is cosize(A) if left out", []kinds{aLayout, aNumber}, 1, false, func(a []any) (any, error) {
 		n := first(a).Cosize()
 		if len(a) == 2 {
 			n = int64(a[1].(Integer))
 		}
 		return layout.Complement(first(a), n)
 	}},
-	{"left_inverse", "A", "B with B(A(i)) = i; A must be injective", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return layout.LeftInverse(first(a)) }},
-	{"right_inverse", "A", "the longest B with A(B(i)) = i", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return layout.RightInverse(first(a)) }},
-	tiled("divide", "A in tiles of B: A o (B, complement(B, size(A))); with a tiler, mode by mode", layout.Divide, layout.DivideModes),
-	tiled("zipped_divide", "divide, with the modes of the tiles first and those of the rest second", nil, layout.ZippedDivide),
-	tiled("tiled_divide", "zipped_divide, with the rest as modes of their own", nil, layout.TiledDivide),
-	tiled("flat_divide", "zipped_divide, with all as modes of their own", nil, layout.FlatDivide),
-	tiled("product", "A repeated as B says: (A, complement(A, size(A)*cosize(B)) o B); with a tiler, mode by mode", layout.Product, layout.ProductModes),
-	tiled("zipped_product", "product, with the modes of A first and those of the tiler second", nil, layout.ZippedProduct),
-	pairwise("blocked_product", "product by modes, those of A faster", layout.BlockedProduct),
-	pairwise("raked_product", "product by modes, those of B faster", layout.RakedProduct),
-	{"tile_to_shape", "A, shape", "A repeated until it fills the shape", []kinds{aLayout, aTuple}, 2, false, func(a []any) (any, error) { return layout.TileToShape(first(a), a[1].(tuple)) }},
-	{"recast", "A, from, to", "A of elements of from bits, as one of elements of to bits", []kinds{aLayout, aNumber, aNumber}, 3, false, func(a []any) (any, error) {
+	{"left_inverse", "A", "B with B(A(i)) = i; where A is not injective, with A(B(A(i))) = A(i)", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return layout.LeftInverse(first(a)) }},
+	{"right_inverse", "A", "the longest B, by following strides from 1, with A(B(i)) = i", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return layout.RightInverse(first(a)) }},
+	tiled("divide", "(A o B, A o C) with C = complement(B, size(A)): mode 0 is a tile, mode 1 runs over the tiles; with a tiler, mode by mode", layout.Divide, layout.DivideModes),
+	tiled("zipped_divide", "divide by modes, the tiles of all modes in mode 0, the rest in mode 1", nil, layout.ZippedDivide),
+	tiled("tiled_divide", "zipped_divide with every mode of the rest by itself", nil, layout.TiledDivide),
+	tiled("flat_divide", "zipped_divide with every tile and every mode of the rest by itself", nil, layout.FlatDivide),
+	tiled("product", "(A, C o B) with C = complement(A, size(A)·cosize(B)): mode 1 repeats A as B says; with a tiler, mode by mode", layout.Product, layout.ProductModes),
+	tiled("zipped_product", "product by modes, those of A in mode 0, their repeats in mode 1", nil, layout.ZippedProduct),
+	pairwise("blocked_product", "product with mode i = (mode i of A, mode i of B): tiles side by side", layout.BlockedProduct),
+	pairwise("raked_product", "product with mode i = (mode i of B, mode i of A): tiles among each other", layout.RakedProduct),
+	{"tile_to_shape", "A, shape", "A repeated, along the first mode first, until it has the shape; mode i is (mode i of A, repeats)", []kinds{aLayout, aTuple}, 2, false, func(a []any) (any, error) { return layout.TileToShape(first(a), a[1].(tuple)) }},
+	{"recast", "A, from, to", "A of elements of from bits as a layout of elements of to bits", []kinds{aLayout, aNumber, aNumber}, 3, false, func(a []any) (any, error) {
 		return layout.Recast(first(a), int64(a[1].(Integer)), int64(a[2].(Integer)))
 	}},
-	{"slice", "A, i, …", "A at one index a mode; _ keeps a mode", []kinds{aLayout, aNumber | aKeep}, 2, true, func(a []any) (any, error) {
+	{"slice", "A, i, …", "A at one index for each mode, of which _ keeps the mode; what the others add is the offset", []kinds{aLayout, aNumber | aKeep}, 2, true, func(a []any) (any, error) {
 		var at []int64
 		for _, x := range a[1:] {
 			if n, ok := x.(Integer); ok {
@@ -175,7 +175,7 @@ var algebra = []function{
 		}
 		return first(a).Slice(at...)
 	}},
-	{"concat", "A, B, …", "a layout with A, B, … as its modes", []kinds{aLayout}, 1, true, func(a []any) (any, error) { return layout.Concat(all[layout.Layout](a)...) }},
+	{"concat", "A, B, …", "the layout with the modes A, B, …; its offsets are the sums of theirs", []kinds{aLayout}, 1, true, func(a []any) (any, error) { return layout.Concat(all[layout.Layout](a)...) }},
 	{"permute", "A, i, … | D, i, …", "A with its modes, or D with its axes, in the order i, …", []kinds{aLayout | aDistribution, aNumber}, 2, true, func(a []any) (any, error) {
 		var order []int
 		for _, n := range all[Integer](a[1:]) {
@@ -186,23 +186,23 @@ var algebra = []function{
 		}
 		return first(a).Permute(order...)
 	}},
-	{"canonical", "A", "the same function in one form for all layouts of it", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Canonical(), nil }},
+	{"canonical", "A", "the same function in one form for all layouts of it, also behind swizzles that are linear over F2", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Canonical(), nil }},
 	{"nullspace", "A", "the layout of the indices that strides of 0 send to the offset of index 0", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Nullspace(), nil }},
-	{"common", "A, B", "the longest layout of indices that A and B both map to 0, 1, 2, …", []kinds{aLayout, aLayout}, 2, false, func(a []any) (any, error) { return layout.Common(first(a), a[1].(layout.Layout)) }},
-	{"reshape", "A, shape", "the same function with another shape of the same size", []kinds{aLayout, aTuple}, 2, false, func(a []any) (any, error) { return first(a).Reshape(a[1].(tuple)) }},
+	{"common", "A, B", "the longest layout of indices that A and B both map to 0, 1, 2, …: the longest vector that copies one to the other", []kinds{aLayout, aLayout}, 2, false, func(a []any) (any, error) { return layout.Common(first(a), a[1].(layout.Layout)) }},
+	{"reshape", "A, shape", "the same function, index by index, with another shape of the same size", []kinds{aLayout, aTuple}, 2, false, func(a []any) (any, error) { return first(a).Reshape(a[1].(tuple)) }},
 }
 
 var onDistributions = []function{
-	{"layout", "D", "the layout from (register, lane, warp, block) to the element of the tile", []kinds{aDistribution}, 1, false, func(a []any) (any, error) {
+	{"layout", "D", "the layout from (register, lane, warp, block) to the number of the element, the first axis fastest", []kinds{aDistribution}, 1, false, func(a []any) (any, error) {
 		return a[0].(layout.Distribution).Layout(), nil
 	}},
-	{"left_divide", "D, E", "the distribution F with D = E * F", []kinds{aDistribution, aDistribution}, 2, false, func(a []any) (any, error) {
+	{"left_divide", "D, E", "F with D = E * F", []kinds{aDistribution, aDistribution}, 2, false, func(a []any) (any, error) {
 		return a[0].(layout.Distribution).LeftDivide(a[1].(layout.Distribution))
 	}},
-	{"right_divide", "D, E", "the distribution F with D = F * E", []kinds{aDistribution, aDistribution}, 2, false, func(a []any) (any, error) {
+	{"right_divide", "D, E", "F with D = F * E: D is made of E if there is one", []kinds{aDistribution, aDistribution}, 2, false, func(a []any) (any, error) {
 		return a[0].(layout.Distribution).RightDivide(a[1].(layout.Distribution))
 	}},
-	{"reduce", "D, axis", "D without an axis: positions that differ along it alone hold the same element", []kinds{aDistribution, aNumber}, 2, false, func(a []any) (any, error) {
+	{"reduce", "D, axis", "D without an axis: positions that differ along it alone hold the same", []kinds{aDistribution, aNumber}, 2, false, func(a []any) (any, error) {
 		return a[0].(layout.Distribution).Slice(small(a[1].(Integer)))
 	}},
 	{"replication", "D", "how many positions hold each element", []kinds{aDistribution}, 1, false, func(a []any) (any, error) {
@@ -216,14 +216,14 @@ var onDistributions = []function{
 
 var questions = []function{
 	{"size", "A", "the number of indices", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return Integer(first(a).Size()), nil }},
-	{"cosize", "A", "the largest offset, plus 1", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return Integer(first(a).Cosize()), nil }},
-	{"vector", "A, mode", "how many elements along a mode always lie side by side, aligned to their number", []kinds{aLayout, aNumber}, 2, false, func(a []any) (any, error) {
+	{"cosize", "A", "the largest offset and 1", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return Integer(first(a).Cosize()), nil }},
+	{"vector", "A, mode", "the most elements along a mode that always lie side by side, aligned to their number", []kinds{aLayout, aNumber}, 2, false, func(a []any) (any, error) {
 		if n := a[1].(Integer); n < 0 || int64(n) >= int64(first(a).Rank()) {
 			return nil, &layout.Error{Op: "vector", Reason: layout.Range, Text: fmt.Sprintf("mode %d of a layout of %d modes", n, first(a).Rank())}
 		}
 		return Integer(first(a).Vector(int(a[1].(Integer)))), nil
 	}},
-	{"equal", "A, B", "whether two layouts, or two distributions, are the same function", []kinds{aLayout | aDistribution, aLayout | aDistribution}, 2, false, func(a []any) (any, error) {
+	{"equal", "A, B", "whether two layouts, or two distributions, have the same size and the same offset at every index", []kinds{aLayout | aDistribution, aLayout | aDistribution}, 2, false, func(a []any) (any, error) {
 		switch x := a[0].(type) {
 		case layout.Layout:
 			if y, ok := a[1].(layout.Layout); ok {
@@ -243,8 +243,8 @@ var questions = []function{
 }
 
 var constructors = []function{
-	{"row_major", "n, …", "a dense array: the last extent has stride 1", []kinds{aNumber}, 1, true, func(a []any) (any, error) { return layout.RowMajor(numbers(a)...) }},
-	{"swizzle", "bits, base, shift", "the XOR swizzle of these numbers, as in CuTe", []kinds{aNumber, aNumber, aNumber}, 3, false, func(a []any) (any, error) {
+	{"row_major", "n, …", "the layout of a dense array: the last extent has stride 1", []kinds{aNumber}, 1, true, func(a []any) (any, error) { return layout.RowMajor(numbers(a)...) }},
+	{"swizzle", "bits, base, shift", "CuTe's Swizzle: bits from base + shift on, as many as bits says, are XORed to those from base on", []kinds{aNumber, aNumber, aNumber}, 3, false, func(a []any) (any, error) {
 		n := numbers(a)
 		for _, x := range n {
 			if x < -layout.MaxBits || x > layout.MaxBits {
@@ -253,8 +253,8 @@ var constructors = []function{
 		}
 		return layout.XOR(int(n[0]), int(n[1]), int(n[2]))
 	}},
-	{"f2", "c, …", "the swizzle that sends bit k of an offset to the bits of the k-th number", []kinds{aNumber}, 1, true, func(a []any) (any, error) { return layout.Linear(numbers(a)) }},
-	{"rotate", "unit, radix, step", "the swizzle that moves chunk c of row r to (c + r/step) mod radix, in rows of radix chunks of unit offsets", []kinds{aNumber, aNumber, aNumber}, 3, false, func(a []any) (any, error) {
+	{"f2", "c, …", "the map of offsets, linear over F2, that sends bit k to the bits of the k-th number", []kinds{aNumber}, 1, true, func(a []any) (any, error) { return layout.Linear(numbers(a)) }},
+	{"rotate", "unit, radix, step", "in rows of radix chunks of unit offsets, chunk c of row r goes to chunk (c + r/step) mod radix", []kinds{aNumber, aNumber, aNumber}, 3, false, func(a []any) (any, error) {
 		n := numbers(a)
 		return layout.Rotation(n[0], n[1], n[2])
 	}},
