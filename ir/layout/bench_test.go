@@ -13,6 +13,7 @@ var benchTiles = []struct {
 	{"padded", Must(New(Ints(256, 256), Ints(264, 1)))},
 	{"odd", Must(WithSwizzle(Must(XOR(3, 3, 3)), Must(New(Ints(255, 252), Ints(252, 1)))))},
 	{"rotated", Must(WithSwizzle(Must(Rotation(8, 31, 1)), Must(New(Ints(256, 248), Ints(248, 1)))))},
+	{"turned", Must(WithSwizzle(Must(Rotation(8, 32, 1)), Must(New(Ints(256, 256), Ints(256, 1)))))},
 }
 
 // Every operation on every tile: refused ones cost as much as accepted ones.
@@ -20,6 +21,7 @@ func BenchmarkOperations(b *testing.B) {
 	tiler := Must(New(Int(16), Int(1)))
 	order := Must(New(Ints(64, 1024), Ints(1024, 1)))
 	inner := Must(WithSwizzle(Must(XOR(3, 4, 3)), Must(New(Int(65536), Int(1)))))
+	small := Must(WithSwizzle(Must(XOR(2, 1, 2)), Must(New(Int(2047), Int(3)))))
 	row := Must(New(Int(252), Int(1)))
 	operations := []struct {
 		name string
@@ -49,6 +51,7 @@ func BenchmarkOperations(b *testing.B) {
 		{"composeRow", func(l Layout) error { _, err := Compose(l, row); return err }},
 		{"composeSwizzle", func(l Layout) error { _, err := Compose(l, inner); return err }},
 		{"composeAfter", func(l Layout) error { _, err := Compose(Must(New(Int(1<<17), Int(2))), l); return err }},
+		{"composeSmall", func(l Layout) error { _, err := Compose(l, small); return err }},
 		{"complement", func(l Layout) error { _, err := Complement(l, 1<<18); return err }},
 		{"divide", func(l Layout) error { _, err := Divide(l, tiler); return err }},
 		{"zippedDivide", func(l Layout) error { _, err := ZippedDivide(l, tiler, tiler); return err }},

@@ -72,15 +72,10 @@ func (l Layout) Canonical() Layout {
 	var seen int64
 	for _, c := range m.columns {
 		if c&seen != 0 { // bits of the index share a bit of the offset: no sum of strides
-			columns, offset := slices.Clone(m.columns), int64(0)
-			if origin != 0 {
-				columns, offset = append(columns, origin), l.size
+			if form, err := m.shaped(origin, Int(l.size)); err == nil {
+				return form
 			}
-			s, err := Linear(columns)
-			if err != nil {
-				return l
-			}
-			return mustBuild(Int(l.size), Int(1), offset, s)
+			return l
 		}
 		seen |= c
 		leaves = join(leaves, leaf{2, (origin ^ c) - origin})

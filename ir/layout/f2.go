@@ -148,6 +148,24 @@ func (m F2) Inverse(rows int) F2 {
 	return F2{columns}
 }
 
+// shaped is the layout of a compact shape behind the map, with what the map adds as a bit of its own.
+func (m F2) shaped(origin int64, shape Tuple) (Layout, error) {
+	columns, offset := m.columns, int64(0)
+	if origin != 0 {
+		offset = 1 << len(columns)
+		columns = append(columns[:len(columns):len(columns)], origin)
+	}
+	s, err := Linear(columns)
+	if err != nil {
+		return Layout{}, err
+	}
+	l, err := Compact(shape)
+	if err != nil {
+		return Layout{}, err
+	}
+	return build(l.shape, l.stride, offset, s)
+}
+
 // Matrix is the layout as a map over F2: the size is a power of two 2^n, and offset i is that of index 0, exclusive or
 // the columns of the bits of i. Column k is the offset of index 2^k, exclusive or that of index 0. It gives false where
 // the layout is not of this form; and where a swizzle is not injective, or a rotation, and more than 2^20 indices would
@@ -171,18 +189,7 @@ func (l Layout) Matrix() (F2, bool) {
 	if l.size > tried {
 		return F2{}, false
 	}
-	origin := l.At(0)
-	var columns []int64
-	for k := int64(1); k < l.size; k *= 2 {
-		columns = append(columns, l.At(k)^origin)
-	}
-	m := F2{columns}
-	for i := range l.size {
-		if l.At(i) != origin^m.At(i) {
-			return F2{}, false
-		}
-	}
-	return m, true
+	return fitColumns(l.At, l.size)
 }
 
 // tried bounds the indices that an operation tries one by one.

@@ -1,38 +1,41 @@
 package layout
 
 // fitLimit bounds the indices of layouts that are found from their offsets, where their swizzles leave no other way.
-const fitLimit = 4096
+const fitLimit = 2048
 
 // composeValues is a∘b for small layouts from the offsets themselves: the strides that they follow, or the columns.
 func composeValues(a, b Layout) (Layout, bool) {
-	if b.size > fitLimit {
+	if b.size > fitLimit || b.low < 0 {
 		return Layout{}, false
 	}
 	f, err := a.lineTo(b.high + b.slack())
-	if err != nil || b.low < 0 {
+	if err != nil {
 		return Layout{}, false
 	}
-	values := b.Values()
-	for i, x := range values {
-		values[i] = f.at(x)
-		if !a.swizzle.IsIdentity() {
-			if values[i] < 0 {
+	// Behind a swizzle no offset may be negative, and within a's size it has none.
+	if !a.swizzle.IsIdentity() && (a.low < 0 || b.high+b.slack() >= a.size) {
+		for i := range b.size {
+			if f.at(b.At(i)) < 0 {
 				return Layout{}, false
 			}
-			values[i] = a.swizzle.At(values[i])
 		}
 	}
-	if l, ok := fit(func(i int64) int64 { return values[i] }, b.shape); ok {
+	at := func(i int64) int64 { return a.swizzle.At(f.at(b.At(i))) }
+	if l, ok := fit(at, b.shape); ok {
 		return l, true
 	}
-	return fitColumns(values, b.shape)
+	m, ok := fitColumns(at, b.size)
+	if !ok {
+		return Layout{}, false
+	}
+	l, err := m.shaped(at(0), b.shape)
+	return l, err == nil
 }
 
 // fit is the layout without a swizzle that has these offsets, with the profile of a shape whose leaves may be split.
 func fit(at func(i int64) int64, shape Tuple) (Layout, bool) {
 	origin := at(0)
 	var parts [][]leaf
-	sums := []int64{origin} // by the leaves so far
 	step := int64(1)
 	for _, size := range shape.Leaves() {
 		var digits []leaf
@@ -46,14 +49,6 @@ func fit(at func(i int64) int64, shape Tuple) (Layout, bool) {
 				return Layout{}, false
 			}
 			digits = append(digits, leaf{n, stride})
-			for i := int64(1); i < n; i++ {
-				for _, v := range sums[:step*place] {
-					if at(int64(len(sums))) != v+i*stride {
-						return Layout{}, false
-					}
-					sums = append(sums, v+i*stride)
-				}
-			}
 			place *= n
 		}
 		parts = append(parts, digits)
@@ -61,36 +56,39 @@ func fit(at func(i int64) int64, shape Tuple) (Layout, bool) {
 	}
 	shapes, strides := mapLeaves(shape, func(k int) (Tuple, Tuple) { return tuples(parts[k]) })
 	l, err := build(shapes, strides, origin, Swizzle{})
-	return l, err == nil
-}
-
-// fitColumns is the layout of a shape, linear over F2, that has these offsets.
-func fitColumns(values []int64, shape Tuple) (Layout, bool) {
-	n := len(values)
-	if n&(n-1) != 0 {
+	if err != nil || l.At(l.size-1) != at(l.size-1) { // most that are no sum are none at the end
 		return Layout{}, false
 	}
-	var m F2
-	for k := 1; k < n; k *= 2 {
-		m.columns = append(m.columns, values[k]^values[0])
-	}
-	for i, v := range values {
-		if v < 0 || v != values[0]^m.At(int64(i)) {
+	for i := range l.size {
+		if l.At(i) != at(i) {
 			return Layout{}, false
 		}
 	}
-	offset := int64(0)
-	if values[0] != 0 {
-		m.columns, offset = append(m.columns, values[0]), int64(n)
+	return l, true
+}
+
+// fitColumns is the map over F2 that has these offsets, but for that of index 0; false where there is none, or an offset
+// is negative.
+func fitColumns(at func(i int64) int64, size int64) (F2, bool) {
+	if size&(size-1) != 0 {
+		return F2{}, false
 	}
-	s, err := Linear(m.columns)
-	if err != nil {
-		return Layout{}, false
+	origin := at(0)
+	var m F2
+	for k := int64(1); k < size; k *= 2 {
+		m.columns = append(m.columns, at(k)^origin)
 	}
-	l, err := Compact(shape)
-	if err != nil {
-		return Layout{}, false
+	for j := int64(1); j < size; j *= 2 { // most that are not linear are not for two bits
+		for k := j * 2; k < size; k *= 2 {
+			if at(j+k) != origin^m.At(j+k) {
+				return F2{}, false
+			}
+		}
 	}
-	l, err = build(l.shape, l.stride, offset, s)
-	return l, err == nil
+	for i := range size {
+		if x := at(i); x < 0 || x != origin^m.At(i) {
+			return F2{}, false
+		}
+	}
+	return m, true
 }

@@ -52,11 +52,10 @@ func rightInverse(a Layout) (Layout, error) {
 
 // layout is the map over F2 as a layout of 2^bits indices, without a swizzle where no bits meet.
 func (m F2) layout() (Layout, error) {
-	s, err := Linear(m.columns)
-	if err != nil {
-		return Layout{}, err
+	if len(m.columns) >= MaxBits {
+		return Layout{}, failf(Overflow, "a map of %d bits is no layout; at most %d", len(m.columns), MaxBits-1)
 	}
-	l, err := build(Int(1<<len(m.columns)), Int(1), 0, s)
+	l, err := m.shaped(0, Int(1<<len(m.columns)))
 	if err != nil {
 		return Layout{}, err
 	}

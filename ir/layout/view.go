@@ -152,20 +152,7 @@ func concatLinear(ls []Layout) (Layout, bool) {
 		columns = append(columns, m.columns...)
 		shapes[i] = l.shape
 	}
-	offset := int64(0)
-	if origin != 0 {
-		offset = 1 << len(columns)
-		columns = append(columns, origin)
-	}
-	s, err := Linear(columns)
-	if err != nil {
-		return Layout{}, false
-	}
-	compact, err := Compact(List(shapes...))
-	if err != nil {
-		return Layout{}, false
-	}
-	l, err := build(compact.shape, compact.stride, offset, s)
+	l, err := F2{columns}.shaped(origin, List(shapes...))
 	return l, err == nil
 }
 
