@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -350,17 +351,16 @@ func (s *stream) shifts(like func(at int64) int64) []shift {
 			index[k] = 0
 		}
 	}
-	slices.SortStableFunc(list, func(a, b shift) int {
+	slices.SortFunc(list, func(a, b shift) int {
 		if a.at != b.at {
-			return int(min(max(a.at-b.at, -1), 1))
+			return cmp.Compare(a.at, b.at)
 		}
-		return 0
+		return cmp.Compare(a.first, b.first)
 	})
 	merged := list[:0]
 	for _, x := range list {
 		if n := len(merged); n > 0 && merged[n-1].at == x.at {
 			merged[n-1].times += x.times
-			merged[n-1].first = min(merged[n-1].first, x.first)
 		} else {
 			merged = append(merged, x)
 		}

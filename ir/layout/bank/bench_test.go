@@ -37,7 +37,16 @@ func problems() []problem {
 		{Instruction: "ds_read_b64_tr_b16", Elements: elements(m, digits{{4, 0, 1}}, digits{{4, 0, 4}, {4, 1, 0}, {2, 0, 16}, {2, 4, 0}}, digits{{8, 0, 32}, {32, 8, 0}})},
 		{Instruction: "ds_write_b64", Elements: elements(m, digits{{4, 0, 1}}, digits{{16, 1, 0}, {4, 0, 4}}, digits{{16, 0, 16}, {16, 16, 0}})},
 	}
+	// Four readers of which each two want other lanes in a phase: no swizzle is free of conflicts under AMD's phases.
+	var hard []Access
+	for i, name := range []string{"ds_write_b128", "ds_read_b128", "ds_write_b128", "ds_read_b128"} {
+		steps := digits{{2, 0, 8}, {2, 64, 0}, {2, 0, 128}, {2, 1, 0}, {2, 0, 16}, {2, 128, 0}, {2, 2, 0}, {2, 0, 64}, {2, 4, 0}, {2, 0, 32}, {2, 8, 0}, {2, 32, 0}, {2, 16, 0}}
+		steps = append(append(digits{}, steps[3*i:]...), steps[:3*i]...)
+		hard = append(hard, Access{Instruction: name, Elements: elements(m, digits{{8, 0, 1}}, steps[:6], steps[6:])})
+	}
 	return []problem{
+		{"bf16 hard gfx950", "gfx950", rows(m, n, 16, 2*n), hard, Options{}},
+		{"bf16 hard gfx942", "gfx942", rows(m, n, 16, 2*n), hard, Options{}},
 		{"f32", "sm_90a", rows(m, n, 32, 4*n), f32, Options{}},
 		{"f32 by words", "sm_90a", rows(m, n, 32, 4*n), loose, Options{}},
 		{"bf16", "sm_90a", rows(m, n, 16, 2*n), bf16, Options{}},

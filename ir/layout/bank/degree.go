@@ -56,11 +56,7 @@ func Degree(m *Machine, a Access, l layout.Layout) (Report, error) {
 		for k := range columns {
 			columns[k] = swizzle.Column(k+3) >> 3
 		}
-		bytes, err := layout.Linear(columns)
-		if err != nil {
-			return Report{}, err
-		}
-		return s.report(bytes.At, s.classes(s.alike(max(low, bits.Len(uint(m.Line)-1)))), unbounded), nil
+		return s.report(linear(columns), s.classes(s.alike(max(low, bits.Len(uint(m.Line)-1)))), unbounded), nil
 	}
 	// A swizzle that may tear elements apart, or is not linear: look at each.
 	s.lanes, s.steps = nil, nil
@@ -68,6 +64,31 @@ func Degree(m *Machine, a Access, l layout.Layout) (Report, error) {
 		return Report{}, err
 	}
 	return s.report(nil, s.classes(s.moved), unbounded), nil
+}
+
+// linear is the linear map of these columns, by tables.
+func linear(columns []int64) func(int64) int64 {
+	const part = 10
+	tables := make([][1 << part]int64, (len(columns)+part-1)/part)
+	for i := range tables {
+		for k := range part {
+			column := int64(1) << (i*part + k)
+			if i*part+k < len(columns) {
+				column = columns[i*part+k]
+			}
+			for n, x := range tables[i][:1<<k] {
+				tables[i][1<<k+n] = x ^ column
+			}
+		}
+	}
+	above := len(tables) * part
+	return func(x int64) int64 {
+		y := x >> above << above
+		for i := range tables {
+			y ^= tables[i][x>>(i*part)&(1<<part-1)]
+		}
+		return y
+	}
 }
 
 // unbounded is a limit of report that stops nothing.

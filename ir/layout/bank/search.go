@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 )
@@ -18,7 +19,8 @@ import (
 type difference struct {
 	bits  int64
 	cost  int64
-	which int // its sources, as a set
+	moved int64 // its bits behind the permutation
+	which int   // its sources, as a set
 }
 
 // A constraint are the differences that one model of one access wants apart.
@@ -26,6 +28,7 @@ type constraint struct {
 	access int
 	mask   int64          // bits of an address that choose its bank
 	fixed  int64          // cost that no swizzle changes
+	still  int64          // cost that no columns change
 	floor  int64          // cost below which no swizzle comes, for want of bits
 	levels [][]difference // by the highest source bit
 	exact  bool           // cost is the number of extra wavefronts, times share
@@ -37,10 +40,12 @@ const share = 192
 // A search is for the columns of an XOR swizzle.
 type search struct {
 	constraints []constraint
-	accesses    int
-	high        int     // bits of an address that it looks at
-	sources     []int   // bits, ascending
-	allowed     []int64 // by source: the bits that its column may have
+	chunk, line int64
+	high        int            // bits of an address that it looks at
+	lists       [][]difference // by constraint
+	place       []int          // of each bit: where a permutation before the columns puts it
+	sources     []int          // bits, ascending
+	allowed     []int64        // by source: the bits that its column may have
 	involution  bool
 
 	columns []int64 // of the sources
@@ -54,8 +59,7 @@ type search struct {
 // newSearch collects the differences of the streams. Columns may touch the bits from chunk (a power of two of bytes) up
 // to line; sources lie below top.
 func newSearch(streams []*stream, chunk, line int64, top int) *search {
-	q := &search{accesses: len(streams)}
-	lineBit := bits.Len64(uint64(line)) - 1
+	q := &search{chunk: chunk, line: line}
 	high := 8
 	for _, s := range streams {
 		rows := s.table
@@ -72,15 +76,18 @@ func newSearch(streams []*stream, chunk, line int64, top int) *search {
 	q.high = high
 	times := make([]int64, 1<<(high-2))
 	var seen []int64
-	var used int64
-	var all [][]difference
 	for i, s := range streams {
 		classes := s.below(high)
 		for k := range s.in.Models {
 			m := &s.in.Models[k]
-			c := constraint{access: i, mask: int64(m.Banks)*WordBytes - s.granule, exact: true}
+			pairs := len(classes) * s.in.Lanes * len(m.Phases[0]) / 2
+			sample := 1 + pairs*len(streams)*len(s.in.Models)/pairWork // of so many classes one is looked at
+			c := constraint{access: i, mask: int64(m.Banks)*WordBytes - s.granule, exact: sample == 1}
 			size, points := 0, 0 // the most addresses in a phase, and of them those that differ below high
-			for _, class := range classes {
+			for n, class := range classes {
+				if n%sample != 0 {
+					continue
+				}
 				for _, lanes := range m.Phases {
 					granules := s.distinct(m, lanes, class)
 					same, different := 0, 0
@@ -112,73 +119,159 @@ func newSearch(streams []*stream, chunk, line int64, top int) *search {
 			slices.Sort(seen)
 			list := make([]difference, 0, len(seen))
 			for _, f := range seen {
-				cost := times[f] * 2 * share / int64(size) * s.weight
+				cost := times[f] * 2 * share / int64(size) * s.weight * int64(sample)
 				times[f] = 0
 				if f == 0 {
 					c.fixed += cost
 					continue
 				}
 				list = append(list, difference{bits: f << 2, cost: cost})
-				used |= f << 2
 			}
 			// The points of every phase are a coset of one linear space if their differences are as many as they, less
 			// one for none.
 			c.exact = c.exact && len(list) == points-1
 			seen = seen[:0]
-			all = append(all, list)
+			q.lists = append(q.lists, list)
 			q.constraints = append(q.constraints, c)
 		}
 	}
-	var sources int64
-	for j := firstSource; j < high; j++ {
+	place := make([]int, high)
+	for k := range place {
+		place[k] = k
+	}
+	q.arrange(place)
+	return q
+}
+
+// arrange prepares the search for columns behind a permutation of the bits of addresses.
+func (q *search) arrange(place []int) {
+	q.place = place
+	q.sources, q.allowed = nil, nil
+	var used, sources int64
+	for _, list := range q.lists {
+		for i := range list {
+			f := &list[i]
+			f.moved, f.which = 0, 0
+			for x := f.bits; x != 0; x &= x - 1 {
+				f.moved |= 1 << place[bits.TrailingZeros64(uint64(x))]
+			}
+			used |= f.moved
+		}
+	}
+	lineBit := bits.Len64(uint64(q.line)) - 1
+	for j := firstSource; j < q.high; j++ {
 		if used>>j&1 != 0 {
 			q.sources = append(q.sources, j)
-			q.allowed = append(q.allowed, (line-1)&^(chunk-1)&(1<<min(j, lineBit)-1))
+			q.allowed = append(q.allowed, (q.line-1)&^(q.chunk-1)&(1<<min(j, lineBit)-1))
 			sources |= 1 << j
 		}
 	}
 	for i := range q.constraints {
 		c := &q.constraints[i]
 		c.levels = make([][]difference, len(q.sources))
-		for _, f := range all[i] {
-			if f.bits&sources == 0 {
-				if f.bits&c.mask == 0 {
-					c.fixed += f.cost
+		c.still = c.fixed
+		for _, f := range q.lists[i] {
+			if f.moved&sources == 0 {
+				if f.moved&c.mask == 0 {
+					c.still += f.cost
 				}
 				continue
 			}
-			high := bits.Len64(uint64(f.bits&sources)) - 1
 			for k, j := range q.sources {
-				f.which |= int(f.bits>>j&1) << k
+				f.which |= int(f.moved>>j&1) << k
 			}
-			k, _ := slices.BinarySearch(q.sources, high)
+			k := bits.Len(uint(f.which)) - 1
 			c.levels[k] = append(c.levels[k], f)
 		}
 		c.floor = c.fixed
-		if c.exact && len(all[i]) > 0 {
-			// The differences that agree in the bank's bits that no column touches are a space, whose image lies in
-			// those that columns touch: what does not fit into them collides.
-			room := (line - 1) &^ (chunk - 1) & c.mask
-			if len(q.sources) == 0 {
-				room = 0
-			}
+		if c.exact && len(q.lists[i]) > 0 {
+			// The differences that agree in the bank's bits below the chunk's are a space, whose image lies in the
+			// bank's other bits: what does not fit into them collides, whatever the linear swizzle.
+			room := (q.line - 1) &^ (q.chunk - 1) & c.mask
 			space := 1
-			for _, f := range all[i] {
+			for _, f := range q.lists[i] {
 				if f.bits&c.mask&^room == 0 {
 					space++
 				}
 			}
-			c.floor = max(c.floor, all[i][0].cost*int64(space>>bits.OnesCount64(uint64(room))-1))
+			c.floor = max(c.floor, q.lists[i][0].cost*int64(space>>bits.OnesCount64(uint64(room))-1))
 		}
 	}
 	q.columns = make([]int64, len(q.sources))
 	q.sums = make([]int64, 1<<len(q.sources))
-	return q
+}
+
+// arrangements are the ways to choose which bits come to be the bank's, but for their order, in the order of how many
+// change places: every linear swizzle that keeps chunks together costs what some columns behind one of them cost. Of
+// AMD's two halves of a line the lower are the banks of some instructions, so that the bit between them counts apart.
+func (q *search) arrangements() [][]int {
+	low, line := bits.TrailingZeros64(uint64(q.chunk)), bits.TrailingZeros64(uint64(q.line))
+	pool := []int{} // bits that may come to be the bank's
+	used := int64(0)
+	for _, list := range q.lists {
+		for _, f := range list {
+			used |= f.bits
+		}
+	}
+	for j := low; j < q.high; j++ {
+		if j < line || used>>j&1 != 0 {
+			pool = append(pool, j)
+		}
+	}
+	half := min(firstSource, line) - low // of the bank's bits
+	var all [][]int
+	for set := range 1 << len(pool) {
+		if bits.OnesCount(uint(set)) != half {
+			continue
+		}
+		place := make([]int, q.high)
+		for k := range place {
+			place[k] = k
+		}
+		var come, leave []int // bits from outside that come in, and bits that leave
+		for i, j := range pool {
+			switch in, was := set>>i&1 != 0, j < low+half; {
+			case in && !was:
+				come = append(come, j)
+			case !in && was:
+				leave = append(leave, j)
+			}
+		}
+		for i := range come {
+			place[come[i]], place[leave[i]] = leave[i], come[i]
+		}
+		if line == low+half {
+			all = append(all, place)
+			continue
+		}
+		// One of the others becomes the line's highest bit: it changes places with what is there.
+		for i, j := range pool {
+			if set>>i&1 == 0 {
+				other := slices.Clone(place)
+				there := slices.Index(place, line-1)
+				other[j], other[there] = other[there], other[j]
+				all = append(all, other)
+			}
+		}
+	}
+	moves := func(place []int) (n int) {
+		for k, x := range place {
+			if k != x {
+				n++
+			}
+		}
+		return n
+	}
+	slices.SortStableFunc(all, func(a, b []int) int { return moves(a) - moves(b) })
+	return all
 }
 
 // firstSource is the lowest bit that columns are chosen for: 128 bytes are the row of 32 banks, and bits below only
 // change places within it.
 const firstSource = 7
+
+// pairWork bounds the pairs of lanes that are compared: half a millisecond.
+const pairWork = 1 << 18
 
 // maxTable is how many bits differences of words are told apart by.
 const maxTable = 18
@@ -216,10 +309,10 @@ func (q *search) cost(columns []int64, bound int64) int64 {
 		if c.access != access {
 			total, worst, access = total+worst, 0, c.access
 		}
-		sum := c.fixed
+		sum := c.still
 		for _, list := range c.levels {
 			for _, f := range list {
-				if (f.bits^q.sums[f.which])&c.mask == 0 {
+				if (f.moved^q.sums[f.which])&c.mask == 0 {
 					sum += f.cost
 				}
 			}
@@ -235,10 +328,10 @@ func (q *search) cost(columns []int64, bound int64) int64 {
 // run looks for the columns of the least cost below least, within a budget of steps. It tells whether it saw
 // all: then there is nothing cheaper than best.
 func (q *search) run(least int64, budget int) bool {
-	q.least, q.budget, q.found = least, budget, nil
+	q.least, q.budget, q.found, q.best = least, budget, nil, nil
 	partial := make([]int64, len(q.constraints))
 	for i := range q.constraints {
-		partial[i] = q.constraints[i].fixed
+		partial[i] = q.constraints[i].still
 	}
 	return q.descend(0, partial)
 }
@@ -286,7 +379,7 @@ func (q *search) descend(level int, partial []int64) bool {
 		row := costs[i*count : (i+1)*count]
 		for _, f := range c.levels[level] {
 			q.budget--
-			v := (f.bits ^ q.sums[f.which&^(1<<level)]) & c.mask
+			v := (f.moved ^ q.sums[f.which&^(1<<level)]) & c.mask
 			if v&^allowed != 0 {
 				continue // whatever the column, they differ in a bit that it does not touch
 			}
@@ -323,7 +416,7 @@ func (q *search) descend(level int, partial []int64) bool {
 	// The cheapest first; of those, the one with the fewest bits.
 	slices.SortStableFunc(choices, func(a, b choice) int {
 		if a.cost != b.cost {
-			return int(min(max(a.cost-b.cost, -1), 1))
+			return cmp.Compare(a.cost, b.cost)
 		}
 		return bits.OnesCount64(uint64(a.column)) - bits.OnesCount64(uint64(b.column))
 	})

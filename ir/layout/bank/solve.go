@@ -87,10 +87,19 @@ func (r Result) String() string {
 }
 
 // searchSteps bounds the search for a swizzle: about a millisecond.
-const searchSteps = 100_000
+const searchSteps = 50_000
 
 // maxPadded bounds the bytes of tiles whose rows are padded, so that their strides fit.
 const maxPadded = 1 << 40
+
+// heavyWork is the number of addresses from which on few swizzles are counted: about a millisecond for one.
+const heavyWork = 50_000
+
+// canonicalBits are the low bits of an address that the swizzles of descriptors touch.
+const canonicalBits = 10
+
+// rotateWork bounds the addresses that rotations are counted for: about a millisecond.
+const rotateWork = 100_000
 
 // refineWork bounds the addresses that refine looks at: about a millisecond.
 const refineWork = 50_000
@@ -301,7 +310,8 @@ func (p *solver) swizzled(columns []int64) error {
 	}
 	low := max(bytes.Bits(), bits.Len(uint(p.machine.Line)-1))
 	r := Result{Form: Swizzled, Swizzle: bytes}
-	if !p.count(&r, func(i int) Report { return p.streams[i].report(bytes.At, p.streams[i].below(low), p.slack(&r)) }) {
+	at := linear(columns)
+	if !p.count(&r, func(i int) Report { return p.streams[i].report(at, p.streams[i].below(low), p.slack(&r)) }) {
 		return nil
 	}
 	inBits := make([]int64, 0, len(columns)+3)
@@ -349,7 +359,8 @@ func (p *solver) swizzle() error {
 	if p.forms&Swizzled == 0 {
 		return nil
 	}
-	if p.chunk <= 16 {
+	// Where every repetition is another case, only what looks best by differences is counted, further down.
+	if p.chunk <= 16 && (p.options.Canonical || p.work(canonicalBits) <= heavyWork) {
 		for count := 1; count <= 3; count++ {
 			if err := p.swizzled(columns(count, 4, 3)); err != nil || p.done() {
 				return err
@@ -366,6 +377,7 @@ func (p *solver) swizzle() error {
 	}
 	q := newSearch(p.streams, p.chunk, int64(p.machine.Line), top)
 	q.involution = p.options.Wave
+	heavy := p.work(q.high) > heavyWork
 	if len(q.sources) == 0 {
 		p.prove(fmt.Sprintf("of all swizzles by bits from %d on of an address in bytes: lanes of a phase agree in them", firstSource))
 		return nil
@@ -376,25 +388,27 @@ func (p *solver) swizzle() error {
 	cheapest := q.cost(make([]int64, len(q.sources)), unbounded)
 	var field []int64
 	trial := make([]int64, len(q.sources))
-fields:
-	for count := 1; count <= line-low; count++ {
+	try := func(count, base, shift int) {
+		for k, j := range q.sources {
+			trial[k] = 0
+			if j >= base+shift && j < base+shift+count {
+				trial[k] = 1 << (j - shift)
+			}
+		}
+		if cost := q.cost(trial, cheapest); cost < cheapest {
+			cheapest, field = cost, columns(count, base, shift)
+		}
+	}
+	for count := 1; heavy && p.chunk <= 16 && count <= 3; count++ {
+		try(count, 4, 3)
+	}
+	for count := 1; count <= line-low && cheapest > 0; count++ {
 		for shift := max(count, 1); shift <= most-low; shift++ {
 			for base := low; base+count <= line && base+count+shift-1 <= most; base++ {
 				if base+shift < firstSource || p.options.Wave && base+count > firstSource {
 					continue
 				}
-				for k, j := range q.sources {
-					trial[k] = 0
-					if j >= base+shift && j < base+shift+count {
-						trial[k] = 1 << (j - shift)
-					}
-				}
-				if cost := q.cost(trial, cheapest); cost < cheapest {
-					cheapest, field = cost, columns(count, base, shift)
-					if cost == 0 {
-						break fields
-					}
-				}
+				try(count, base, shift)
 			}
 		}
 	}
@@ -404,7 +418,7 @@ fields:
 		}
 	}
 	complete := q.run(cheapest, searchSteps)
-	for i := len(q.found) - 1; i >= 0 && i >= len(q.found)-4; i-- {
+	for i := len(q.found) - 1; i >= 0 && i >= len(q.found)-4 && (!heavy || i == len(q.found)-1); i-- {
 		if err := p.swizzled(q.list(q.found[i])); err != nil {
 			return err
 		}
@@ -417,9 +431,43 @@ fields:
 			return err
 		}
 	}
-	if complete && q.exact() && p.best.Cost*share == q.least {
-		p.prove(fmt.Sprintf("of the swizzles that add bits %d to %d of an address in bytes to bits %d to %d", q.sources[0], most, low, line-1))
+	if !complete || !q.exact() || p.best.Cost*share != q.least {
+		return nil
 	}
+	p.prove(fmt.Sprintf("of the swizzles that add bits %d to %d of an address in bytes to bits %d to %d", q.sources[0], most, low, line-1))
+	if p.options.Wave {
+		return nil
+	}
+	return p.permute(q)
+}
+
+// permute looks for a linear swizzle of any kind, where adding to the bank's bits does not do.
+func (p *solver) permute(q *search) error {
+	least, budget := q.least, searchSteps
+	if least > q.total(make([]int64, len(q.constraints))) {
+		if bytes, _ := p.span(p.base); bytes%(2<<q.sources[len(q.sources)-1]) != 0 {
+			return nil // bits would leave the tile
+		}
+		arranging := 100 // steps that one arrangement is worth
+		for _, list := range q.lists {
+			arranging += 3 * len(list)
+		}
+		for _, place := range q.arrangements() {
+			q.arrange(place)
+			if !q.run(least, budget) {
+				return nil
+			}
+			budget = q.budget - arranging
+			if q.best == nil {
+				continue
+			}
+			least = q.least
+			if err := p.swizzled(q.list(q.best)); err != nil || p.done() {
+				return err
+			}
+		}
+	}
+	p.prove(fmt.Sprintf("of all swizzles that are linear and keep chunks of %d bytes together", p.chunk))
 	return nil
 }
 
@@ -441,12 +489,13 @@ func (p *solver) whole(pitch int64) bool {
 
 // list are the columns of all bits, of which those of the sources are the bits and what is added to them.
 func (q *search) list(columns []int64) []int64 {
-	list := make([]int64, q.sources[len(q.sources)-1]+1)
+	list := make([]int64, q.high)
 	for k := range list {
-		list[k] = 1 << k
-	}
-	for k, j := range q.sources {
-		list[j] |= columns[k]
+		j := q.place[k]
+		list[k] = 1 << j
+		if i, ok := slices.BinarySearch(q.sources, j); ok {
+			list[k] |= columns[i]
+		}
 	}
 	return list
 }
@@ -454,11 +503,7 @@ func (q *search) list(columns []int64) []int64 {
 // refine changes one column after the other for as long as that is cheaper: where phases are not spaces, collisions are
 // a measure of the wavefronts, but not their number.
 func (p *solver) refine(q *search) error {
-	work := 0
-	for _, s := range p.streams {
-		work += 100 + len(s.below(q.high))*s.in.Lanes*len(s.in.Models)
-	}
-	tries := refineWork / work
+	tries := refineWork / p.work(q.high)
 	current := make([]int64, len(q.sources))
 	for better := true; better; {
 		better = false
@@ -491,6 +536,15 @@ func (p *solver) refine(q *search) error {
 		}
 	}
 	return nil
+}
+
+// work is the number of addresses that it takes to count a swizzle of so many low bits.
+func (p *solver) work(low int) int {
+	n := 0
+	for _, s := range p.streams {
+		n += 100 + len(s.below(low))*s.in.Lanes*len(s.in.Models)
+	}
+	return n
 }
 
 // pad looks for rows further apart.
@@ -567,6 +621,7 @@ func (p *solver) rotate() error {
 	}
 	slices.Sort(pitches)
 	total, _ := p.span(p.base)
+	work := rotateWork
 	for _, pitch := range slices.Compact(pitches) {
 		if total/pitch > maxElements {
 			continue
@@ -579,12 +634,18 @@ func (p *solver) rotate() error {
 					return err
 				}
 				r := Result{Form: Rotated, Swizzle: bytes, Align: p.align()}
+				if work < 0 {
+					return nil
+				}
 				if !p.count(&r, func(i int) Report {
+					s := p.streams[i]
 					like := func(at int64) int64 { return at }
 					if whole {
-						like = p.streams[i].turned(unit, pitch/unit, step)
+						like = s.turned(unit, pitch/unit, step)
 					}
-					return p.streams[i].report(bytes.At, p.streams[i].classes(like), p.slack(&r))
+					classes := s.classes(like)
+					work -= int(s.repetitions) + len(classes)*s.in.Lanes*len(s.in.Models)
+					return s.report(bytes.At, classes, p.slack(&r))
 				}) {
 					continue
 				}
