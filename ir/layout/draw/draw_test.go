@@ -3,6 +3,7 @@ package draw
 import (
 	"encoding/xml"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -381,5 +382,54 @@ func TestFold(t *testing.T) {
 		if got := fold(test.text, test.n); !slices.Equal(got, test.want) {
 			t.Errorf("%q at %d: %q", test.text, test.n, got)
 		}
+	}
+}
+
+// TestAny: whatever the layout, its table has the width that is asked for, and its image is well-formed.
+func TestAny(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	check := func(p Picture) {
+		t.Helper()
+		width := 20 + r.IntN(150)
+		for _, colours := range []bool{false, true} {
+			text(t, p, width, colours)
+		}
+		lines := strings.Split(text(t, p, width, false), "\n")
+		head := slices.Index(lines, "")
+		for _, line := range lines[head+1:] {
+			if line == "" {
+				break
+			}
+			if len(line) > max(width, 25) {
+				t.Fatalf("%d characters a line, of %d: %q", len(line), width, line)
+			}
+		}
+		if _, cells, _ := image(t, p); len(cells) > imageCells {
+			t.Fatalf("%d cells", len(cells))
+		}
+	}
+	for range 20 {
+		extents, strides := make([]int64, r.IntN(4)), []int64(nil)
+		for i := range extents {
+			extents[i] = 1 + r.Int64N(int64([]int{2, 9, 100, 1 << 14}[r.IntN(4)]))
+			strides = append(strides, r.Int64N(1<<r.IntN(30))-r.Int64N(2)*r.Int64N(9))
+		}
+		l := layout.Must(layout.New(layout.Ints(extents...), layout.Ints(strides...)))
+		if s, err := layout.WithSwizzle(layout.Must(layout.XOR(r.IntN(3), r.IntN(5), 3)), l); err == nil {
+			l = s
+		}
+		check(Layout(l))
+	}
+	for range 20 {
+		rank := 1 + r.IntN(3)
+		d := layout.Must(layout.Replicas(layout.Unit(r.IntN(layout.Units)), 1+r.Int64N(3), rank))
+		for range r.IntN(4) {
+			extents := make([]int64, rank)
+			for k := range extents {
+				extents[k] = 1 + r.Int64N(5)
+			}
+			d = layout.Must(d.Mul(layout.Must(layout.Grid(layout.Unit(r.IntN(layout.Units)), r.IntN(2) == 0, extents...))))
+		}
+		check(Distribution(d))
 	}
 }

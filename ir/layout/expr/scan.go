@@ -37,10 +37,11 @@ func (p *parser) next() error {
 	}
 	rest := p.text[at:]
 	p.tok = token{start: at, end: at}
+	static := len(rest) > 1 && rest[0] == '_' && isDigit(rest[1]) // CuTe prints what it knows when compiling as _4
 	switch {
 	case rest == "":
 		return nil
-	case isLetter(rest[0]):
+	case isLetter(rest[0]) && !static:
 		n := 1
 		for n < len(rest) && (isLetter(rest[n]) || isDigit(rest[n]) || rest[n] == '.') {
 			n++
@@ -49,12 +50,12 @@ func (p *parser) next() error {
 		if rest[:n] == "o" {
 			p.tok.kind, p.tok.text = signToken, ring
 		}
-	case isDigit(rest[0]):
+	case isDigit(rest[0]) || static:
 		n := 1
 		for n < len(rest) && isDigit(rest[n]) {
 			n++
 		}
-		number, err := strconv.ParseInt(rest[:n], 10, 64)
+		number, err := strconv.ParseInt(strings.TrimPrefix(rest[:n], "_"), 10, 64)
 		if err != nil {
 			return p.failf(at, at+n, layout.Overflow, "the number %s does not fit 63 bits", shortened(rest[:n]))
 		}
