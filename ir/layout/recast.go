@@ -9,9 +9,10 @@ import "math/bits"
 // no place in the shape, or two.
 //
 // To wider ones, by a factor n: a leaf of a stride that n divides keeps its extent, and its stride is divided; of a leaf
-// whose stride d divides n, n/d indices become one. Index i with these leaves' coordinates divided has the offset of i
-// divided. It refuses strides that do neither, extents that do not divide, and sums that carry from one wide element
-// into the next. Recasting to narrower elements and back gives the layout again.
+// whose stride d divides n, n/d indices become one, or all if there are fewer. The result's offsets are those of the wide
+// elements in which the elements lie: index i with these leaves' coordinates divided has the offset of i divided. It
+// refuses strides that do neither, extents that do not divide, and sums that carry from one wide element into the next.
+// Recasting to narrower elements and back gives the layout again.
 //
 // Between widths of which neither divides the other it goes by their greatest common divisor. A swizzle must move whole
 // elements of both widths.
@@ -117,11 +118,12 @@ func (a Layout) widen(n int64) (Layout, error) {
 			sizes[i] = 1
 		case d < 0 || n%d != 0:
 			return Layout{}, failf(Divisibility, "the stride %d of %v neither divides %d nor is a multiple of it", d, a, n)
-		case s%(n/d) != 0:
-			return Layout{}, failf(Divisibility, "%d elements of stride %d in %v do not fill elements %d times wider", s, d, a, n)
+		case s%(n/d) != 0 && n/d%s != 0:
+			return Layout{}, failf(Divisibility, "%d elements of stride %d in %v neither fill elements %d times wider nor divide one", s, d, a, n)
 		default:
-			sizes[i], strides[i] = s/(n/d), 1
-			if sum += n - d; sum >= n {
+			one := min(s, n/d) // of the leaf in an element
+			sizes[i], strides[i] = s/one, 1
+			if sum += (one - 1) * d; sum >= n {
 				return Layout{}, failf(Carry, "the elements of %v that lie in one %d times wider add up beyond it", a, n)
 			}
 		}

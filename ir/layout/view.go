@@ -81,24 +81,28 @@ func undisturbed(s Swizzle, l, m Layout) error {
 	if m.low < 0 {
 		return failf(Range, "%v reaches the offset %d, where %v is not defined", m, m.low, s)
 	}
-	if !s.IsLinear() {
-		period := s.period()
-		whole := period != 0 && m.offset%period == 0
-		for i, size := range m.sizes {
-			whole = whole && (size == 1 || m.strides[i]%period == 0)
-		}
-		if !whole {
-			return failf(Nonlinear, "the offsets of %v are no multiples of %d, after which %v comes again", m, period, s)
-		}
-		return nil
-	}
-	// All of x is a multiple of the unit; what y has below it does not reach the bits that s moves.
+	// All of x is a multiple of the unit.
 	unit := gcd(0, l.offset)
 	for i, size := range l.sizes {
 		if size > 1 {
 			unit = gcd(unit, l.strides[i])
 		}
 	}
+	if !s.IsLinear() {
+		if m.high < gcd(unit, s.rotation.unit) {
+			return nil // y stays within the chunk
+		}
+		period := s.period()
+		whole := period != 0 && m.offset%period == 0
+		for i, size := range m.sizes {
+			whole = whole && (size == 1 || m.strides[i]%period == 0)
+		}
+		if !whole {
+			return failf(Nonlinear, "the offsets of %v neither stay within a chunk of %v nor are multiples of %d, after which it comes again", m, s, period)
+		}
+		return nil
+	}
+	// What y has below the unit does not reach the bits that s moves.
 	lowest := 62
 	if unit != 0 {
 		lowest = bits.TrailingZeros64(uint64(unit))
