@@ -1,0 +1,232 @@
+package emu
+
+import (
+	"maps"
+	"math/bits"
+)
+
+// maxWarps is the most warps of a block.
+const maxWarps = 32
+
+// clock is a warp's knowledge of the warps of its block: what warp i did up to clock[i] comes before. far is what it knows of
+// warps of other blocks, by the block's number; a far clock never changes.
+type clock struct {
+	near [maxWarps]uint32
+	far  map[int]*[maxWarps]uint32
+}
+
+// join adds what the other knows.
+func (c *clock) join(o *clock) {
+	for i := range c.near {
+		c.near[i] = max(c.near[i], o.near[i])
+	}
+	if len(o.far) > 0 {
+		c.joinFar(o.far)
+	}
+}
+
+func (c *clock) joinFar(far map[int]*[maxWarps]uint32) {
+	fresh := make(map[int]*[maxWarps]uint32, len(c.far)+len(far))
+	maps.Copy(fresh, c.far)
+	for b, t := range far {
+		old := fresh[b]
+		if old == nil || old == t {
+			fresh[b] = t
+			continue
+		}
+		both := *old
+		for i := range both {
+			both[i] = max(both[i], t[i])
+		}
+		fresh[b] = &both
+	}
+	c.far = fresh
+}
+
+// published is what a release left at an address for an acquire of another warp, perhaps of another block.
+type published struct {
+	block int
+	clock clock
+}
+
+// acquire adds what was published.
+func (c *clock) acquire(block int, p *published) {
+	if p.block == block {
+		c.join(&p.clock)
+		return
+	}
+	near := p.clock.near
+	c.joinFar(map[int]*[maxWarps]uint32{p.block: &near})
+	c.joinFar(p.clock.far)
+	delete(c.far, block) // its own block it knows at least as well itself; what came back through others is not kept
+}
+
+// An event is when something was accessed, and where in the text: clock in the upper half, in the lower the warp, whether
+// it was atomic, and the instruction.
+type event uint64
+
+const (
+	eventAtomic = 1 << 26
+	eventPC     = 1<<26 - 1
+)
+
+func newEvent(clock uint32, warp int, atomic bool, pc int) event {
+	e := event(clock)<<32 | event(warp)<<27 | event(pc)&eventPC
+	if atomic {
+		e |= eventAtomic
+	}
+	return e
+}
+
+func (e event) clock() uint32 { return uint32(e >> 32) }
+func (e event) warp() int     { return int(e>>27) & 31 }
+func (e event) atomic() bool  { return e&eventAtomic != 0 }
+func (e event) pc() int       { return int(e & eventPC) }
+
+// sharedShadow knows for each cell of shared memory, a few bytes, the last write and each warp's last read since.
+type sharedShadow struct {
+	shift   uint // log2 of a cell's bytes
+	write   []event
+	readers []uint32 // a bit for each warp that read since the last write
+	read    [][]event
+}
+
+func newSharedShadow(size uint64, shift uint, warps int) *sharedShadow {
+	n := int(size>>shift) + 1
+	s := &sharedShadow{shift: shift, write: make([]event, n), readers: make([]uint32, n), read: make([][]event, warps)}
+	for i := range s.read {
+		s.read[i] = make([]event, n)
+	}
+	return s
+}
+
+// reset forgets everything; stale read events do not matter, as readers has no bit for them.
+func (s *sharedShadow) reset() {
+	clear(s.write)
+	clear(s.readers)
+}
+
+// readCells notes a read and returns a write that is not ordered before it.
+func (s *sharedShadow) readCells(w *warp, off, n uint64, e event) (event, bool) {
+	var clash event
+	found := false
+	own, mine := s.read[w.index], uint32(1)<<w.index
+	for c, end := off>>s.shift, (off+n-1)>>s.shift; c <= end; c++ {
+		if x := s.write[c]; x != 0 && x.clock() > w.clock.near[x.warp()] && x.warp() != w.index && !(x.atomic() && e.atomic()) {
+			clash, found = x, true
+		}
+		if !e.atomic() {
+			own[c] = e
+			s.readers[c] |= mine
+		}
+	}
+	return clash, found
+}
+
+// writeCells notes a write and returns an access that is not ordered before it.
+func (s *sharedShadow) writeCells(w *warp, off, n uint64, e event) (clash event, wasRead, found bool) {
+	others := ^(uint32(1) << w.index)
+	for c, end := off>>s.shift, (off+n-1)>>s.shift; c <= end; c++ {
+		if x := s.write[c]; x != 0 && x.clock() > w.clock.near[x.warp()] && x.warp() != w.index && !(x.atomic() && e.atomic()) {
+			clash, wasRead, found = x, false, true
+		}
+		for m := s.readers[c] & others; m != 0; m &= m - 1 {
+			r := bits.TrailingZeros32(m) & 31
+			if x := s.read[r][c]; x.clock() > w.clock.near[r] {
+				clash, wasRead, found = x, true, true
+			}
+		}
+		s.write[c], s.readers[c] = e, 0
+	}
+	return clash, wasRead, found
+}
+
+// globalCell is what is known of a few bytes of an allocation. Readers that are not ordered among themselves share the cell: of
+// one block as a mask of warps with the lowest of their clocks, of several blocks as one flag.
+type globalCell struct {
+	write      event
+	writeBlock int32 // plus one; 0 is never written
+	readBlock  int32 // plus one; manyBlocks
+	readers    uint32
+	readClock  uint32
+	readPC     uint32
+}
+
+const manyBlocks = -1
+
+type globalShadow struct {
+	shift uint
+	cells []globalCell
+}
+
+func newGlobalShadow(size uint64, shift uint) *globalShadow {
+	return &globalShadow{shift, make([]globalCell, int(size>>shift)+1)}
+}
+
+// before reports whether an event of a block is ordered before what the warp does now.
+func (w *warp) before(block int, e event) bool {
+	if block == w.block.index {
+		return e.warp() == w.index || e.clock() <= w.clock.near[e.warp()]
+	}
+	far := w.clock.far[block]
+	return far != nil && e.clock() <= far[e.warp()]
+}
+
+func (g *globalShadow) readCells(w *warp, off, n uint64, e event) (event, int, bool) {
+	var clash event
+	block, found := 0, false
+	me := int32(w.block.index + 1)
+	for c, end := off>>g.shift, (off+n-1)>>g.shift; c <= end; c++ {
+		x := &g.cells[c]
+		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write) {
+			clash, block, found = x.write, int(x.writeBlock-1), true
+		}
+		if e.atomic() {
+			continue
+		}
+		mine := uint32(1) << w.index
+		switch {
+		case x.readBlock == 0 || x.readBlock == me && x.readers == mine:
+			x.readBlock, x.readers, x.readClock, x.readPC = me, mine, e.clock(), uint32(e.pc())
+		case x.readBlock == me:
+			ordered := true
+			for m := x.readers &^ mine; m != 0; m &= m - 1 {
+				ordered = ordered && x.readClock <= w.clock.near[bits.TrailingZeros32(m)&31]
+			}
+			if ordered {
+				x.readers, x.readClock, x.readPC = mine, e.clock(), uint32(e.pc())
+			} else {
+				x.readers |= mine
+				x.readClock = min(x.readClock, e.clock())
+			}
+		default:
+			x.readBlock = manyBlocks
+		}
+	}
+	return clash, block, found
+}
+
+func (g *globalShadow) writeCells(w *warp, off, n uint64, e event) (clash event, block int, wasRead, found bool) {
+	me := int32(w.block.index + 1)
+	for c, end := off>>g.shift, (off+n-1)>>g.shift; c <= end; c++ {
+		x := &g.cells[c]
+		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write) {
+			clash, block, wasRead, found = x.write, int(x.writeBlock-1), false, true
+		}
+		switch {
+		case x.readBlock == 0:
+		case x.readBlock == me:
+			for m := x.readers &^ (1 << w.index); m != 0; m &= m - 1 {
+				if r := bits.TrailingZeros32(m) & 31; x.readClock > w.clock.near[r] {
+					clash, block, wasRead, found = newEvent(x.readClock, r, false, int(x.readPC)), w.block.index, true, true
+				}
+			}
+		case len(w.clock.far) == 0:
+			b := max(int(x.readBlock)-1, 0)
+			clash, block, wasRead, found = newEvent(x.readClock, 0, false, int(x.readPC)), b, true, true
+		}
+		x.write, x.writeBlock = e, me
+		x.readBlock, x.readers = 0, 0
+	}
+	return clash, block, wasRead, found
+}
