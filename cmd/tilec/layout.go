@@ -25,7 +25,7 @@ import (
 func layoutCommand() *command {
 	return &command{
 		name:  "layout",
-		args:  "EXPR | -json - | -list | -value V FILE[:KERNEL]",
+		args:  "EXPR | -json - | -list [WORD ...] | -value V FILE[:KERNEL]",
 		short: "show what a layout is, and who holds what",
 		long: `Evaluates an expression about layouts and prints the result, a table and what the colours in it mean; -svg draws an image.
 A layout is written as in CuTe, (4,(2,3)):(1,(4,8)); a distribution of a tile over registers and lanes as
@@ -35,6 +35,9 @@ them all. Quote the expression for your shell.
 
 With -json - every line of the standard input is an expression, and gives an object in a line: "layout" and "values",
 the offsets of all indices with the first mode fastest, or "error". Blank lines and lines that begin with # give nothing.
+
+With -access a layout is memory that lanes share, whose offsets count elements, and the picture shows which banks an
+instruction touches in each phase; -solve finds the layout with the fewest conflicts for all of some accesses.
 
 With -value the pinned layout of a value of a kernel is shown.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
@@ -46,15 +49,16 @@ With -value the pinned layout of a value of a kernel is shown.`,
 			list := fs.Bool("list", false, "list the operands of matrix instructions that go by name")
 			kernel := fs.String("kernel", "", "the `kernel` of -value, where the file has several")
 			value := fs.String("value", "", "show the pinned layout of this `value` of a kernel")
-			fs.StringVar(&c.access.instruction, "access", "", "show the banks that an `instruction` touches: read, write, ldmatrix, stmatrix or one of the target's")
-			fs.StringVar(&c.access.of, "of", "", "which elements the lanes move, with -access: a distribution, as mma_m16n8k16_bf16.a")
-			fs.Int64Var(&c.access.bits, "bits", 0, "the `bits` of an element, with -access (default: those of -of)")
+			fs.Var(&c.access, "access", "show the banks that an `instruction` touches: read, write, ldmatrix, stmatrix or one of the target's (repeatable, each with its -of)")
+			fs.Var(&c.of, "of", "which elements the lanes move, with -access: a `distribution`, as mma_m16n8k16_bf16.a")
+			fs.Int64Var(&c.bits, "bits", 0, "the `bits` of an element, with -access (default: those of the operand in -of)")
+			fs.BoolVar(&c.solve, "solve", false, "find the swizzle, padding or rotation with the fewest conflicts, with -access")
 			target := fs.String("target", "", "the target `name`: of -access (default: sm_80), or whose schedule gives tile sizes, with -value")
 			var defs defines
 			fs.Var(&defs, "D", "give a generic or a tile size, with -value, `name=value` (repeatable)")
 			return func(env *environment, args []string) error {
 				c.env = env
-				c.access.target = cmp.Or(*target, "sm_80")
+				c.target = cmp.Or(*target, "sm_80")
 				if err := c.check(); err != nil {
 					return err
 				}
@@ -68,7 +72,7 @@ With -value the pinned layout of a value of a kernel is shown.`,
 					return c.pinned(args[0], *kernel, *value, &defs, cmp.Or(*target, "interp"))
 				case *kernel != "" || len(defs.names) > 0:
 					return misusef("-kernel and -D go with -value")
-				case *target != "" && c.access.instruction == "":
+				case *target != "" && len(c.access) == 0:
 					return misusef("-target goes with -access or -value")
 				case len(args) == 1 && args[0] == "-":
 					if !c.asJSON {
@@ -90,7 +94,21 @@ type layoutCall struct {
 	asJSON, svg bool
 	out         string
 	width       int
-	access      layoutAccess
+
+	access, of repeated // of each access
+	bits       int64    // of an element; 0: as the operands say
+	target     string
+	solve      bool
+}
+
+// repeated are the values of a flag that may be given several times.
+type repeated []string
+
+func (r *repeated) String() string { return "" }
+
+func (r *repeated) Set(text string) error {
+	*r = append(*r, text)
+	return nil
 }
 
 func (c *layoutCall) check() error {
@@ -99,12 +117,16 @@ func (c *layoutCall) check() error {
 		return misusef("-json and -svg are two kinds of output")
 	case c.out != "" && !c.svg:
 		return misusef("-o goes with -svg")
-	case (c.access.of == "") != (c.access.instruction == ""):
+	case len(c.access) != len(c.of):
 		return misusef("-access INSTRUCTION and -of DISTRIBUTION go together")
-	case c.access.instruction != "" && c.asJSON:
+	case len(c.access) > 0 && c.asJSON:
 		return misusef("-access has no JSON")
-	case c.access.bits < 0 || c.access.bits > 0 && c.access.instruction == "":
+	case c.bits < 0 || c.bits > 0 && len(c.access) == 0:
 		return misusef("-bits is the width of the elements of -access")
+	case c.solve && len(c.access) == 0:
+		return misusef("-solve goes with -access")
+	case len(c.access) > 1 && c.svg:
+		return misusef("an image shows one -access")
 	case c.width < 0:
 		return misusef("-width %d", c.width)
 	}
@@ -129,7 +151,7 @@ func (c *layoutCall) one(text string) error {
 	if err != nil {
 		return located("", text, err)
 	}
-	if c.access.instruction != "" {
+	if len(c.access) > 0 {
 		l, ok := v.(layout.Layout)
 		if !ok {
 			return misusef("-access is to a layout in memory; %s is none", text)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tilec/tilec/ir/layout"
@@ -11,47 +12,48 @@ import (
 	"github.com/tilec/tilec/ir/layout/fragment"
 )
 
-// A layoutAccess is how a tile in shared memory is read or written, as flags say.
-type layoutAccess struct {
-	instruction string // of the machine; or read, write, ldmatrix, stmatrix: the widest that fits
-	of          string // an expression: which elements the lanes move
-	bits        int64  // of an element; 0: as of says
-	target      string
-}
-
-// resolve finds the access to a tile of a layout that counts elements, and the layout in bits.
-func (a *layoutAccess) resolve(l layout.Layout) (*bank.Machine, bank.Access, layout.Layout, error) {
-	none := func(err error) (*bank.Machine, bank.Access, layout.Layout, error) {
-		return nil, bank.Access{}, layout.Layout{}, err
-	}
-	m, ok := bank.For(a.target)
+// resolve finds the accesses to a layout that counts elements, and how many bits an element has.
+func (c *layoutCall) resolve(l layout.Layout) (m *bank.Machine, list []bank.Access, elementBits int64, err error) {
+	m, ok := bank.For(c.target)
 	if !ok {
-		return none(misusef("-target %s: no shared memory is known of it%s; there is that of %s", a.target, nearest(a.target, bank.Machines()), strings.Join(bank.Machines(), ", ")))
+		return nil, nil, 0, misusef("-target %s: no shared memory is known of it%s; there is that of %s", c.target, nearest(c.target, bank.Machines()), strings.Join(bank.Machines(), ", "))
 	}
-	elementBits := a.bits
-	v, err := expr.Eval(a.of)
-	if err != nil {
-		return none(located("-of", a.of, err))
-	}
-	d, ok := v.(layout.Distribution)
-	if !ok {
-		return none(misusef("-of %s: a distribution says which elements the lanes move, as mma_m16n8k16_bf16.a or spatial(8,4) * local(1,8)", a.of))
-	}
-	if f, err := fragment.Lookup(strings.TrimSpace(a.of)); err == nil && elementBits == 0 {
-		elementBits = f.Slot
+	distributions := make([]layout.Distribution, len(c.of))
+	elementBits = c.bits
+	for i, of := range c.of {
+		v, err := expr.Eval(of)
+		if err != nil {
+			return nil, nil, 0, located("-of", of, err)
+		}
+		d, ok := v.(layout.Distribution)
+		if !ok {
+			return nil, nil, 0, misusef("-of %s: a distribution says which elements the lanes move, as mma_m16n8k16_bf16.a or spatial(8,4) * local(1,8)", of)
+		}
+		if f, err := fragment.Lookup(strings.TrimSpace(of)); err == nil && c.bits == 0 {
+			if elementBits != 0 && elementBits != f.Slot {
+				return nil, nil, 0, misusef("elements of %d bits and of %d bits in one layout; -bits says how many they have", elementBits, f.Slot)
+			}
+			elementBits = f.Slot
+		}
+		if distributions[i], err = within(d, l); err != nil {
+			return nil, nil, 0, err
+		}
 	}
 	if elementBits == 0 {
-		return none(misusef("say with -bits how many bits an element has"))
-	}
-	if d, err = within(d, l); err != nil {
-		return none(err)
+		return nil, nil, 0, misusef("say with -bits how many bits an element has")
 	}
 	tile, err := layout.Scale(l, elementBits)
 	if err != nil {
-		return none(err)
+		return nil, nil, 0, err
 	}
-	access, err := accessOf(m, a.instruction, d, tile, elementBits)
-	return m, access, tile, err
+	for i, d := range distributions {
+		a, err := accessOf(m, c.access[i], d, tile, elementBits)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		list = append(list, a)
+	}
+	return m, list, elementBits, nil
 }
 
 // within is a distribution as one of a larger tile, the extents of a layout's modes, at the first element.
@@ -102,30 +104,76 @@ func accessOf(m *bank.Machine, name string, d layout.Distribution, tile layout.L
 	return a, nil
 }
 
-// banks shows which banks an access to a layout touches.
+// banks shows which banks the accesses to a layout touch.
 func (c *layoutCall) banks(title string, l layout.Layout) error {
-	m, access, tile, err := c.access.resolve(l)
+	m, list, elementBits, err := c.resolve(l)
 	if err != nil {
 		return err
 	}
-	r, err := bank.Degree(m, access, tile)
+	tile, err := layout.Scale(l, elementBits)
 	if err != nil {
 		return err
 	}
-	in, _ := m.Instruction(access.Instruction)
-	model := 0
-	for i, count := range r.Models {
-		if count == r.Count {
-			model = i
-			break
+	var found []string
+	if c.solve {
+		r, err := bank.Solve(m, tile, list, bank.Options{})
+		if err != nil {
+			return err
+		}
+		tile = r.Layout
+		if l, err = layout.Recast(tile, 1, elementBits); err != nil {
+			return err
+		}
+		found = append(found, solved(r))
+	}
+	for i, access := range list {
+		p, err := banksOf(m, access, tile)
+		if err != nil {
+			return err
+		}
+		p.Title = l.String()
+		p.Facts = append(found, p.Facts...)
+		if i > 0 {
+			fmt.Fprintln(c.env.stdout)
+		}
+		if err := c.picture(title, p); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// solved says what the solver has done.
+func solved(r bank.Result) string {
+	fact := "solved: "
+	switch r.Form {
+	case bank.Swizzled, bank.Rotated:
+		fact += fmt.Sprintf("%v of byte addresses", r.Swizzle)
+	case bank.Padded:
+		fact += fmt.Sprintf("rows padded by %s, %d in all", counted(int(r.Padding), "byte"), r.Wasted)
+	default:
+		fact += "best as it is"
+	}
+	fact += fmt.Sprintf("; conflicts cost %s", counted(int(r.Cost), "wavefront"))
+	if r.Minimal {
+		fact += ", the fewest: " + r.Proof
+	}
+	return fact
+}
+
+// banksOf is the picture of an access.
+func banksOf(m *bank.Machine, access bank.Access, tile layout.Layout) (draw.Picture, error) {
+	r, err := bank.Degree(m, access, tile)
+	if err != nil {
+		return draw.Picture{}, err
+	}
+	in, _ := m.Instruction(access.Instruction)
+	model := max(slices.Index(r.Models, r.Count), 0)
 	phases, err := bank.Phases(m, access, tile, model, r.Repetition)
 	if err != nil {
-		return err
+		return draw.Picture{}, err
 	}
 	p := draw.Banks(phases)
-	p.Title = l.String()
 	times := access.Elements.Size() / access.Elements.Mode(0).Size() / access.Elements.Mode(1).Size()
 	fact := fmt.Sprintf("%s on %s, %s", r.Access, m.Name, counted(len(phases), "phase"))
 	if times > 1 {
@@ -146,5 +194,5 @@ func (c *layoutCall) banks(title string, l layout.Layout) error {
 	if times > 1 {
 		p.Facts = append(p.Facts, fmt.Sprintf("shown: repetition %d", r.Repetition))
 	}
-	return c.picture(title, p)
+	return p, nil
 }
