@@ -161,7 +161,8 @@ func composeStrides(a, b Layout) (Layout, error) {
 	if err != nil {
 		return Layout{}, err
 	}
-	if b.low < 0 && (len(f.bounds) > 0 || len(a.unbounded()) > 1) {
+	alone := len(a.unbounded()) == 1
+	if b.low < 0 && !alone {
 		return Layout{}, failf(Range, "%v reaches index %d of %v, which is not defined at negative indices", b, b.low, a)
 	}
 	if b.low < 0 {
@@ -181,6 +182,9 @@ func composeStrides(a, b Layout) (Layout, error) {
 			}
 			g := leaf{rest, d}
 			stride := int64(0)
+			if rest == 1 && alone { // no index takes the step, but those past the size
+				stride = step(d, f.stride)
+			}
 			if rest > 1 {
 				n, by, ok := f.straight(b.offset, d, rest)
 				if !ok {
@@ -209,6 +213,14 @@ func composeStrides(a, b Layout) (Layout, error) {
 		return tuples(parts)
 	})
 	return build(shape, stride, origin, Swizzle{})
+}
+
+// step is the product of two strides; 0 where it does not fit.
+func step(a, b int64) int64 {
+	if p, ok := multiply(a, b); ok && within62(p) {
+		return p
+	}
+	return 0
 }
 
 // sizesOf are the extents of some leaves.

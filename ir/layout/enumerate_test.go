@@ -55,6 +55,9 @@ func TestEnumeration(t *testing.T) {
 			}
 		}
 	}
+	if one := Must(Compose(Must(New(Int(1), Int(1))), Must(New(Int(1), Int(1))))); one.String() != "1:1" {
+		t.Errorf("1:1 o 1:1 is %v, which goes on otherwise", one)
+	}
 	t.Logf("b of one mode: %+v", c)
 	if c.problems < 13822 {
 		t.Error("too few")

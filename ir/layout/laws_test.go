@@ -571,7 +571,7 @@ func TestRecast(t *testing.T) {
 		}
 		if from%to == 0 {
 			round++
-			if narrow.size != wide.size*n && n > 1 {
+			if one := slices.Contains(wide.strides, 1); one && narrow.size != wide.size*n || !one && narrow.size != wide.size {
 				t.Fatalf("%v from %d to %d bits is %v", a, from, to, b)
 			}
 			if back, err := Recast(b, to, from); err != nil || !back.Equal(a) || !back.shape.Equal(a.shape) {

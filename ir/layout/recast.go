@@ -5,8 +5,8 @@ import "math/bits"
 // Recast turns offsets that count elements of one width into offsets that count elements of another, both in bits.
 //
 // To narrower elements, by a factor n: the leaf of stride 1 gets n times as many indices, every other stride is
-// multiplied by n. It refuses a layout with no leaf of stride 1, or several: there the parts of an element would have
-// no place in the shape, or two.
+// multiplied by n. Where there is none, the result has the first part of each element. It refuses a layout with several
+// leaves of stride 1, in which a part would have two places.
 //
 // To wider ones, by a factor n: a leaf of a stride that n divides keeps its extent, and its stride is divided; of a leaf
 // whose stride d divides n, n/d indices become one, or all if there are fewer. The result's offsets are those of the wide
@@ -59,9 +59,6 @@ func (a Layout) narrow(n int64) (Layout, error) {
 		if !ok {
 			return Layout{}, failf(Overflow, "%v in elements %d times narrower does not fit 63 bits", a, n)
 		}
-	}
-	if one < 0 {
-		return Layout{}, failf(Divisibility, "no leaf of %v has stride 1: the %d parts of an element have no place in the shape", a, n)
 	}
 	offset, ok := multiply(a.offset, n)
 	if !ok {
