@@ -64,6 +64,9 @@ func TestLayoutsPage(t *testing.T) {
 	if shown < 10 {
 		t.Errorf("%d commands", shown)
 	}
+	if !strings.Contains(page, "\n```\n"+expr.Grammar+"```\n") {
+		t.Errorf("the page lacks the grammar:\n%s", expr.Grammar)
+	}
 	const head, end = "| operation | gives |\n|---|---|\n", "\n\n## Pictures"
 	before, rest, _ := strings.Cut(page, head)
 	old, after, ok := strings.Cut(rest, end)

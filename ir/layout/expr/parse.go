@@ -6,21 +6,22 @@ import (
 	"github.com/tilec/tilec/ir/layout"
 )
 
-// A parser evaluates a text while it reads it. The grammar:
-//
-//	expression = chain [ "over" tuple ] | parts "over" tuple
-//	chain      = product { ("o" | "∘") product }
-//	product    = operand { "*" operand }
-//	operand    = name | name "(" [ argument { "," argument } ] ")" | strides | "[" expression { "," expression } "]"
-//	strides    = tuple [ ":" tuple ] [ "+" number ]
-//	tuple      = [ "-" ] number | "(" [ expression { "," expression } ] ")"
-//	argument   = expression | "_"
-//	parts      = unit extents ":" steps { "," unit extents ":" steps }
-//	extents    = number | "(" number { "," number } ")"
-//	steps      = step | "(" step { "," step } ")"
-//	step       = number [ "@" number ]
-//
-// A list in parentheses is a tuple if all its items are; of another item alone the parentheses group.
+// Grammar is the grammar of texts. Blanks may stand between its words.
+const Grammar = `expression = chain [ "over" tuple ] | parts "over" tuple
+chain      = product { ( "o" | "∘" ) product }
+product    = operand { "*" operand }
+operand    = name | name "(" [ expression { "," expression } ] ")" | layout | "[" expression { "," expression } "]"
+layout     = tuple [ ":" tuple ] [ ( "+" | "-" ) [ "-" ] number ]
+tuple      = [ "-" ] number | "(" [ expression { "," expression } ] ")"
+parts      = part { "," part }
+part       = ( "register" | "lane" | "warp" | "block" ) extents ":" steps
+extents    = number | "(" number { "," number } ")"
+steps      = step | "(" step { "," step } ")"
+step       = number [ "@" number ]
+`
+
+// A parser evaluates a text while it reads it. A list in parentheses is a tuple if all its items are; of another item
+// alone the parentheses group.
 type parser struct {
 	text  string
 	tok   token // the next
@@ -218,7 +219,7 @@ func (p *parser) operand() (operand, error) {
 			return operand{}, err
 		}
 		shape, isTuple := x.value.(tuple)
-		if !p.is(":") && !p.is("+") {
+		if !p.is(":") && !p.is("+") && !p.is("-") {
 			return x, nil
 		}
 		if !isTuple {
