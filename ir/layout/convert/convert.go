@@ -197,9 +197,25 @@ func (m Machine) shuffle(by Number) int {
 // wavefronts counts the passes of shared memory that an access takes in a block, and those that it would take without
 // conflicts, under the worst of the machine's phase models.
 func (p *Plan) wavefronts(s *Step) (n, free int) {
+	var off [4]uint32 // what warps that were counted have as part of Off
+	var counts [4][2]int
+	known := 0
 	for w := range p.Warps {
-		got, least := p.passes(s, w)
-		n, free = n+got, free+least
+		if s.By.Table != nil || s.Off.Table != nil {
+			got, least := p.passes(s, w)
+			n, free = n+got, free+least
+			continue
+		}
+		// Addresses of warps that leave out the same lanes differ by a constant xor, which permutes banks.
+		x := s.Off.At(w, 0, p.Machine.Lanes)
+		k := slices.Index(off[:known], x)
+		if k < 0 {
+			k = min(known, len(off)-1)
+			known = k + 1
+			off[k] = x
+			counts[k][0], counts[k][1] = p.passes(s, w)
+		}
+		n, free = n+counts[k][0], free+counts[k][1]
 	}
 	return n, free
 }

@@ -46,7 +46,7 @@ func linearOf(src, dst layout.Distribution, width int, m Machine) (*linear, bool
 
 func columnsOf(d layout.Distribution, parts int) (columns, bool) {
 	f, ok := d.Layout().Matrix()
-	if !ok || f.Rows() > 48 || f.Bits() > 28 {
+	if !ok || f.Rows() > maxElementBits-2 || f.Bits() > 28 {
 		return columns{}, false
 	}
 	low := bits.TrailingZeros(uint(parts))
@@ -95,11 +95,14 @@ func (l *linear) plan() *Plan {
 	}
 	shared.priced()
 	if !warps {
+		if l.small() && l.inWarps() {
+			return nil
+		}
 		return shared
 	}
 	shuffled, least := l.shuffled(shared.Cost.Cycles)
 	transposed := l.transposed()
-	if shuffled == nil && transposed == nil && least == 0 {
+	if shuffled == nil && transposed == nil && least == 0 && l.small() {
 		return nil
 	}
 	p, _ := cheapest(transposed, shuffled, shared)
@@ -107,6 +110,29 @@ func (l *linear) plan() *Plan {
 		p.AtLeast = least
 	}
 	return p
+}
+
+// small tells whether the pair may as well be written out element by element, to find plans of less regular means.
+func (l *linear) small() bool {
+	return len(l.dst.reg)+len(l.dst.lane)+len(l.dst.warp)+len(l.dst.block) <= 13
+}
+
+// inWarps tells whether every warp has what it wants.
+func (l *linear) inWarps() bool {
+	have := spaceOf(l.src.reg, l.src.lane)
+	for _, vs := range [][]uint64{l.dst.reg, l.dst.lane} {
+		for _, v := range vs {
+			if !have.has(v) {
+				return false
+			}
+		}
+	}
+	for k, v := range l.dst.warp {
+		if k >= len(l.src.warp) || !have.has(v^l.src.warp[k]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *linear) finish(b *builder, result []int32) *Plan {
@@ -325,54 +351,149 @@ func (l *linear) shuffled(cycles int) (*Plan, int) {
 	}
 	b := l.builder()
 	b.splits = append(splitsOf(reachedMap(reached, l.m.Lanes), l.m.Lanes), append(splitsOf(sums(own), l.m.Lanes), b.splits...)...)
-	words := l.packed(b, inWord, srcWords)
-
-	// Words offered in round t by a lane: word t's, turned over by what the lane is.
-	offered := reachedMap(reached, l.m.Lanes)
-	ownOf, laneAt := sums(own), sums(lane)
-	received := make([]int32, len(wordsOf))
-	choice := make([]int32, l.m.Lanes)
-	toLane := make([]uint32, n)
+	offered, ownOf, laneAt := reachedMap(reached, l.m.Lanes), sums(own), sums(lane)
+	for k := n; stay && 1<<k < l.m.Lanes; k++ {
+		lane = append(lane, 1<<k)
+	}
+	toLane := make([]uint32, len(lane))
 	for k := range lane {
 		toLane[k] = uint32(lane[k])
 	}
-	for k := n; stay && 1<<k < l.m.Lanes; k++ {
-		toLane = append(toLane, 1<<k)
-	}
 	toLane = trimmed(toLane)
-	for t, p := range wordsOf {
-		if stay && laneOf(p) == 0 {
-			received[t] = -1
+	x := exchange{l, inWord, srcWords, dstWords, wordsOf, offered, ownOf, laneAt, toLane, stay}
+	plan := l.finish(b, x.staged(b))
+	if l.field < 32 && len(wordsOf) <= 8 {
+		// Few words out of parts: choosing parts by lane may take less than packing words and choosing among them.
+		c := l.builder()
+		if parts := l.finish(c, x.direct(c)); parts.priced().Cost.Cycles < plan.priced().Cost.Cycles {
+			plan = parts
+		}
+	}
+	return plan, 0
+}
+
+// An exchange is what shuffled finds out: word t of dst, turned over by ownOf its lane, comes from the lane laneAt its
+// lane, and its element is in word wordsOf[t], turned over by what is offered there.
+type exchange struct {
+	*linear
+	inWord, srcWords, dstWords []uint64
+	wordsOf, offered           []uint64
+	ownOf, laneAt              []uint64
+	toLane                     []uint32
+	stay                       bool // words whose lane is 0 stay in their lanes
+}
+
+func (x *exchange) stays(t uint64) bool { return x.stay && laneOf(x.wordsOf[t]) == 0 }
+
+// offer is the word that a lane offers in round t; false if nothing reads the lane.
+func (x *exchange) offer(t uint64, lane int) (uint64, bool) {
+	p := x.wordsOf[t]
+	from := x.offered[uint64(lane)^laneOf(p)]
+	return p&wordMask ^ from, from != unreached
+}
+
+func (x *exchange) shuffle(b *builder, t uint64, word int32) int32 {
+	return b.emit(Step{Op: Shuffle, A: word, By: Number{Base: uint32(laneOf(x.wordsOf[t])), Lane: x.toLane}})
+}
+
+// staged packs words, and chooses among whole words by lane.
+func (x *exchange) staged(b *builder) []int32 {
+	words := x.packed(b, x.inWord, x.srcWords)
+	received := make([]int32, len(x.wordsOf))
+	choice := make([]int32, x.m.Lanes)
+	for t := range received {
+		received[t] = -1
+		if x.stays(uint64(t)) {
 			continue
 		}
 		for at := range choice {
 			choice[at] = -1
-			if from := uint64(at) ^ laneOf(p); offered[from] != unreached {
-				choice[at] = words[p&wordMask^offered[from]]
+			if w, ok := x.offer(uint64(t), at); ok {
+				choice[at] = words[w]
 			}
 		}
 		received[t] = b.choose(choice)
 	}
-	for t, p := range wordsOf {
-		if received[t] >= 0 {
-			received[t] = b.emit(Step{Op: Shuffle, A: received[t], By: Number{Base: uint32(laneOf(p)), Lane: toLane}})
+	for t, r := range received {
+		if r >= 0 {
+			received[t] = x.shuffle(b, uint64(t), r)
 		}
 	}
-	result := make([]int32, len(wordsOf))
+	result := make([]int32, len(received))
 	for r := range result {
 		for at := range choice {
 			choice[at] = -1
-			if at >= len(ownOf) {
+			if at >= len(x.ownOf) {
 				continue
 			}
-			t := uint64(r) ^ ownOf[at]
+			t := uint64(r) ^ x.ownOf[at]
 			if choice[at] = received[t]; choice[at] < 0 {
-				choice[at] = words[wordsOf[t]&wordMask^offered[laneAt[at]]]
+				choice[at] = words[x.wordsOf[t]&wordMask^x.offered[x.laneAt[at]]]
 			}
 		}
 		result[r] = b.choose(choice)
 	}
-	return l.finish(b, b.make(l.results(l.within(inWord, dstWords, result)))), 0
+	return b.make(x.results(x.within(x.inWord, x.dstWords, result)))
+}
+
+// direct chooses parts of words by lane while it packs and unpacks them.
+func (x *exchange) direct(b *builder) []int32 {
+	have, elements, inside := spaceOf(x.src.reg), sums(x.srcWords), sums(x.inWord)
+	at := func(word uint64, f int) ref {
+		_, slot := have.reduce(elements[word] ^ inside[f])
+		return x.refOf(slot)
+	}
+	blank := func() wish {
+		w := make(wish, x.m.Lanes*x.fields)
+		for i := range w {
+			w[i] = anything
+		}
+		return w
+	}
+	received := make([]int32, len(x.wordsOf))
+	var offers []wish
+	for t := range received {
+		if x.stays(uint64(t)) {
+			continue
+		}
+		w := blank()
+		for lane := range x.m.Lanes {
+			if word, ok := x.offer(uint64(t), lane); ok {
+				for f := range inside {
+					w[lane*x.fields+f] = at(word, f)
+				}
+			}
+		}
+		offers = append(offers, w)
+	}
+	made := b.make(offers)
+	for t := range received {
+		if !x.stays(uint64(t)) {
+			received[t], made = x.shuffle(b, uint64(t), made[0]), made[1:]
+		}
+	}
+	// Where the fields of the packed words of dst go: their registers stand for the words' numbers.
+	numbers := make([]int32, len(received))
+	for r := range numbers {
+		numbers[r] = int32(r)
+	}
+	wishes := x.results(x.within(x.inWord, x.dstWords, numbers))
+	for i, once := range wishes {
+		w := blank()
+		for lane := range x.ownOf {
+			for f, r := range once {
+				if r.reg < 0 {
+					continue
+				}
+				t := uint64(r.reg) ^ x.ownOf[lane]
+				if w[lane*x.fields+f] = (ref{received[t], r.at}); x.stays(t) {
+					w[lane*x.fields+f] = at(x.wordsOf[t]&wordMask^x.offered[x.laneAt[lane]], int(r.at))
+				}
+			}
+		}
+		wishes[i] = w
+	}
+	return b.make(wishes)
 }
 
 // turn finds words of dst that lead, beside position p, to a lane not reached yet, or to a word that is offered there.
@@ -483,7 +604,7 @@ func (l *linear) within(inWord, vectors []uint64, registers []int32) func(elemen
 
 // transposed is the plan of movmatrix, if every word is a row of a transposed 8x8 matrix.
 func (l *linear) transposed() *Plan {
-	if !l.m.Matrix || l.field != 16 || l.m.Lanes != 32 || len(l.src.lane) != 5 || len(l.dst.lane) != 5 || len(l.dst.reg) > 8 || len(l.dst.reg) == 0 {
+	if !l.m.Matrix || l.field != 16 || l.m.Lanes != 32 || len(l.src.lane) != 5 || len(l.dst.lane) != 5 || len(l.src.reg) == 0 || len(l.dst.reg) == 0 {
 		return nil
 	}
 	// A row is in 4 lanes: the half and lane bits 0 and 1 number the column, 2 to 4 the row. These three change places.

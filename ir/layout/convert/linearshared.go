@@ -9,7 +9,7 @@ import (
 type placing struct {
 	*linear
 	unit          []uint64 // vectors within a unit: what lies side by side in registers of both sides
-	width         int      // bytes of a unit's container
+	width, widest int      // bytes of a unit's container; of an access at most
 	more          []uint64 // vectors by which the accesses of one side are wider
 	wideStores    bool     // that side is the stores
 	rounds        []uint64 // masks of elements: their parities number the round
@@ -23,7 +23,6 @@ type placing struct {
 }
 
 const (
-	widest   = 16 // bytes of an access
 	unitPart = 32 // where the marks of parts begin
 	morePart = 40
 )
@@ -49,16 +48,55 @@ func (l *linear) shared() *Plan {
 		}
 	}
 	p.threads = spaceOf(l.src.lane, l.src.warp, l.dst.lane, l.dst.warp)
-	// A thread must not permute the elements of a unit: its own vectors have no part within.
-	p.unit = l.together(bits.TrailingZeros(uint(8*widest/l.field)), *p.threads)
-	p.width = max(1, l.field<<len(p.unit)/8)
 	p.idle()
+	// Narrower accesses, and other choices among equals, where the widest meet conflicts: with three phase models and
+	// more there need be no vector outside of all.
+	var first *placing
+	for widest := 16; widest >= 4; widest /= 2 {
+		for turn := range 3 {
+			q := *p
+			q.widest = widest
+			switch q.lay(0, turn) {
+			case impossible:
+				return nil
+			case shared:
+				// Lanes would take turns to write parts of a word: a word for each unit.
+				wide := *p
+				wide.widest = widest
+				if wide.lay(4, turn) == free {
+					return wide.emit()
+				}
+			case free:
+				return q.emit()
+			}
+			if first == nil {
+				first = &q
+			}
+		}
+	}
+	return first.emit()
+}
+
+// An outcome says whether addresses are free of conflicts.
+type outcome uint8
+
+const (
+	free       outcome = iota
+	shared             // lanes write parts of one word
+	conflicted         // phases meet in a bank
+	impossible         // scratch is too small
+)
+
+// lay finds units of at least so many bytes, rounds and addresses.
+func (p *placing) lay(width, turn int) outcome {
+	// A thread must not permute the elements of a unit: its own vectors have no part within.
+	p.unit = p.together(bits.TrailingZeros(uint(8*p.widest/p.field)), *p.threads)
+	p.width = max(1, width, p.field<<len(p.unit)/8)
 	p.widen()
 	if !p.cut() {
-		return nil
+		return impossible
 	}
-	p.place()
-	return p.emit()
+	return p.place(turn)
 }
 
 // idle finds the lanes and warps that hold copies of what others store, or do not exist.
@@ -90,7 +128,7 @@ func (p *placing) idle() {
 // the other side's accesses spread over. The side that gains most does.
 func (p *placing) widen() {
 	p.more, p.wideStores = p.wider(p.src, p.dst, false), true
-	if loads := p.wider(p.dst, p.src, true); len(loads) > len(p.more) && p.width<<len(p.more) < widest && (p.width<<len(p.more) < 4 || len(p.more) == 0) {
+	if loads := p.wider(p.dst, p.src, true); len(loads) > len(p.more) && p.width<<len(p.more) < p.widest && (p.width<<len(p.more) < 4 || len(p.more) == 0) {
 		p.more, p.wideStores = loads, false
 	}
 }
@@ -100,10 +138,19 @@ func (p *placing) wider(wide, narrow columns, store bool) []uint64 {
 	own := spaceOf(wide.lane, wide.warp, p.unit)
 	all := union(p.threads, nil)
 	both := union(p.threads, p.unit)
+	turns := new(space) // lanes that take turns where they write parts of a word
+	if store && p.width < 4 {
+		for _, m := range p.m.models(true, p.width) {
+			if m.Serial {
+				turns = union(turns, p.lanesOf(narrow, m.Phases[0]))
+			}
+		}
+	}
 	add := func(x uint64) {
-		if p.width<<len(more) >= widest || own.has(x) || !all.has(x) && both.has(x) {
+		if p.width<<len(more) >= p.widest || p.width<<len(more) < 4 && turns.has(x) || own.has(x) || !all.has(x) && both.has(x) {
 			return
 		}
+		turns.add(x, 0)
 		own.add(x, 0)
 		all.add(x, 0)
 		both.add(x, 0)
@@ -230,8 +277,9 @@ func (p *placing) round(element uint64) uint64 {
 // An accessor is an instruction in one of its phase models: what it touches in one phase, and the bytes of a row of
 // its banks.
 type accessor struct {
-	phase *space
-	row   int // log2
+	phase  *space
+	row    int // log2
+	serial bool
 }
 
 func (p *placing) accessors(store bool, within []uint64) []accessor {
@@ -245,27 +293,27 @@ func (p *placing) accessors(store bool, within []uint64) []accessor {
 	var list []accessor
 	for _, m := range p.m.models(store, width) {
 		s := spaceOf(p.unit)
-		if store == p.wideStores {
-			for _, v := range p.more {
+		for k, v := range p.more {
+			if store == p.wideStores || p.width<<k < 4 {
 				s.add(v, 0)
 			}
 		}
-		if !m.Serial || width >= 4 {
-			for _, v := range within {
-				s.add(v, 0)
-			}
+		for _, v := range within {
+			s.add(v, 0)
 		}
 		for _, v := range p.lanesOf(c, m.Phases[0]) {
 			s.add(v, 0)
 		}
-		list = append(list, accessor{s, bits.TrailingZeros(uint(m.Banks * 4))})
+		list = append(list, accessor{s, bits.TrailingZeros(uint(m.Banks * 4)), m.Serial && width < 4})
 	}
 	return list
 }
 
 // place finds the addresses. Vectors for the bits of the address are chosen from the highest down: above a row of the
-// banks they must be outside of what a phase touches.
-func (p *placing) place() {
+// banks they must be outside of what a phase touches. Of candidates that serve alike, turn says
+// which are tried first.
+func (p *placing) place(turn int) outcome {
+	result := free
 	low := bits.TrailingZeros(uint(p.width))
 	fixed := new(space)
 	p.offset = new(space)
@@ -281,8 +329,8 @@ func (p *placing) place() {
 	}
 	// What numbers the rounds has no part in the address.
 	inRound := p.all.size - len(p.rounds)
-	turn := p.turns()
-	for _, v := range turn {
+	turns := p.turns()
+	for _, v := range turns {
 		fixed.add(v, 0)
 		p.offset.add(v, 0)
 	}
@@ -297,7 +345,7 @@ func (p *placing) place() {
 	for _, vs := range [][]uint64{wide.lane, wide.warp, narrow.lane, narrow.warp, narrow.reg, wide.reg} {
 		for _, v := range vs {
 			for x, k := p.round(v), 0; x != 0; x, k = x>>1, k+1 {
-				v ^= turn[k] & -(x & 1)
+				v ^= turns[k] & -(x & 1)
 			}
 			if left.add(v, 0) {
 				rest = append(rest, v)
@@ -311,7 +359,7 @@ func (p *placing) place() {
 	for k, v := range p.more {
 		p.parts.add(v, 1<<(morePart+k))
 	}
-	for _, v := range turn {
+	for _, v := range turns {
 		p.parts.add(v, 0)
 	}
 	for k, v := range rest {
@@ -330,16 +378,22 @@ func (p *placing) place() {
 			}
 		}
 	}
+	if n := turn * len(candidates) / 3; n > 0 {
+		candidates = append(candidates[n:len(candidates):len(candidates)], candidates[:n]...)
+	}
 	top := low + inRound - len(p.unit)
 	// Within a word, lanes that write parts of it may not take turns: vectors outside of a phase of stores.
 	var within []uint64
 	for ; at < 2 && at < top; at++ {
 		avoid := []*space{fixed}
-		for _, a := range p.accessors(true, nil) {
-			avoid = append(avoid, union(a.phase, within))
+		for _, a := range p.accessors(true, within) {
+			if a.serial {
+				avoid = append(avoid, a.phase)
+			}
 		}
 		v, ok := outside(avoid, candidates)
 		if !ok {
+			result = shared
 			v, _ = outside(avoid[:1], candidates)
 		}
 		within = append(within, v)
@@ -361,6 +415,7 @@ func (p *placing) place() {
 		v, ok := outside(avoid, candidates)
 		if !ok {
 			v, _ = outside(avoid[:1], candidates)
+			result = max(result, conflicted)
 		}
 		rows = append(rows, v)
 		fixed.add(v, 0)
@@ -375,6 +430,7 @@ func (p *placing) place() {
 			at++
 		}
 	}
+	return result
 }
 
 // turns are vectors that lead from one round to another, one for each bit of its number.

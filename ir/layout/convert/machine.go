@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/tilec/tilec/ir/layout/bank"
 )
@@ -22,48 +23,59 @@ type Machine struct {
 	Access   int // the issue of a load or store, besides its wavefronts
 	Barriers [3]int
 
-	Memory *bank.Machine // the phases of shared memory
+	access *[2][5][]bank.Model // the phases of loads and of stores of 1, 2, 4, 8 and 16 bytes
 }
 
 // NVIDIA is the model of a streaming multiprocessor of compute capability 8.0 to 9.0: a shuffle moves 32 words a cycle
 // as a wavefront of shared memory does, logic runs on 64 lanes a cycle (CUDA programming guide, arithmetic
 // throughput). The prices of barriers are assumptions.
 func NVIDIA() Machine {
-	return Machine{Name: "nvidia", Lanes: 32, Matrix: true, Scratch: 48 << 10, Memory: banks("sm_90a"),
-		Logic: 2, Far: 4, Access: 1, Barriers: [3]int{8, 80, 120}}
+	return Machine{Name: "nvidia", Lanes: 32, Matrix: true, Scratch: 48 << 10,
+		Logic: 2, Far: 4, Access: 1, Barriers: [3]int{8, 80, 120}}.with("sm_90a")
 }
 
 // GFX942 is the model of a compute unit of CDNA3. ds_bpermute_b32 passes the 64 lanes of a wave through the crossbar of
 // shared memory in two cycles; DPP reaches lanes within a row of 16 at the rate of arithmetic. The prices of barriers
 // are assumptions.
 func GFX942() Machine {
-	return Machine{Name: "gfx942", Lanes: 64, Scratch: 32 << 10, Memory: banks("gfx942"),
-		Logic: 4, Far: 12, Near: 4, Access: 4, Barriers: [3]int{8, 120, 120}}
+	return Machine{Name: "gfx942", Lanes: 64, Scratch: 32 << 10,
+		Logic: 4, Far: 12, Near: 4, Access: 4, Barriers: [3]int{8, 120, 120}}.with("gfx942")
 }
 
 // GFX950 is the model of a compute unit of CDNA4, which adds exchanges of lanes 16 and 32 apart (v_permlane16_swap,
 // v_permlane32_swap).
 func GFX950() Machine {
 	m := GFX942()
-	m.Name, m.Scratch, m.Swap, m.Memory = "gfx950", 64<<10, 8, banks("gfx950")
-	return m
+	m.Name, m.Scratch, m.Swap = "gfx950", 64<<10, 8
+	return m.with("gfx950")
 }
 
-func banks(target string) *bank.Machine {
-	m, ok := bank.For(target)
+// with is the machine with the shared memory of a target.
+func (m Machine) with(target string) Machine {
+	memory, ok := bank.For(target)
 	if !ok {
 		panic(target + " has no phase tables")
+	}
+	m.access = new([2][5][]bank.Model)
+	for write := range 2 {
+		for k := range m.access[write] {
+			in, ok := memory.Widest(write == 1, 1<<k)
+			if !ok {
+				panic(target + " lacks an access of shared memory")
+			}
+			m.access[write][k] = in.Models
+		}
 	}
 	return m
 }
 
 // models are the phases in which an access of so many bytes by every lane is served; several if they are not published.
 func (m Machine) models(store bool, width int) []bank.Model {
-	in, ok := m.Memory.Widest(store, width)
-	if !ok {
-		panic(fmt.Sprintf("%s has no access of %d bytes", m.Memory.Name, width))
+	write := 0
+	if store {
+		write = 1
 	}
-	return in.Models
+	return m.access[write][bits.TrailingZeros(uint(width))]
 }
 
 // phaseOf is the number of the phase of each lane.

@@ -2,10 +2,13 @@ package convert
 
 import "math/bits"
 
+// maxElementBits bounds the vectors of linear plans: tiles of more elements are not planned for.
+const maxElementBits = 32
+
 // A space is a subspace of bit vectors over F2 in echelon form. Every vector of the basis remembers of which added
 // vectors it is the sum, as a set of marks.
 type space struct {
-	pivot, marks [64]uint64
+	pivot, marks [maxElementBits]uint64
 	size         int
 }
 
