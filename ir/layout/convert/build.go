@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"cmp"
 	"math"
 	"math/bits"
 	"slices"
@@ -71,14 +70,17 @@ func (b *builder) once(op Op, x, y int32, by uint32) int32 {
 
 // make emits what makes the words, and returns their registers.
 func (b *builder) make(wishes []wish) []int32 {
-	out := make([]int32, len(wishes))
-	var same []int
+	same := make([]int, 0, len(wishes))
 	for i, w := range wishes {
 		wishes[i] = b.narrowed(w)
 		if len(wishes[i]) == b.fields {
 			same = append(same, i)
 		}
 	}
+	if len(same) == len(wishes) {
+		return b.uniform(wishes)
+	}
+	out := make([]int32, len(wishes))
 	together := make([]wish, len(same))
 	for k, i := range same {
 		together[k] = wishes[i]
@@ -135,7 +137,8 @@ func (w wish) sources(to []int32) []int32 {
 // words are mixed so that what stays together for several results shares an instruction, as in the transpose of a 4x4
 // matrix of bytes, which takes 8 and not 12.
 func (b *builder) uniform(wishes []wish) []int32 {
-	var buf []int32
+	var room [8]int32
+	buf := room[:0]
 	var many []int
 	for i, w := range wishes {
 		if buf = w.sources(buf); len(buf) > 2 {
@@ -143,12 +146,14 @@ func (b *builder) uniform(wishes []wish) []int32 {
 			wishes[i] = slices.Clone(w)
 		}
 	}
-	for len(many) > 0 {
-		b.level(wishes, many)
-		many = slices.DeleteFunc(many, func(i int) bool {
-			buf = wishes[i].sources(buf)
-			return len(buf) <= 2
-		})
+	for _, part := range related(wishes, many) {
+		for len(part) > 0 {
+			b.level(wishes, part)
+			part = slices.DeleteFunc(part, func(i int) bool {
+				buf = wishes[i].sources(buf)
+				return len(buf) <= 2
+			})
+		}
 	}
 	out := make([]int32, len(wishes))
 	for i, w := range wishes {
@@ -157,32 +162,77 @@ func (b *builder) uniform(wishes []wish) []int32 {
 	return out
 }
 
-// level mixes pairs of the words that many wishes are made of.
-func (b *builder) level(wishes []wish, many []int) {
-	weight := map[[2]int32]int{}
-	var pairs [][2]int32
+// related parts some of the wishes so that those which have a source in common are in one part.
+func related(wishes []wish, some []int) [][]int {
+	part := make([]int, len(some)) // of each wish: an earlier one of its part, or itself
+	root := func(k int) int {
+		for part[k] != k {
+			part[k] = part[part[k]]
+			k = part[k]
+		}
+		return k
+	}
+	last := map[int32]int{} // the wish that a source was seen in last
 	var buf []int32
+	for k, i := range some {
+		part[k] = k
+		buf = wishes[i].sources(buf)
+		for _, r := range buf {
+			if j, ok := last[r]; ok {
+				x, y := root(j), root(k)
+				part[max(x, y)] = min(x, y)
+			}
+			last[r] = k
+		}
+	}
+	parts := make([][]int, 0, 1)
+	index := make([]int, len(some))
+	for k, i := range some {
+		if x := root(k); x == k {
+			index[k] = len(parts)
+			parts = append(parts, []int{i})
+		} else {
+			parts[index[x]] = append(parts[index[x]], i)
+		}
+	}
+	return parts
+}
+
+// level mixes pairs of the words that many wishes are made of, those first that most wishes have in common.
+func (b *builder) level(wishes []wish, many []int) {
+	var sources, buf []int32
 	for _, i := range many {
 		buf = wishes[i].sources(buf)
+		sources = append(sources, buf...)
+	}
+	slices.Sort(sources)
+	sources = slices.Compact(sources)
+	n, most := len(sources), 0
+	weight := make([]int, n*n)
+	for _, i := range many {
+		buf = wishes[i].sources(buf)
+		for k := range buf {
+			at, _ := slices.BinarySearch(sources, buf[k])
+			buf[k] = int32(at)
+		}
 		slices.Sort(buf)
 		for k, x := range buf {
 			for _, y := range buf[k+1:] {
-				p := [2]int32{x, y}
-				if weight[p] == 0 {
-					pairs = append(pairs, p)
-				}
-				weight[p]++
+				at := int(x)*n + int(y)
+				weight[at]++
+				most = max(most, weight[at])
 			}
 		}
 	}
-	slices.SortFunc(pairs, func(p, q [2]int32) int {
-		return cmp.Or(weight[q]-weight[p], cmp.Compare(p[0], q[0]), cmp.Compare(p[1], q[1]))
-	})
-	taken := map[int32]bool{}
-	for _, p := range pairs {
-		if !taken[p[0]] && !taken[p[1]] {
-			taken[p[0]], taken[p[1]] = true, true
-			b.mix(wishes, many, p)
+	taken := make([]bool, n)
+	for ; most > 0; most-- {
+		for x := range n {
+			for y := x + 1; y < n && !taken[x]; y++ {
+				if !taken[y] && weight[x*n+y] == most {
+					taken[x], taken[y] = true, true
+					b.mix(wishes, many, [2]int32{sources[x], sources[y]})
+				}
+			}
 		}
 	}
 }

@@ -55,6 +55,9 @@ func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
 	if bits < 1 || bits > 64 {
 		return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("elements of %d bits; they have 1 to 64", bits)}
 	}
+	if m.access == nil {
+		return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("machine %q has no shared memory; machines are made by NVIDIA, GFX942 and GFX950", m.Name)}
+	}
 	if !slices.Equal(src.Tile(), dst.Tile()) {
 		return nil, &layout.Error{Op: "convert", Reason: layout.Profile, Text: text("the source is a tile of %v, the destination one of %v", layout.Ints(src.Tile()...), layout.Ints(dst.Tile()...))}
 	}

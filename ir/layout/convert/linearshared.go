@@ -552,6 +552,7 @@ func (p *placing) emit() *Plan {
 			otherWarp[k] |= x
 		}
 	}
+	b.steps = make([]Step, 0, len(stores)+len(loads)<<p.split+2<<len(p.rounds))
 	for r := range uint64(1) << len(p.rounds) {
 		if r > 0 {
 			b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
@@ -561,11 +562,12 @@ func (p *placing) emit() *Plan {
 				continue
 			}
 			wishes := make([]wish, max(1, storeWidth/4))
+			fields := make(wish, len(wishes)*p.fields)
+			for f := range fields {
+				fields[f] = anything
+			}
 			for k := range wishes {
-				wishes[k] = make(wish, p.fields)
-				for f := range wishes[k] {
-					wishes[k][f] = anything
-				}
+				wishes[k] = fields[k*p.fields : (k+1)*p.fields]
 			}
 			for u, x := range units {
 				for f, v := range inUnit {

@@ -84,7 +84,8 @@ func b2i(b bool) int64 {
 	return 0
 }
 
-// randomPair is a pair of distributions of a random tile.
+// randomPair is a pair of distributions of a random tile. Half of the time dst has the digits of src but for some, so
+// that little has to move.
 func randomPair(r *rand.Rand) (src, dst layout.Distribution) {
 	primes := []int64{2}
 	pow2 := r.IntN(2) == 0
@@ -93,28 +94,57 @@ func randomPair(r *rand.Rand) (src, dst layout.Distribution) {
 	}
 	tile, factors := randomTile(r, 384, primes)
 	warps := []int64{1, 1, 2, 4, 5}[r.IntN(5)]
-	return randomDistribution(r, tile, factors, 32, warps, pow2 && r.IntN(3) == 0),
-		randomDistribution(r, tile, factors, 32, warps, pow2 && r.IntN(3) == 0)
+	src = randomDistribution(r, tile, factors, 32, warps, pow2 && r.IntN(3) == 0)
+	if digits, ok := src.Digits(); ok && r.IntN(2) == 0 {
+		var units [layout.Units][]int // the digits of each unit
+		for i, d := range digits {
+			units[d.Unit] = append(units[d.Unit], i)
+		}
+		for range 1 + r.IntN(2) {
+			u, v := []layout.Unit{layout.Register, layout.Lane}[r.IntN(2)], layout.Lane
+			if len(units[u]) == 0 || len(units[v]) == 0 {
+				continue
+			}
+			i, j := units[u][r.IntN(len(units[u]))], units[v][r.IntN(len(units[v]))]
+			if digits[i].Size == digits[j].Size {
+				digits[i].Axis, digits[j].Axis = digits[j].Axis, digits[i].Axis
+				digits[i].Stride, digits[j].Stride = digits[j].Stride, digits[i].Stride
+			}
+		}
+		return src, layout.Must(layout.Distribute(tile, digits...))
+	}
+	return src, randomDistribution(r, tile, factors, 32, warps, pow2 && r.IntN(3) == 0)
 }
 
+// Every plan, and every alternative, moves every element where it should be, under a full and under a small scratch
+// memory. Pairs that are linear over F2 never meet a bank conflict, on any machine.
 func TestRandom(t *testing.T) {
 	machines := []Machine{NVIDIA(), GFX942(), GFX950()}
 	for _, bits := range []int{4, 8, 16, 32, 6, 64, 1, 24} {
 		t.Run(fmt.Sprint(bits), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(bits), 7))
-			n := 1000
+			n := 1200
 			if bits&(bits-1) != 0 || bits == 64 || bits == 1 {
 				n = 100
 			}
 			var kinds [kindCount]int
+			tables, conflicts := 0, 0
 			for i := range n {
 				src, dst := randomPair(r)
 				m := machines[i%3]
+				if i%4 == 3 {
+					m.Scratch = 32 << r.IntN(6)
+				}
 				p, err := New(src, dst, bits, m)
 				if err != nil {
+					if m.Scratch < machines[i%3].Scratch {
+						continue // the scratch is not enough for a vector of every thread
+					}
 					t.Fatalf("pair %d: %v to %v: %v", i, src, dst, err)
 				}
 				kinds[p.Kind]++
+				l, linear := linearOf(src, dst, bits, m)
+				linear = linear && l.plan() != nil
 				for ; p != nil; p = p.Other {
 					trace, err := p.Check(src, dst)
 					if err != nil {
@@ -123,9 +153,121 @@ func TestRandom(t *testing.T) {
 					if trace.Wavefronts != p.Cost.Wavefronts || trace.Conflicts != p.Cost.Conflicts {
 						t.Fatalf("pair %d: %v to %v: %+v, priced as %v", i, src, dst, trace, p)
 					}
+					if p.Cost.Scratch > m.Scratch {
+						t.Fatalf("pair %d: %v to %v takes %d bytes of %d", i, src, dst, p.Cost.Scratch, m.Scratch)
+					}
+					if linear && p.Cost.Conflicts > 0 && m.Scratch == machines[i%3].Scratch {
+						t.Errorf("pair %d: %v to %v on %s: %v", i, src, dst, m.Name, p)
+					}
+					if !linear && p.Cost.Stores > 0 {
+						tables++
+						if p.Cost.Conflicts > 0 {
+							conflicts++
+						}
+					}
 				}
 			}
-			t.Log(kinds)
+			t.Logf("plans by kind: %v; %d of %d tables of addresses have conflicts", kinds, conflicts, tables)
 		})
+	}
+}
+
+// leastRounds is the number of words that the busiest lane has to read from others, or to give to them.
+func leastRounds(src, dst layout.Distribution, bits int) int {
+	type place struct{ warp, lane int64 }
+	at := map[int64]place{}
+	visit := func(d layout.Distribution, do func(warp, lane, element int64)) {
+		for w := range d.Count(layout.Warp) {
+			for l := range d.Count(layout.Lane) {
+				for r := range d.Count(layout.Register) {
+					do(w, l, d.Element(r, l, w, 0))
+				}
+			}
+		}
+	}
+	visit(src, func(w, l, e int64) { at[e] = place{w, l} })
+	moved := map[[3]int64]int{} // bits by warp, lane that gives and lane that reads
+	visit(dst, func(w, l, e int64) {
+		if from := at[e]; from.lane != l {
+			moved[[3]int64{w, from.lane, l}] += bits
+		}
+	})
+	most := 0
+	give, read := map[place]int{}, map[place]int{}
+	for k, n := range moved {
+		words := (n + 31) / 32
+		give[place{k[0], k[1]}] += words
+		read[place{k[0], k[2]}] += words
+		most = max(most, give[place{k[0], k[1]}], read[place{k[0], k[2]}])
+	}
+	return most
+}
+
+// injective tells whether every element is at one position.
+func injective(d layout.Distribution) bool {
+	seen := map[int64]bool{}
+	for _, e := range d.Layout().Values() {
+		if seen[e] {
+			return false
+		}
+		seen[e] = true
+	}
+	return true
+}
+
+// Shuffles take no more rounds than the busiest lane has words to move.
+func TestRounds(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	linear, tables := 0, 0
+	for i := 0; linear < 150 || tables < 150; i++ {
+		src, dst := randomPair(r)
+		bits := []int{4, 8, 16, 32}[i%4]
+		if !injective(src) || !injective(dst) {
+			continue
+		}
+		want := leastRounds(src, dst, bits)
+		check := func(p *Plan) bool {
+			if p == nil || p.priced().Kind != InWarp {
+				return false
+			}
+			if p.Cost.Shuffles != want {
+				t.Errorf("%v to %v of %d bits takes %v; %d rounds would do", src, dst, bits, p, want)
+			}
+			return true
+		}
+		if tb, err := tableOf(src, dst, bits, NVIDIA()); err == nil && tb.reach == 1 && check(tb.shuffled()) {
+			tables++
+		}
+		if l, ok := linearOf(src, dst, bits, NVIDIA()); ok && stays(l.src.warp, l.dst.warp, 0) {
+			if p, _ := l.shuffled(1 << 20); check(p) {
+				linear++
+			}
+		}
+	}
+}
+
+// Random bipartite multigraphs are coloured with as many colours as their largest degree.
+func TestColours(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		as, bs := 1+r.IntN(20), 1+r.IntN(20)
+		edges := make([]edge, r.IntN(200))
+		degree, need := make([]int, as+bs), 0
+		for i := range edges {
+			e := edge{r.IntN(as), r.IntN(bs), r.IntN(20) - 1}
+			edges[i] = e
+			degree[e.a]++
+			degree[as+e.b]++
+			need = max(need, degree[e.a], degree[as+e.b])
+		}
+		seen := map[[2]int]bool{}
+		for i, c := range colours(edges, as, bs, need) {
+			for _, v := range []int{edges[i].a, as + edges[i].b} {
+				if c < 0 || c >= need || seen[[2]int{v, c}] {
+					t.Fatalf("colour %d of %d twice at a vertex", c, need)
+				}
+				seen[[2]int{v, c}] = true
+			}
+		}
 	}
 }

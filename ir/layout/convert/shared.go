@@ -15,10 +15,34 @@ type load struct {
 	slots, at []int
 }
 
-// shared is the plan of stores and loads of shared memory; nil if not even a single unit of every thread fits.
+// shared is the plan of stores and loads of shared memory; nil if not even a single unit of every thread fits. Where
+// wide accesses meet conflicts, narrower ones are tried.
 func (t *table) shared() *Plan {
 	owner := t.owners()
-	g := t.grouping(owner)
+	var best *Plan
+	last := 0
+	for limit := 16; limit >= 4; limit /= 2 {
+		g := t.grouping(owner, 8*limit)
+		if g.width == last {
+			continue
+		}
+		last = g.width
+		p := t.through(g, owner)
+		if p == nil {
+			break
+		}
+		if best == nil || p.priced().Cost.Cycles < best.Cost.Cycles {
+			best = p.priced()
+		}
+		if p.Cost.Conflicts == 0 {
+			break
+		}
+	}
+	return best
+}
+
+// through is the plan with units of a kind.
+func (t *table) through(g grouping, owner []int32) *Plan {
 	// unit is that which a thread loads: the thread and number of its store.
 	unit := func(thread, load int) int {
 		l := g.loads[load]
@@ -82,9 +106,9 @@ func mix(x uint64) uint64 {
 	return x ^ x>>32
 }
 
-// grouping finds the largest units. Slots of src whose elements have the same readers in every thread travel together;
+// grouping finds the largest units of at most so many bits, or of one element. Slots of src whose elements have the same readers in every thread travel together;
 // whether they do in dst too is checked.
-func (t *table) grouping(owner []int32) grouping {
+func (t *table) grouping(owner []int32, limit int) grouping {
 	readers := make([]uint64, len(owner))
 	for p, e := range t.dst.elements {
 		if e >= 0 {
@@ -115,7 +139,7 @@ func (t *table) grouping(owner []int32) grouping {
 	for _, c := range classes {
 		common = gcd(common, len(c))
 	}
-	for count := min(common, 128/t.bits); count > 1; count-- {
+	for count := min(common, limit/t.bits); count > 1; count-- {
 		if common%count != 0 {
 			continue
 		}
