@@ -86,41 +86,56 @@ func (l Layout) Canonical() Layout {
 
 // Equal tells whether two layouts are the same function: the same size, and the same offset at every index. It is
 // exact. Layouts without a swizzle, and those that are linear over F2, are compared by their forms; of others the
-// indices are tried whose offsets a swizzle can tell apart, which is no more than all.
+// indices are tried whose offsets a swizzle can tell apart, which is no more than all. Same bounds these.
 func (l Layout) Equal(m Layout) bool {
+	same, _ := l.same(m, 1<<63-1)
+	return same
+}
+
+// Same is Equal that refuses to tell where more than 2^22 indices would have to be tried.
+func (l Layout) Same(m Layout) (bool, error) {
+	same, ok := l.same(m, imageLimit)
+	if !ok {
+		return false, within("equal", failf(Overflow, "whether %v and %v have the same offsets takes more than %d indices to find out", l, m, imageLimit))
+	}
+	return same, nil
+}
+
+// same compares two layouts by so many indices at most; ok is false where these do not do.
+func (l Layout) same(m Layout, budget int64) (same, ok bool) {
 	if l.size != m.size || l.At(0) != m.At(0) {
-		return false
+		return false, true
 	}
 	l, m = l.simple(), m.simple()
 	if l.swizzle.Equal(m.swizzle) && l.offset == m.offset && slices.Equal(l.sizes, m.sizes) && slices.Equal(l.strides, m.strides) {
-		return true
+		return true, true
 	}
 	if l.swizzle.IsIdentity() && m.swizzle.IsIdentity() {
-		return false
+		return false, true
 	}
 	if f, ok := l.linear(); ok {
 		if g, ok := m.linear(); ok {
-			return f.Equal(g)
+			return f.Equal(g), true
 		}
 	}
 	// Most layouts that differ do so at the ends of their leaves, or at any index.
 	place, other := int64(1), uint64(l.size)
 	for _, f := range l.merged() {
 		if l.At(place) != m.At(place) {
-			return false
+			return false, true
 		}
 		place *= f.size
 		if l.At(place-1) != m.At(place-1) {
-			return false
+			return false, true
 		}
 	}
 	for range 32 {
 		other = other*6364136223846793005 + 1442695040888963407
 		if i := int64(other>>1) % l.size; l.At(i) != m.At(i) {
-			return false
+			return false, true
 		}
 	}
-	return sameValues(l, m)
+	return sameValues(l, m, budget)
 }
 
 // linear is Matrix where no index has to be tried.
@@ -142,7 +157,7 @@ func (l Layout) linear() (F2, bool) {
 // sameValues compares two layouts of one size by their offsets. A digit of the index whose stride is a multiple of both
 // swizzles' periods adds the same before them and behind: it is compared by its stride alone, and of longer digits one
 // period is tried.
-func sameValues(l, m Layout) bool {
+func sameValues(l, m Layout, budget int64) (same, ok bool) {
 	period, ok := lcm(l.swizzle.period(), m.swizzle.period())
 	if !ok {
 		period = 0
@@ -152,23 +167,23 @@ func sameValues(l, m Layout) bool {
 		n := l.size
 		if common, ok := indexPeriod(l, m, period); ok && common < n {
 			if l.At(common)-l.At(0) != m.At(common)-m.At(0) {
-				return false
+				return false, true
 			}
 			n = common
 		}
-		for i := range n {
+		for i := range min(n, budget) {
 			if l.At(i) != m.At(i) {
-				return false
+				return false, true
 			}
 		}
-		return true
+		return true, n <= budget
 	}
 	kept := digits[:0]
 	for _, d := range digits {
 		if period != 0 {
 			if again, ok := lcm(period/gcd(period, d.strides[0]), period/gcd(period, d.strides[1])); ok && again < d.size {
 				if d.strides[0] != d.strides[1] {
-					return false // after a period of both they have moved apart
+					return false, true // after a period of both they have moved apart
 				}
 				d.size = again
 			}
@@ -177,7 +192,8 @@ func sameValues(l, m Layout) bool {
 			kept = append(kept, d)
 		}
 	}
-	return sameSums(l, m, l.offset, m.offset, kept)
+	same = sameSums(l, m, l.offset, m.offset, kept, &budget)
+	return same, !same || budget >= 0
 }
 
 // A pair is a digit of the index that two layouts share.
@@ -186,13 +202,15 @@ type pair struct {
 	strides [2]int64
 }
 
-func sameSums(l, m Layout, x, y int64, digits []pair) bool {
+// sameSums compares the offsets at all sums of the digits, as long as the budget lasts.
+func sameSums(l, m Layout, x, y int64, digits []pair, budget *int64) bool {
 	if len(digits) == 0 {
-		return l.swizzle.At(x) == m.swizzle.At(y)
+		*budget--
+		return *budget < 0 || l.swizzle.At(x) == m.swizzle.At(y)
 	}
 	d := digits[len(digits)-1]
-	for i := range d.size {
-		if !sameSums(l, m, x+i*d.strides[0], y+i*d.strides[1], digits[:len(digits)-1]) {
+	for i := int64(0); i < d.size && *budget >= 0; i++ {
+		if !sameSums(l, m, x+i*d.strides[0], y+i*d.strides[1], digits[:len(digits)-1], budget) {
 			return false
 		}
 	}

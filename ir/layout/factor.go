@@ -8,16 +8,24 @@ import (
 
 // Equal tells whether two distributions are the same: the same tile, as many positions of every unit, and the same
 // element at each.
-func (d Distribution) Equal(e Distribution) bool {
-	if !slices.Equal(d.tile, e.tile) {
-		return false
+func (d Distribution) Equal(e Distribution) bool { return d.alike(e) && d.layout.Equal(e.layout) }
+
+// Same is Equal that refuses to tell where more than 2^22 positions would have to be tried.
+func (d Distribution) Same(e Distribution) (bool, error) {
+	if !d.alike(e) {
+		return false, nil
 	}
+	return d.layout.Same(e.layout)
+}
+
+// alike tells whether two distributions have the same tile and as many positions of every unit.
+func (d Distribution) alike(e Distribution) bool {
 	for u := range Units {
 		if d.Count(Unit(u)) != e.Count(Unit(u)) {
 			return false
 		}
 	}
-	return d.layout.Equal(e.layout)
+	return slices.Equal(d.tile, e.tile)
 }
 
 // normalDigits are the digits without those of one position, and with those joined that go on where the one before

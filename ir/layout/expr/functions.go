@@ -227,11 +227,13 @@ var questions = []function{
 		switch x := a[0].(type) {
 		case layout.Layout:
 			if y, ok := a[1].(layout.Layout); ok {
-				return Truth(x.Equal(y)), nil
+				same, err := x.Same(y)
+				return Truth(same), err
 			}
 		case layout.Distribution:
 			if y, ok := a[1].(layout.Distribution); ok {
-				return Truth(x.Equal(y)), nil
+				same, err := x.Same(y)
+				return Truth(same), err
 			}
 		}
 		return nil, &layout.Error{Op: "equal", Reason: layout.Syntax, Text: "a layout and a distribution; layout(D) is the layout of a distribution"}
