@@ -238,11 +238,15 @@ func (b *builder) level(wishes []wish, many []int) {
 }
 
 // mix packs what the wishes take from both registers of a pair into as few words as it can, and lets them take it from
-// there.
+// there. Fields keep their places within bytes, so that bytes can be moved from then on; where they come from another
+// place, those that turn by the same amount share a word.
 func (b *builder) mix(wishes []wish, many []int, p [2]int32) {
-	type move struct{ wish, field, word, at int }
-	var moves []move
-	var words []wish
+	type group struct {
+		wish   int
+		fields []int
+	}
+	var groups []group
+	total := 0
 	for _, i := range many {
 		var fields []int
 		first, second := false, false
@@ -252,42 +256,79 @@ func (b *builder) mix(wishes []wish, many []int, p [2]int32) {
 				first, second = first || r.reg == p[0], second || r.reg == p[1]
 			}
 		}
-		if !first || !second {
-			continue
+		if first && second {
+			groups = append(groups, group{i, fields})
+			total += len(fields)
 		}
-		at := func(w wish, shift int) bool {
-			for _, f := range fields {
-				if r := w[(f+shift)%b.fields]; r.reg >= 0 && r != wishes[i][f] {
-					return false
+	}
+	inByte := max(1, 8/b.bits)
+	type mixed struct {
+		word  wish
+		parts []part
+	}
+	var words []mixed
+	type move struct{ wish, field, word, at int }
+	var moves []move
+	for _, g := range groups {
+		w := wishes[g.wish]
+		// The turns that a shift of the fields needs, besides those of a word; none where they move as bytes.
+		turns := func(have []part, shift int) (more []part) {
+			bytes := true
+			for _, f := range g.fields {
+				bytes = bytes && int(w[f].at)%inByte == f%inByte
+			}
+			for _, f := range g.fields {
+				t := part{reg: w[f].reg, turn: (f + shift - int(w[f].at) + b.fields) % b.fields}
+				if !bytes && !slices.Contains(have, t) && !slices.Contains(more, t) {
+					more = append(more, t)
 				}
 			}
-			return true
+			return more
 		}
-		word, shift := 0, 0
-	search:
-		for ; word < len(words); word++ {
-			for shift = 0; shift < b.fields; shift++ {
-				if at(words[word], shift) {
-					break search
+		best, at, least := -1, 0, 1<<20
+		for k := range words {
+		search:
+			for shift := 0; shift < b.fields; shift += inByte {
+				for _, f := range g.fields {
+					if r := words[k].word[(f+shift)%b.fields]; r.reg >= 0 && r != w[f] {
+						continue search
+					}
+				}
+				if n := len(turns(words[k].parts, shift)); n < least {
+					best, at, least = k, shift, n
 				}
 			}
 		}
-		if word == len(words) {
-			w := make(wish, b.fields)
-			for f := range w {
-				w[f] = anything
+		if best < 0 || least > 0 && len(words) < (total+b.fields-1)/b.fields {
+			blank := make(wish, b.fields)
+			for f := range blank {
+				blank[f] = anything
 			}
-			words, shift = append(words, w), 0
+			best, at, least = len(words), 0, 1<<20
+			words = append(words, mixed{word: blank})
+			for shift := 0; shift < b.fields; shift += inByte {
+				n := 0
+				for _, t := range turns(nil, shift) {
+					n += 2
+					if t.turn == 0 {
+						n--
+					}
+				}
+				if n < least {
+					at, least = shift, n
+				}
+			}
 		}
-		for _, f := range fields {
-			to := (f + shift) % b.fields
-			words[word][to] = wishes[i][f]
-			moves = append(moves, move{i, f, word, to})
+		words[best].parts = append(words[best].parts, turns(words[best].parts, at)...)
+		for _, f := range g.fields {
+			to := (f + at) % b.fields
+			words[best].word[to] = w[f]
+			moves = append(moves, move{g.wish, f, best, to})
 		}
 	}
 	made := make([]int32, len(words))
 	for k, w := range words {
-		made[k] = b.pair(w)
+		made[k] = b.pair(w.word)
 	}
 	for _, m := range moves {
 		wishes[m.wish][m.field] = ref{made[m.word], int32(m.at)}

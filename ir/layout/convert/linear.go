@@ -360,7 +360,7 @@ func (l *linear) shuffled(cycles int) (*Plan, int) {
 		toLane[k] = uint32(lane[k])
 	}
 	toLane = trimmed(toLane)
-	x := exchange{l, inWord, srcWords, dstWords, wordsOf, offered, ownOf, laneAt, toLane, stay}
+	x := exchange{l, inWord, srcWords, dstWords, wordsOf, offered, ownOf, laneAt, toLane, stay, lanes.size}
 	plan := l.finish(b, x.staged(b))
 	if l.field < 32 && len(wordsOf) <= 8 {
 		// Few words out of parts: choosing parts by lane may take less than packing words and choosing among them.
@@ -381,6 +381,7 @@ type exchange struct {
 	ownOf, laneAt              []uint64
 	toLane                     []uint32
 	stay                       bool // words whose lane is 0 stay in their lanes
+	mixed                      int  // bits of lanes that come from words
 }
 
 func (x *exchange) stays(t uint64) bool { return x.stay && laneOf(x.wordsOf[t]) == 0 }
@@ -403,8 +404,8 @@ func (x *exchange) staged(b *builder) []int32 {
 	choice := make([]int32, x.m.Lanes)
 	for t := range received {
 		received[t] = -1
-		if x.stays(uint64(t)) {
-			continue
+		if x.stays(uint64(t)) && x.mixed < 2 {
+			continue // a lane takes its own word itself, and saves a select
 		}
 		for at := range choice {
 			choice[at] = -1
@@ -415,7 +416,7 @@ func (x *exchange) staged(b *builder) []int32 {
 		received[t] = b.choose(choice)
 	}
 	for t, r := range received {
-		if r >= 0 {
+		if r >= 0 && !x.stays(uint64(t)) {
 			received[t] = x.shuffle(b, uint64(t), r)
 		}
 	}

@@ -103,7 +103,8 @@ func (o Op) String() string {
 }
 
 // A Step is one instruction, which all warps run. Registers are numbered: those of the source first, then one for every
-// result, so that none is written twice.
+// result, so that no thread writes one twice. Only loads of which each does something in some of the warps alone may
+// have the same registers.
 type Step struct {
 	Op       Op
 	To, A, B int32
