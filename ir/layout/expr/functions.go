@@ -42,7 +42,8 @@ func (p *parser) wrong(x operand, format string, args ...any) error {
 	return p.failf(x.start, x.end, layout.Syntax, format, args...)
 }
 
-// convert makes an operand one of some kinds. A shape is a layout too, and a number is a shape.
+// convert makes an operand one of some kinds. A shape is a layout too, a number is a shape, and a distribution is the
+// layout from its positions to the elements of the tile.
 func (p *parser) convert(x operand, to kinds) (operand, error) {
 	is := ""
 	switch v := x.value.(type) {
@@ -55,7 +56,7 @@ func (p *parser) convert(x operand, to kinds) (operand, error) {
 			return x, nil
 		}
 		if to&aLayout != 0 {
-			return operand{}, p.wrong(x, "a distribution where a layout should stand: layout(D) is the layout of its positions")
+			return operand{v.Layout(), x.start, x.end}, nil
 		}
 	case layout.Swizzle:
 		if is = "a swizzle"; to&aSwizzle != 0 {

@@ -14,15 +14,19 @@ func (p *parser) named() (operand, error) {
 	if err := p.next(); err != nil {
 		return operand{}, err
 	}
+	open, closed := "(", ")"
+	if name == "Swizzle" || name == "Sw" { // as CuTe writes and prints it: Swizzle<3,4,3>
+		name, open, closed = "swizzle", "<", ">"
+	}
 	i := slices.IndexFunc(functions, func(f function) bool { return f.name == name })
-	called, err := p.accept("(")
+	called, err := p.accept(open)
 	switch {
 	case err != nil:
 		return operand{}, err
 	case called && name == "replica":
 		return p.replica(start)
 	case called && i >= 0:
-		return p.call(start, functions[i])
+		return p.call(start, functions[i], closed)
 	case called:
 		return operand{}, p.failf(start, end, fragment.Unknown, "there is no operation %s%s", shortened(name), suggest(name, functionNames()))
 	case i >= 0:
@@ -51,12 +55,12 @@ func (p *parser) named() (operand, error) {
 }
 
 // call reads the arguments of an operation, and applies it.
-func (p *parser) call(start int, f function) (operand, error) {
+func (p *parser) call(start int, f function, closed string) (operand, error) {
 	if err := p.enter(); err != nil {
 		return operand{}, err
 	}
 	defer p.leave()
-	args, err := p.list(")", (*parser).expression)
+	args, err := p.list(closed, (*parser).expression)
 	if err != nil {
 		return operand{}, err
 	}

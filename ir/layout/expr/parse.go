@@ -101,10 +101,12 @@ func (p *parser) chain() (operand, error) {
 		if err != nil {
 			return operand{}, err
 		}
-		links = append(links, x)
 		more, err := p.accept(ring)
 		if err != nil {
 			return operand{}, err
+		}
+		if t, ok := x.value.(tuple); !more || len(links) == 0 || !ok || !t.Equal(layout.Int(0)) { // CuTe prints Sw<3,4,3> o 0 o L
+			links = append(links, x)
 		}
 		if !more {
 			break

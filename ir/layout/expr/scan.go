@@ -15,7 +15,7 @@ const (
 	endToken tokenKind = iota
 	nameToken
 	numberToken
-	signToken // one of ( ) [ ] , : + - * @ and ∘, which is also written o
+	signToken // one of ( ) [ ] < > , : + - * @ and ∘, which is also written o
 )
 
 type token struct {
@@ -62,7 +62,7 @@ func (p *parser) next() error {
 		p.tok = token{numberToken, rest[:n], number, at, at + n}
 	case strings.HasPrefix(rest, ring):
 		p.tok = token{signToken, ring, 0, at, at + len(ring)}
-	case strings.IndexByte("()[],:+-*@", rest[0]) >= 0:
+	case strings.IndexByte("()[]<>,:+-*@", rest[0]) >= 0:
 		p.tok = token{signToken, rest[:1], 0, at, at + 1}
 	default:
 		r, n := utf8.DecodeRuneInString(rest)
