@@ -43,7 +43,7 @@ func BenchmarkOperations(b *testing.B) {
 			}
 			return nil
 		}},
-		{"cosize", func(l Layout) error { l.Cosize(); return nil }},
+		{"cosize", func(l Layout) error { _, err := l.Cosize(); return err }},
 		{"injective", func(l Layout) error { l.Injective(); return nil }},
 		{"matrix", func(l Layout) error { l.Matrix(); return nil }},
 		{"vector", func(l Layout) error { l.Vector(0); l.Vector(1); return nil }},

@@ -101,7 +101,11 @@ func DistributionOf(tile []int64, l Layout) (Distribution, error) {
 		return Distribution{}, failf(Profile, "%v has %d modes; a distribution has register, lane, warp and block", l, l.Rank())
 	}
 	size := steps[len(tile)]
-	if end := l.Cosize(); l.low < 0 || end > size {
+	end, err := l.Cosize()
+	if err != nil {
+		return Distribution{}, err
+	}
+	if l.low < 0 || end > size {
 		return Distribution{}, failf(Range, "%v reaches from %d to %d; the tile %v has %d elements", l, min(l.low, 0), end-1, Ints(tile...), size)
 	}
 	return Distribution{slices.Clone(tile), l}, nil

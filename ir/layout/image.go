@@ -20,30 +20,27 @@ func (l Layout) Image() ([]int64, error) {
 }
 
 // Cosize is the largest offset of the layout plus one. With a swizzle over extents that are no powers of two, it tries
-// the indices whose offsets may become the largest; for more than 2^20 of these it gives the bound from the bits that
-// the swizzle changes, which no offset exceeds.
-func (l Layout) Cosize() int64 {
+// the indices whose offsets may become the largest; for more than 2^20 of these it refuses to tell.
+func (l Layout) Cosize() (int64, error) {
 	l = l.simple()
 	if l.swizzle.IsIdentity() {
-		return l.high + 1
+		return l.high + 1, nil
 	}
 	if m, ok := l.linear(); ok {
 		x := l.At(0)
 		for _, v := range slices.Backward(m.Image()) {
 			x = max(x, x^v)
 		}
-		return x + 1
+		return x + 1, nil
 	}
 	s := search{swizzle: l.swizzle, slack: l.slack(), best: -1, budget: tried}
 	// The highest strides first, from the end at which they add most.
-	for _, f := range l.filtered() {
-		s.digits = append(s.digits, f)
-	}
+	s.digits = append(s.digits, l.filtered()...)
 	slices.SortFunc(s.digits, func(f, g leaf) int { return bits.Len64(magnitude(f.stride)) - bits.Len64(magnitude(g.stride)) })
 	if !s.find(l.offset, l.high, s.digits) {
-		return l.high + s.slack + 1
+		return 0, within("cosize", failf(Undecided, "the largest offset of %v takes more than %d indices to find; it is no more than %d", l, tried, l.high+s.slack))
 	}
-	return s.best + 1
+	return s.best + 1, nil
 }
 
 // slack is how much the swizzle may add to an offset.

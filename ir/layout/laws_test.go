@@ -403,7 +403,7 @@ func TestMatrixAndImage(t *testing.T) {
 				}
 			}
 		}
-		if got, want := l.Cosize(), slices.Max(values)+1; got != want {
+		if got, want := Must(l.Cosize()), slices.Max(values)+1; got != want {
 			t.Fatalf("%v has cosize %d, want %d", l, got, want)
 		}
 		image := slices.Clone(values)

@@ -13,9 +13,13 @@ func product(a, b Layout) (Layout, error) {
 	if a.swizzle.IsIdentity() {
 		tile.offset = 0
 	}
-	room, ok := multiply(a.size, b.Cosize())
+	reach, err := b.Cosize()
+	if err != nil {
+		return Layout{}, err
+	}
+	room, ok := multiply(a.size, reach)
 	if !ok {
-		return Layout{}, failf(Overflow, "%d indices times %d offsets do not fit 63 bits", a.size, b.Cosize())
+		return Layout{}, failf(Overflow, "%d indices times %d offsets do not fit 63 bits", a.size, reach)
 	}
 	c, err := complement(tile, room)
 	if err != nil {

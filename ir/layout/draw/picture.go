@@ -91,7 +91,10 @@ func Layout(l layout.Layout) Picture {
 	}
 	rows, cols, number := grid("mode", extents)
 	p := Picture{Title: l.String(), Rows: rows, Cols: cols, Legend: "cell: offset"}
-	facts := fmt.Sprintf("%d indices, offsets below %d", l.Size(), l.Cosize())
+	facts := fmt.Sprintf("%d indices", l.Size())
+	if n, err := l.Cosize(); err == nil {
+		facts += fmt.Sprintf(", offsets below %d", n)
+	}
 	if once, err := l.Injects(); err == nil && once {
 		facts += ", each at most once"
 	} else if err == nil {

@@ -35,6 +35,10 @@ func TestEval(t *testing.T) {
 		{"register 1:0 over ()", "register 1:0 over ()"}, {"lane 32:1@0 over 32", "lane 32:1@0 over (32)"}, {"(register 2:1@0 over 4)", "register 2:1@0 over (4)"},
 		{"(1,4,1,1):(0,1,0,0) over (2,2)", "(1,4,1,1):(0,1,0,0) over (2,2)"}, {"(1,4,1,1):(0,1,0,0) over 4", "lane 4:1@0 over (4)"},
 		{"swizzle(1,0,1) o (1,4,1,1):(0,1,0,0) over (2,2)", "swizzle(1,0,1) o (1,4,1,1):(0,1,0,0) over (2,2)"},
+		{"Swizzle<3,4,3> o (8,64):(64,1)", "swizzle(3,4,3) o (8,64):(64,1)"},
+		{"Sw<2,0,-3> o 0 o (_8,_8):(_8,_1)", "swizzle(2,0,-3) o (8,8):(8,1)"},
+		{"compose((16,16):(16,1), mma_m16n8k16_bf16.a)", "((2,2,2),(4,8),1,1):((1,128,8),(2,16),0,0)"},
+		{"coalesce(local(4))", "4:1"},
 		{"layout(local(2,1)*spatial(8,4)*local(1,2))", "((2,2),(4,8),1,1):((16,8),(32,1),0,0)"},
 		// Names of fragments.
 		{"mma_m16n8k16_bf16.d", "register (2,2):(1@1,8@0), lane (4,8):(2@1,1@0) over (16,8)"}, {"swizzle_128b", "swizzle(3,4,3)"},
@@ -134,7 +138,6 @@ func TestErrors(t *testing.T) {
 		{"replica(lane,4)", layout.Syntax, "replica(lane,4)", "stands beside other factors"},
 		{"replica(lane,4) * replica(warp,2)", layout.Syntax, "replica(lane,4)", "there is none"},
 		{"replica(dog,4) * local(2)", layout.Syntax, "dog", "dog where register, lane, warp or block should stand"},
-		{"coalesce(local(4))", layout.Syntax, "local(4)", "layout(D) is the layout of its positions"},
 		{"layout(4)", layout.Syntax, "4", "a number where a distribution should stand"},
 		{"equal(4, local(4))", layout.Syntax, "equal(4, local(4))", "a layout and a distribution"},
 		{"slice((4,8), _, -3)", layout.Range, "slice((4,8), _, -3)", "index -3"},
@@ -149,7 +152,7 @@ func TestErrors(t *testing.T) {
 		{"register 2:1@0, register 2:2@0 over 4", layout.Syntax, "register", "register is there already"},
 		{"(1,4,1,1) over (2,(2,3))", layout.Syntax, "(2,(2,3))", "an extent for each axis"},
 		{"4 over 4", layout.Profile, "4 over 4", "has 1 modes"},
-		{"local(2,2) over 4", layout.Syntax, "local(2,2)", "layout(D)"},
+		{"local(2,2) over 3", layout.Range, "local(2,2) over 3", "has 3 elements"},
 		{"compose((4,8), 64:1, )", layout.Syntax, ")", ") where a layout should stand"},
 	} {
 		v, err := Eval(test.text)

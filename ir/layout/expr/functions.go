@@ -142,9 +142,12 @@ var algebra = []function{
 	{"filter", "A", "A coalesced, without the modes of stride 0: the same offsets", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Filter(), nil }},
 	{"compose", "A, B, …", "i → A(B(…(i))), with the shape of the last; of a tiler [B, C], mode by mode. A o B is the same", []kinds{aLayout | aSwizzle, aLayout | aSwizzle | aTiler}, 2, true, nil},
 	{"complement", "A [, n]", "rising offsets that A leaves out: no sum of one of A and one of these comes twice, and the sums reach all of [0, n); n is cosize(A) if left out", []kinds{aLayout, aNumber}, 1, false, func(a []any) (any, error) {
-		n := first(a).Cosize()
 		if len(a) == 2 {
-			n = int64(a[1].(Integer))
+			return layout.Complement(first(a), int64(a[1].(Integer)))
+		}
+		n, err := first(a).Cosize()
+		if err != nil {
+			return nil, err
 		}
 		return layout.Complement(first(a), n)
 	}},
@@ -217,7 +220,10 @@ var onDistributions = []function{
 
 var questions = []function{
 	{"size", "A", "the number of indices", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return Integer(first(a).Size()), nil }},
-	{"cosize", "A", "the largest offset and 1", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return Integer(first(a).Cosize()), nil }},
+	{"cosize", "A", "the largest offset and 1", []kinds{aLayout}, 1, false, func(a []any) (any, error) {
+		n, err := first(a).Cosize()
+		return Integer(n), err
+	}},
 	{"vector", "A, mode", "the most elements along a mode that always lie side by side, aligned to their number", []kinds{aLayout, aNumber}, 2, false, func(a []any) (any, error) {
 		if n := a[1].(Integer); n < 0 || int64(n) >= int64(first(a).Rank()) {
 			return nil, &layout.Error{Op: "vector", Reason: layout.Range, Text: fmt.Sprintf("mode %d of a layout of %d modes", n, first(a).Rank())}
