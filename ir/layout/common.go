@@ -1,9 +1,6 @@
 package layout
 
-import (
-	"math/bits"
-	"sort"
-)
+import "sort"
 
 // Nullspace is the layout of the indices that have the offset of index 0 by strides of 0: the leaves of stride 0 with
 // their places in the index. It is 1:0 where there are none.
@@ -24,21 +21,11 @@ func (l Layout) Nullspace() Layout {
 // both alike, from the first. Its size is the longest vector that copies a to b. It is 1:0 where both do not start at 0.
 func Common(a, b Layout) (Layout, error) {
 	back, err := rightInverse(b.needed())
-	if err != nil || b.At(0) != 0 || a.At(0) != 0 {
+	if err != nil || b.At(0) != 0 || a.At(0) != 0 || back.low < 0 || back.At(0) >= a.size || a.At(back.At(0)) != 0 {
 		return New(Int(1), Int(0))
 	}
 	if swizzled(a) || swizzled(b) {
-		n := int64(1)
-		if f, ok := a.linear(); ok && f.Bits() >= back.bits() {
-			for n < back.size && f.At(back.At(n)) == n {
-				n *= 2
-			}
-		} else {
-			for n < back.size && n < tried && back.At(n) < a.size && a.At(back.At(n)) == n {
-				n++
-			}
-		}
-		return compose(back, mustBuild(Int(n), Int(1), 0, Swizzle{}))
+		return compose(back, mustBuild(Int(commonSwizzled(a, back)), Int(1), 0, Swizzle{}))
 	}
 	// Leaves of the inverse as long as a follows them; of the first where it does not, as many indices as it does.
 	var kept []leaf
@@ -60,8 +47,29 @@ func Common(a, b Layout) (Layout, error) {
 	return New(shape, stride)
 }
 
-// bits is the number of bits of the greatest offset before the swizzle.
-func (l Layout) bits() int { return bits.Len64(uint64(l.high)) }
+// commonSwizzled is how many indices of back give indices at which a is 0, 1, 2, …, as many as make a layout.
+func commonSwizzled(a, back Layout) int64 {
+	n := int64(1)
+	if f, ok := a.linear(); ok {
+		if g, ok := back.linear(); ok && g.Rows() <= f.Bits() && back.At(0) == 0 {
+			for n < back.size && f.At(back.At(n)) == n {
+				n *= 2
+			}
+			return n
+		}
+	}
+	for n < back.size && n < tried && back.At(n) < a.size && a.At(back.At(n)) == n {
+		n++
+	}
+	place := int64(1)
+	for _, f := range back.merged() {
+		if n < place*f.size {
+			return place * (n / place)
+		}
+		place *= f.size
+	}
+	return place
+}
 
 // swizzled tells whether a layout has a swizzle.
 func swizzled(l Layout) bool { return !l.swizzle.IsIdentity() }

@@ -209,6 +209,9 @@ func leftInverseOfStrides(a Layout) (Layout, error) {
 	}
 	// The cuts are right where the strides divide, or leave room. That is checked, not assumed.
 	there, err := composeStrides(l, plain)
+	if e, ok := err.(*Error); ok && e.Reason == Range {
+		return Layout{}, failf(Range, "%v reaches the offset %d, and inverses of several strides are not defined at negative ones", a, a.low)
+	}
 	if err != nil {
 		return Layout{}, failf(Divisibility, "the strides of %v do not nest: %v", a, err)
 	}

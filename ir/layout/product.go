@@ -85,16 +85,17 @@ func zipped(a, b Layout, raked bool) (Layout, error) {
 	if err != nil {
 		return Layout{}, err
 	}
-	modes := make([]mode, rank)
-	for i := range modes {
+	shapes, strides := make([]Tuple, rank), make([]Tuple, rank)
+	for i := range rank {
 		inner := mode{p.shape.Mode(0).Mode(i), p.stride.Mode(0).Mode(i)}
 		outer := mode{p.shape.Mode(1).Mode(i), p.stride.Mode(1).Mode(i)}
 		if raked {
 			inner, outer = outer, inner
 		}
-		modes[i] = group([]mode{inner, outer})
+		m := group([]mode{inner, outer})
+		shapes[i], strides[i] = m.shape, m.stride
 	}
-	return p.arranged(modes...), nil
+	return mustBuild(List(shapes...), List(strides...), p.offset, p.swizzle), nil
 }
 
 // padded is the layout as a list of so many modes, the new ones of extent 1.
@@ -110,7 +111,8 @@ func (l Layout) padded(rank int) Layout {
 }
 
 // TileToShape repeats a to fill a shape, the first mode fastest: mode i is (a's mode i, its repeats) and has the extent
-// of the shape's mode i. It refuses extents that a's modes do not divide, and a layout of more modes than the shape.
+// of the shape's mode i. It refuses extents that a's modes do not divide, a layout of more modes than the shape, and what
+// Product refuses: where the strides of a leave gaps, the repeats have to fit these.
 func TileToShape(a Layout, shape Tuple) (Layout, error) {
 	l, err := tileToShape(a, shape)
 	return l, within("tile_to_shape", err)
@@ -120,13 +122,13 @@ func tileToShape(a Layout, shape Tuple) (Layout, error) {
 	if a.Rank() > shape.Rank() {
 		return Layout{}, failf(Profile, "%v has %d modes, the shape %v has %d", a, a.Rank(), shape, shape.Rank())
 	}
+	if _, err := Compact(shape); err != nil {
+		return Layout{}, err
+	}
 	tile := a.padded(shape.Rank())
 	repeats := make([]int64, shape.Rank())
 	for i := range repeats {
-		n, ok := shape.Mode(i).Product()
-		if !ok || n < 1 {
-			return Layout{}, failf(Range, "extent %v of the shape %v", shape.Mode(i), shape)
-		}
+		n, _ := shape.Mode(i).Product() // fits, as all extents together do
 		size := tile.Mode(i).size
 		if n%size != 0 {
 			return Layout{}, failf(Divisibility, "%d indices of mode %d of %v do not divide the extent %d", size, i, a, n)

@@ -1,6 +1,9 @@
 package layout
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Slice fixes coordinates: at has one entry a mode, of which -1 keeps the mode. The kept modes are the result's, a
 // single one without a list around it; what the others add goes to the offset. It refuses another number of entries,
@@ -62,9 +65,11 @@ func concat(ls []Layout) (Layout, error) {
 	if several {
 		err = failf(Nonlinear, "several of the layouts have a swizzle, and they are not all linear over F2")
 	}
-	for i, l := range ls {
-		if i != turned && err == nil {
-			err = undisturbed(swizzle, ls[turned], l)
+	if err == nil {
+		var others Layout // their sums together: those of two may carry where those of each do not
+		others, err = build(List(without(shapes, turned)...), List(without(strides, turned)...), offset-ls[turned].offset, Swizzle{})
+		if err == nil {
+			err = undisturbed(swizzle, ls[turned], others)
 		}
 	}
 	if err == nil {
@@ -75,6 +80,9 @@ func concat(ls []Layout) (Layout, error) {
 	}
 	return Layout{}, err
 }
+
+// without is a list without item i.
+func without(list []Tuple, i int) []Tuple { return slices.Delete(slices.Clone(list), i, i+1) }
 
 // undisturbed checks that s(x + y) = s(x) + y for the sums x of l and y of m before their swizzles.
 func undisturbed(s Swizzle, l, m Layout) error {
