@@ -75,6 +75,11 @@ func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
 			return p, nil
 		}
 	}
+	if r, ok := repeatedOf(src, dst, bits, m); ok {
+		if p := r.plan(); p != nil {
+			return p, nil
+		}
+	}
 	p, err := newTable(src, dst, bits, m)
 	if err != nil {
 		return nil, err

@@ -286,7 +286,8 @@ func benchmarks(t testing.TB) []known {
 		{"128x256 f16 mma C to A, 4 warps", must(t, warps(4, 1), columnLocal(2, 32), spatial(8, 4), local(1, 2)), must(t, warps(4, 1), local(2, 16), columnLocal(1, 2), spatial(8, 4), local(1, 2)), 16},
 		{"128x64 f16 shuffled columns, 4 warps", must(t, warps(4, 1), local(4, 8), spatial(8, 4), local(1, 2)), must(t, warps(4, 1), local(4, 4), spatial(8, 4), local(1, 4)), 16},
 		{"48x40 f16 rows to columns", must(t, local(6, 5), spatial(8, 4), local(1, 2)), must(t, local(3, 10), columnSpatial(8, 4), local(2, 1)), 16},
-		{"240x240 f32 rows to mma C, 5 warps", must(t, local(12, 15), warps(5, 1), spatial(4, 8), local(1, 2)), must(t, local(3, 30), warps(5, 1), cOf(t)), 32},
+		{"240x240 f32 rows to mma C, 5 warps", must(t, local(3, 15), warps(5, 1), local(4, 1), spatial(4, 8), local(1, 2)), must(t, local(3, 30), warps(5, 1), cOf(t)), 32},
+		{"240x240 f32 irregular rows to mma C, 5 warps", must(t, local(12, 15), warps(5, 1), spatial(4, 8), local(1, 2)), must(t, local(3, 30), warps(5, 1), cOf(t)), 32},
 	}
 }
 
