@@ -92,3 +92,24 @@ func TestLeftInverseOfNegativeOffsets(t *testing.T) {
 		t.Errorf("left inverse of offsets from -3: %v", err)
 	}
 }
+
+// Lanes that run through a whole axis and on along the next one are a product.
+func TestDigitsAcrossAxes(t *testing.T) {
+	l := made(t, List(Int(1), Int(32), Int(1), Int(1)), List(Int(0), Int(1), Int(0), Int(0)), 0, Swizzle{})
+	d := Must(DistributionOf([]int64{4, 8}, l))
+	if f, ok := d.Factors(); !ok || f != "column_spatial(4,8)" {
+		t.Errorf("factors of %v: %q, %v", d, f, ok)
+	}
+	atom := Must(ColumnSpatial(4, 2))
+	e, err := d.RightDivide(atom)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := Must(e.Mul(atom)); !again.Equal(d) {
+		t.Errorf("%v by %v is %v, and back %v", d, atom, e, again)
+	}
+	crossing := made(t, List(Int(2), Int(3), Int(1), Int(1)), List(Int(3), Int(1), Int(0), Int(0)), 0, Swizzle{})
+	if digits, ok := Must(DistributionOf([]int64{4, 2}, crossing)).Digits(); ok {
+		t.Errorf("%v crosses an axis of 4 in the middle, and has the digits %v", crossing, digits)
+	}
+}

@@ -163,9 +163,10 @@ func (d Distribution) Coordinates(element int64) []int64 {
 }
 
 // Digits are the factors of the distribution, unit by unit, the fastest of each first; false where it has a swizzle or
-// an offset, or a stride that crosses from one axis into the next.
+// an offset, or a stride that crosses from one axis into the next other than from its end to the next one's start.
 func (d Distribution) Digits() ([]Digit, bool) {
-	if d.layout.offset != 0 || !d.layout.swizzle.IsIdentity() {
+	l := d.layout.needed()
+	if l.offset != 0 || !l.swizzle.IsIdentity() {
 		return nil, false
 	}
 	steps, err := axisSteps(d.tile)
@@ -175,30 +176,40 @@ func (d Distribution) Digits() ([]Digit, bool) {
 	var digits []Digit
 	reach := make([]int64, len(d.tile))
 	for u := range Units {
-		m := d.layout.Mode(u)
+		m := l.Mode(u)
 		for i, s := range m.sizes {
-			g := Digit{Size: s, Unit: Unit(u), Axis: Replica}
-			if s == 1 {
-				continue
+			for t := m.strides[i]; s > 1; {
+				g := Digit{Size: s, Unit: Unit(u), Axis: Replica}
+				if t != 0 {
+					g.Axis = axisOf(t, d.tile, steps)
+					g.Stride = t / steps[g.Axis]
+					// What goes on at the end of an axis is a digit along the next one.
+					if room := d.tile[g.Axis] / g.Stride; room > 1 && room < s && room*g.Stride == d.tile[g.Axis] && s%room == 0 {
+						g.Size = room
+					}
+					reach[g.Axis] += (g.Size - 1) * g.Stride
+					if t%steps[g.Axis] != 0 || reach[g.Axis] >= d.tile[g.Axis] {
+						return nil, false
+					}
+				}
+				digits = append(digits, g)
+				s, t = s/g.Size, t*g.Size
 			}
-			if t := m.strides[i]; t != 0 {
-				g.Axis = 0
-				for g.Axis+1 < len(d.tile) && t%steps[g.Axis+1] == 0 {
-					g.Axis++
-				}
-				for d.tile[g.Axis] == 1 && g.Axis > 0 {
-					g.Axis--
-				}
-				g.Stride = t / steps[g.Axis]
-				reach[g.Axis] += (s - 1) * g.Stride
-				if t%steps[g.Axis] != 0 || reach[g.Axis] >= d.tile[g.Axis] {
-					return nil, false
-				}
-			}
-			digits = append(digits, g)
 		}
 	}
 	return digits, true
+}
+
+// axisOf is the axis along which a stride of elements goes: the last whose step divides it, of more than one element.
+func axisOf(stride int64, tile, steps []int64) int {
+	axis := 0
+	for axis+1 < len(tile) && stride%steps[axis+1] == 0 {
+		axis++
+	}
+	for tile[axis] == 1 && axis > 0 {
+		axis--
+	}
+	return axis
 }
 
 // Local is the distribution of a tile over the register slots of one lane, the last axis fastest.
