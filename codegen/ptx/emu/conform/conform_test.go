@@ -32,6 +32,10 @@ func corpus(t testing.TB) []*Case {
 		}
 		all = append(all, cases...)
 	}
+	all = append(all, MatrixCases()...)
+	if len(all) < 200 {
+		t.Errorf("%d cases", len(all))
+	}
 	return all
 }
 
