@@ -451,8 +451,8 @@ func (w *warp) arrive(o *op, m uint32, all, waits, red bool) status {
 	case x.arrived != 0 && x.reduces != red:
 		w.report(o, m, BarrierMisuse, "barrier %d: some warps reduce and others do not", id)
 		return stopped
-	case want/lanes > bits.OnesCount32(b.live):
-		w.report(o, m, BarrierMisuse, "barrier %d waits for %d threads, the block has %d", id, want, bits.OnesCount32(b.live)*lanes)
+	case want/lanes > len(b.warps):
+		w.report(o, m, BarrierMisuse, "barrier %d waits for %d threads, the block has %d", id, want, len(b.warps)*lanes)
 		return stopped
 	}
 	x.arrived |= 1 << w.index
