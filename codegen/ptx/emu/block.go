@@ -74,15 +74,26 @@ func newRun(p *Program, k *kernel, l Launch, params []byte, threads int) *run {
 	return r
 }
 
-// residents is the most blocks that run at once.
-const residents = 64
+// residents is the most blocks that run at once, as far as they fit into residentBytes.
+const (
+	residents     = 64
+	residentBytes = 1 << 30
+)
+
+// footprint is about the bytes that a block takes here.
+func (r *run) footprint() int {
+	perWarp := r.k.slots*132 + 64*r.k.local
+	shared := r.k.shared + r.launch.Shared
+	return r.warps*perWarp + shared*2 + shared>>r.k.sharedShift*(12+8*r.warps)
+}
 
 // all runs the blocks. One runs to its end, unless it takes long: then others begin, for it may wait for them.
 func (r *run) all(blocks int) {
 	var active []*block
 	next := 0
+	most := min(residents, max(1, residentBytes/max(1, r.footprint())))
 	for !r.halted && (next < blocks || len(active) > 0) {
-		if len(active) == 0 || next < blocks && len(active) < residents {
+		if len(active) == 0 || next < blocks && len(active) < most {
 			active = append(active, r.begin(next))
 			next++
 		}
@@ -95,6 +106,10 @@ func (r *run) all(blocks int) {
 				r.pool = append(r.pool, active[i])
 				active = append(active[:i], active[i+1:]...)
 				i--
+			}
+			if r.executed >= r.limit && !r.halted && (next < blocks || len(active) > 0) {
+				r.find(TooLong, -1, nil, 0, 0, 0, "%d warp instructions were executed without an end", r.executed)
+				r.halted = true
 			}
 		}
 	}
@@ -272,10 +287,6 @@ func (b *block) turn(quantum int) (done bool) {
 				return false
 			}
 		}
-	}
-	if r.executed >= r.limit {
-		r.find(TooLong, -1, nil, b.index, 0, 0, "%d warp instructions were executed without an end", r.executed)
-		r.halted = true
 	}
 	return b.live == 0
 }

@@ -79,21 +79,29 @@ type op struct {
 	in         *syntax.Instr
 }
 
+// maxLocal bounds a thread's local memory (PTX ISA: 512 KiB) and static shared memory.
+const maxLocal = 512 << 10
+
 // maxSlots bounds a kernel's registers and constants.
 const maxSlots = 1 << 16
+
+// maxVars bounds the bytes of a module's variables.
+const maxVars = 1 << 30
 
 // Load gives a module's variables addresses and decodes its kernels.
 func (m *Machine) Load(mod *syntax.Module) (*Program, error) {
 	p := &Program{m: m, mod: mod, kernels: map[string]*kernel{}, vars: map[*syntax.Var]*region{}}
+	total := int64(0)
 	for _, v := range mod.Vars {
 		if v.Space != ".global" && v.Space != ".const" {
 			continue
 		}
+		total += max(v.Size, 0)
 		if v.Size < 0 {
 			return nil, fmt.Errorf("%s is declared in another module, which is not read", v.Name)
 		}
-		if v.Size > 1<<30 {
-			return nil, fmt.Errorf("%s has %d bytes, 2^30 are the most", v.Name, v.Size)
+		if v.Size > maxVars || total > maxVars {
+			return nil, fmt.Errorf("the module's variables up to %s have %d bytes, %d are the most", v.Name, total, maxVars)
 		}
 		m.next = (m.next + uint64(v.Align) - 1) &^ uint64(v.Align-1)
 		r, err := m.allocate(v.Name, int(v.Size))
@@ -234,7 +242,7 @@ func (d *decoder) layout() error {
 		n := (uint64(*at) + uint64(v.Align) - 1) &^ uint64(v.Align-1)
 		d.k.offsets[v] = n
 		if v.Size > 0 {
-			if v.Size > 1<<24 || n+uint64(v.Size) > 1<<24 {
+			if v.Size > maxLocal || n+uint64(v.Size) > maxLocal {
 				return fmt.Errorf("%s has %d bytes of %s memory, which is too much", v.Name, v.Size, v.Space)
 			}
 			*at = int(n) + int(v.Size)

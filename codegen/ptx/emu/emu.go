@@ -189,6 +189,9 @@ func (p *Program) Launch(l Launch) (*Report, error) {
 		return nil, fmt.Errorf("%s: %w", l.Kernel, err)
 	}
 	r := newRun(p, k, l, params, threads)
+	if n := r.footprint(); n > residentBytes {
+		return nil, fmt.Errorf("%s: a block takes %d bytes here, %d are the most", l.Kernel, n, residentBytes)
+	}
 	r.all(blocks)
 	return r.finish(), nil
 }

@@ -20,8 +20,9 @@ func logicOp(in *syntax.Instr) lanesOp {
 			return two64(func(a, b uint64) uint64 { return a & b })
 		}
 		return func(d, a, b, _ *vec) {
-			for i := range d {
-				d[i] = a[i] & b[i]
+			d2, a2, b2 := asPairs(d), asPairs(a), asPairs(b)
+			for i := range d2 {
+				d2[i] = a2[i] & b2[i]
 			}
 		}
 	case "or":
@@ -29,8 +30,9 @@ func logicOp(in *syntax.Instr) lanesOp {
 			return two64(func(a, b uint64) uint64 { return a | b })
 		}
 		return func(d, a, b, _ *vec) {
-			for i := range d {
-				d[i] = a[i] | b[i]
+			d2, a2, b2 := asPairs(d), asPairs(a), asPairs(b)
+			for i := range d2 {
+				d2[i] = a2[i] | b2[i]
 			}
 		}
 	case "xor":
@@ -38,8 +40,9 @@ func logicOp(in *syntax.Instr) lanesOp {
 			return two64(func(a, b uint64) uint64 { return a ^ b })
 		}
 		return func(d, a, b, _ *vec) {
-			for i := range d {
-				d[i] = a[i] ^ b[i]
+			d2, a2, b2 := asPairs(d), asPairs(a), asPairs(b)
+			for i := range d2 {
+				d2[i] = a2[i] ^ b2[i]
 			}
 		}
 	case "not":
@@ -211,48 +214,54 @@ func permute(v uint64, s uint32) uint32 {
 
 // lop3Op is the table of three bits: index a<<2 | b<<1 | c.
 func lop3Op(table uint32) lanesOp {
-	switch table & 0xff {
-	case 0xc0: // the commonest, as single expressions
-		return func(d, a, b, _ *vec) {
-			for i := range d {
-				d[i] = a[i] & b[i]
-			}
-		}
-	case 0xea:
-		return func(d, a, b, c *vec) {
-			for i := range d {
-				d[i] = a[i]&b[i] | c[i]
-			}
-		}
-	case 0x6a:
-		return func(d, a, b, c *vec) {
-			for i := range d {
-				d[i] = a[i]&b[i] ^ c[i]
-			}
-		}
-	case 0x96:
-		return func(d, a, b, c *vec) {
-			for i := range d {
-				d[i] = a[i] ^ b[i] ^ c[i]
-			}
-		}
-	}
-	var m [8]uint32
+	var m [8]uint64
 	for k := range m {
-		m[k] = -(table >> k & 1)
+		m[k] = -uint64(table >> k & 1)
+	}
+	if f := lop3Common[table&0xff]; f != nil {
+		return f
 	}
 	return func(d, a, b, c *vec) {
-		for i := range d {
-			x, y, z := a[i], b[i], c[i]
+		d2, a2, b2, c2 := asPairs(d), asPairs(a), asPairs(b), asPairs(c)
+		for i := range d2 {
+			x, y, z := a2[i], b2[i], c2[i]
 			n0 := m[0] ^ (m[0]^m[1])&z
 			n1 := m[2] ^ (m[2]^m[3])&z
 			n2 := m[4] ^ (m[4]^m[5])&z
 			n3 := m[6] ^ (m[6]^m[7])&z
 			n0 ^= (n0 ^ n1) & y
 			n2 ^= (n2 ^ n3) & y
-			d[i] = n0 ^ (n0^n2)&x
+			d2[i] = n0 ^ (n0^n2)&x
 		}
 	}
+}
+
+// lop3Common are the commonest tables as expressions.
+var lop3Common = map[uint32]lanesOp{
+	0xea: func(d, a, b, c *vec) { // a and b, or c
+		d2, a2, b2, c2 := asPairs(d), asPairs(a), asPairs(b), asPairs(c)
+		for i := range d2 {
+			d2[i] = a2[i]&b2[i] | c2[i]
+		}
+	},
+	0x6a: func(d, a, b, c *vec) { // a and b, xor c
+		d2, a2, b2, c2 := asPairs(d), asPairs(a), asPairs(b), asPairs(c)
+		for i := range d2 {
+			d2[i] = a2[i]&b2[i] ^ c2[i]
+		}
+	},
+	0x96: func(d, a, b, c *vec) { // xor of three
+		d2, a2, b2, c2 := asPairs(d), asPairs(a), asPairs(b), asPairs(c)
+		for i := range d2 {
+			d2[i] = a2[i] ^ b2[i] ^ c2[i]
+		}
+	},
+	0xe8: func(d, a, b, c *vec) { // majority
+		d2, a2, b2, c2 := asPairs(d), asPairs(a), asPairs(b), asPairs(c)
+		for i := range d2 {
+			d2[i] = a2[i]&b2[i] | c2[i]&(a2[i]|b2[i])
+		}
+	},
 }
 
 // extractOp is bfe: len bits from pos on, extended by the sign or zeros.

@@ -25,6 +25,11 @@ type lanesOp func(d, a, b, c *vec)
 // w64 is the wide register that begins at v.
 func w64(v *vec) *wide { return (*wide)(unsafe.Pointer(v)) }
 
+// pairs is a register as 16 words of two lanes, for operations to which lanes are all one.
+type pairs [lanes / 2]uint64
+
+func asPairs(v *vec) *pairs { return (*pairs)(unsafe.Pointer(v)) }
+
 // newFile is a register file of n vecs that is aligned for wide ones.
 func newFile(n int) []vec {
 	if n == 0 {

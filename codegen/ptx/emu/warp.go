@@ -82,6 +82,7 @@ func (w *warp) execute(budget int) status {
 			w.regroup()
 		}
 		if w.pc >= len(code) {
+			r.executed++
 			if s := exitRun(w, nil, w.mask); s != going {
 				return s
 			}
