@@ -1,5 +1,7 @@
 package ptx
 
+import "strings"
+
 // How a row reads:
 //
 //	opcode.modifiers  operands  ; version processors
@@ -17,9 +19,6 @@ var shorthands = []string{
 	"$scope", ".cta.cluster.gpu.sys",
 	"$shared", ".shared.shared::cta",
 	"$anyshared", ".shared.shared::cta.shared::cluster",
-	"$ldspace", "[S=.const.global.local.param.param::entry.param::func.shared.shared::cta.shared::cluster]",
-	"$stspace", "[S=.global.local.param.param::func.shared.shared::cta.shared::cluster]",
-	"$atspace", "[S=.global.shared.shared::cta.shared::cluster]",
 	"$evict1", "[.L1::evict_normal.L1::evict_unchanged.L1::evict_first.L1::evict_last.L1::no_allocate]",
 	"$evict2", "[.L2::evict_normal.L2::evict_first.L2::evict_last]",
 	"$hint", "[H=.L2::cache_hint]",
@@ -180,13 +179,15 @@ setp(C=.eq.ne.lt.le.gt.ge.lo.ls.hi.hs)(T=.u16.u32.u64)                 =pred|p? 
 setp(C=.eq.ne.lt.le.gt.ge.lo.ls.hi.hs)(B=$bool)(T=.u16.u32.u64)        =pred|p? T T pred
 setp(C=.eq.ne)(T=.b16.b32.b64)                                         =pred|p? T T
 setp(C=.eq.ne)(B=$bool)(T=.b16.b32.b64)                                =pred|p? T T pred
-setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)[.ftz](T=.f32.f16)           =pred|p? T T
-setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(B=$bool)[.ftz](T=.f32.f16)  =pred|p? T T pred
+setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)[.ftz](T=.f32)               =pred|p? T T
+setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)[.ftz](T=.f16)               =pred T T
+setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(B=$bool)[.ftz](T=.f16)      =pred T T pred
+setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(B=$bool)[.ftz](T=.f32)      =pred|p? T T pred
 setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(T=.f64)                     =pred|p? T T
 setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(B=$bool)(T=.f64)            =pred|p? T T pred
 setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)[.ftz](T=.f16x2)             =pred|p T T
 setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(B=$bool)[.ftz](T=.f16x2)    =pred|p T T pred
-setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(T=.bf16)                    =pred|p? T T ; 78 90
+setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(T=.bf16)                    =pred T T    ; 78 90
 setp(C=.eq.ne.lt.le.gt.ge.equ.neu.ltu.leu.gtu.geu.num.nan)(T=.bf16x2)                  =pred|p T T  ; 78 90
 set(C=.eq.ne.lt.le.gt.ge)(D=.u32.s32.f32)(T=.s16.s32.s64)                              =D T T
 set(C=.eq.ne.lt.le.gt.ge.lo.ls.hi.hs)(D=.u32.s32.f32)(T=.u16.u32.u64)                  =D T T
@@ -210,7 +211,7 @@ cvt(R=$rnd)(D=.bf16)(A=.u8.u16.u32.u64.s8.s16.s32.s64)                         =
 # Float to float. To the same width a rounding is one to an integer; a widening has none.
 cvt[R=.rni.rzi.rmi.rpi][.ftz][.sat](D=.f32)(A=.f32)                            =~D ~A
 cvt[R=.rni.rzi.rmi.rpi][.sat](D=.f64)(A=.f64)                                  =~D ~A
-cvt[R=.rni.rzi.rmi.rpi][.ftz][.sat](D=.f16)(A=.f16)                            =~D ~A
+cvt[R=.rni.rzi.rmi.rpi][.sat](D=.f16)(A=.f16)                                  =~D ~A
 cvt[R=.rni.rzi.rmi.rpi](D=.bf16)(A=.bf16)                                      =D A   ; 78 90
 cvt[.ftz][.sat](D=.f32)(A=.f16)                                                =~D ~A
 cvt[.ftz][.sat](D=.f64)(A=.f32)                                                =~D ~A
@@ -223,8 +224,8 @@ cvt(R=.rn.rz)[.relu](D=.bf16)(A=.f32)                                          =
 cvt(R=.rn.rz)[.relu].satfinite(D=.f16.bf16)(A=.f32)                            =D A   ; 81 80
 cvt(D=.f32)(A=.bf16)                                                           =~D A  ; 71 80
 cvt[.sat](D=.f32)(A=.bf16)                                                     =D A   ; 78 90
-cvt(R=.rn.rz.rm.rp)[.sat](D=.bf16)(A=.f16.f64)                                 =D ~A  ; 78 90
-cvt[R=.rn.rz.rm.rp][.sat](D=.f16.f64)(A=.bf16)                                 =~D A  ; 78 90
+cvt(R=.rn.rz.rm.rp)(D=.bf16)(A=.f16.f64)                                       =D ~A  ; 78 90
+cvt[R=.rn.rz.rm.rp](D=.f16.f64)(A=.bf16)                                       =~D A  ; 78 90
 cvt.rna(D=.tf32)(A=.f32)                                                       =D A   ; 70 80
 cvt.rna.satfinite(D=.tf32)(A=.f32)                                             =D A   ; 81 80
 cvt(R=.rn.rz)[.relu](D=.tf32)(A=.f32)                                          =D A   ; 78 90
@@ -269,68 +270,42 @@ mov(T=.b128)                                                                   =
 cvta(S=.global.local.shared.shared::cta.shared::cluster.const.param.param::entry)(T=.u64)   =T @T
 cvta.to(S=.global.local.shared.shared::cta.shared::cluster.const.param.param::entry)(T=.u64) =T T
 isspacep(S=.global.local.shared.shared::cta.shared::cluster.const.param.param::entry)           =pred u64
-mapa[$anyshared](T=.u32.u64)                                                   =T @T u32    ; 78 90
+mapa[.shared::cluster](T=.u32.u64)                                                   =T @T u32    ; 78 90
 getctarank[.shared::cluster](T=.u32.u64)                                       =u32 @T      ; 78 90
 `
 
-const memoryForms = `
-# Loads: weak, volatile, relaxed, acquire; by the cache; of 2, 4 and 8 elements of up to 16 bytes, 32 on newer processors.
-ld[.weak]$ldspace$evict1$evict2$hint$fetch$narrow                   =~T [S] b64?H
-ld[.weak]$ldspace$evict1$evict2$hint$fetch(V=.v2)$narrow            ={V}_~T [S] b64?H
-ld[.weak]$ldspace$evict1$evict2$hint$fetch(V=.v4)$vec4              ={V}_~T [S] b64?H
-ld[.weak](S=.global)$evict1$evict2$hint$fetch(V=.v8)$vec8           ={V}_~T [S] b64?H ; 88 100
-ld[.weak](S=.global)$evict1$evict2$hint$fetch(V=.v4)$wide4          ={V}_~T [S] b64?H ; 88 100
-ld[.weak]$ldspace(.ca.cg.cs.lu.cv)$hint$fetch$narrow                =~T [S] b64?H
-ld[.weak]$ldspace(.ca.cg.cs.lu.cv)$hint$fetch(V=.v2)$narrow         ={V}_~T [S] b64?H
-ld[.weak]$ldspace(.ca.cg.cs.lu.cv)$hint$fetch(V=.v4)$vec4           ={V}_~T [S] b64?H
-ld.volatile$ldspace$fetch$narrow                                    =~T [S]
-ld.volatile$ldspace$fetch(V=.v2)$narrow                             ={V}_~T [S]
-ld.volatile$ldspace$fetch(V=.v4)$vec4                               ={V}_~T [S]
-ld(.relaxed.acquire)($scope)$ldspace$evict1$evict2$hint$fetch$narrow         =~T [S] b64?H
-ld(.relaxed.acquire)($scope)$ldspace$evict1$evict2$hint$fetch(V=.v2)$narrow  ={V}_~T [S] b64?H
-ld(.relaxed.acquire)($scope)$ldspace$evict1$evict2$hint$fetch(V=.v4)$vec4    ={V}_~T [S] b64?H
-ld[.weak].global[.ca.cg.cs].nc$evict1$evict2$hint$fetch$narrow               =~T [.global] b64?H
-ld[.weak].global[.ca.cg.cs].nc$evict1$evict2$hint$fetch(V=.v2)$narrow        ={V}_~T [.global] b64?H
-ld[.weak].global[.ca.cg.cs].nc$evict1$evict2$hint$fetch(V=.v4)$vec4          ={V}_~T [.global] b64?H
-ld[.weak].global.nc$evict1$evict2$hint$fetch(V=.v8)$vec8                     ={V}_~T [.global] b64?H ; 88 100
-ld[.weak].global.nc$evict1$evict2$hint$fetch(V=.v4)$wide4                    ={V}_~T [.global] b64?H ; 88 100
-ldu[S=.global]$narrow                                               =~T [S]
-ldu[S=.global](V=.v2)$narrow                                        ={V}_~T [S]
-ldu[S=.global](V=.v4)$vec4                                          ={V}_~T [S]
-st[.weak]$stspace$evict1$evict2$hint$narrow                         [S] ~T b64?H
-st[.weak]$stspace$evict1$evict2$hint(V=.v2)$narrow                  [S] {V}~T b64?H
-st[.weak]$stspace$evict1$evict2$hint(V=.v4)$vec4                    [S] {V}~T b64?H
-st[.weak](S=.global)$evict1$evict2$hint(V=.v8)$vec8                 [S] {V}~T b64?H ; 88 100
-st[.weak](S=.global)$evict1$evict2$hint(V=.v4)$wide4                [S] {V}~T b64?H ; 88 100
-st[.weak]$stspace(.wb.cg.cs.wt)$hint$narrow                         [S] ~T b64?H
-st[.weak]$stspace(.wb.cg.cs.wt)$hint(V=.v2)$narrow                  [S] {V}~T b64?H
-st[.weak]$stspace(.wb.cg.cs.wt)$hint(V=.v4)$vec4                    [S] {V}~T b64?H
-st.volatile$stspace$narrow                                          [S] ~T
-st.volatile$stspace(V=.v2)$narrow                                   [S] {V}~T
-st.volatile$stspace(V=.v4)$vec4                                     [S] {V}~T
-st(.relaxed.release)($scope)$stspace$evict1$evict2$hint$narrow        [S] ~T b64?H
-st(.relaxed.release)($scope)$stspace$evict1$evict2$hint(V=.v2)$narrow [S] {V}~T b64?H
-st(.relaxed.release)($scope)$stspace$evict1$evict2$hint(V=.v4)$vec4   [S] {V}~T b64?H
-st.bulk[.weak][S=.shared::cta]                                      [S] u64 #u64 ; 86 100
-
+// memoryForms are the rows of loads, stores, atomics and what else names memory.
+var memoryForms = loadForms() + storeForms() + `
 # Atomics: the old value is the result. red has none.
-atom[.relaxed.acquire.release.acq_rel][$scope]$atspace(O=.add)$hint(T=.u32.s32.u64.f32.f64)     =_T [S] T b64?H
-atom[.relaxed.acquire.release.acq_rel][$scope]$atspace(O=.add).noftz$hint(T=.f16.f16x2)         =_T [S] T b64?H ; 63 70
-atom[.relaxed.acquire.release.acq_rel][$scope]$atspace(O=.add).noftz$hint(T=.bf16.bf16x2)       =_T [S] T b64?H ; 78 90
-atom[.relaxed.acquire.release.acq_rel][$scope]$atspace(O=.min.max)$hint(T=.u32.s32.u64.s64)     =_T [S] T b64?H
-atom[.relaxed.acquire.release.acq_rel][$scope]$atspace(O=.inc.dec)$hint(T=.u32)                 =_T [S] T b64?H
-atom[.relaxed.acquire.release.acq_rel][$scope]$atspace(O=.and.or.xor.exch)$hint(T=.b32.b64)     =_T [S] T b64?H
-atom[.relaxed.acquire.release.acq_rel][$scope]$atspace(O=.cas)$hint(T=.b32.b64)                 =_T [S] T T b64?H
-atom[.relaxed.acquire.release.acq_rel][$scope]$atspace(O=.cas)$hint(T=.b16)                     =_T [S] T T b64?H ; 63 70
+atom[.relaxed.acquire.release.acq_rel][$scope][S=.global](O=.add)$hint(T=.u32.s32.u64.f32.f64)     =_T [S] T b64?H
+atom[.relaxed.acquire.release.acq_rel][$scope](S=.shared.shared::cta.shared::cluster)(O=.add)(T=.u32.s32.u64.f32.f64)     =_T [S] T
+atom[.relaxed.acquire.release.acq_rel][$scope][S=.global](O=.add).noftz$hint(T=.f16.f16x2)         =_T [S] T b64?H ; 63 70
+atom[.relaxed.acquire.release.acq_rel][$scope](S=.shared.shared::cta.shared::cluster)(O=.add).noftz(T=.f16.f16x2)         =_T [S] T ; 63 70
+atom[.relaxed.acquire.release.acq_rel][$scope][S=.global](O=.add).noftz$hint(T=.bf16.bf16x2)       =_T [S] T b64?H ; 78 90
+atom[.relaxed.acquire.release.acq_rel][$scope](S=.shared.shared::cta.shared::cluster)(O=.add).noftz(T=.bf16.bf16x2)       =_T [S] T ; 78 90
+atom[.relaxed.acquire.release.acq_rel][$scope][S=.global](O=.min.max)$hint(T=.u32.s32.u64.s64)     =_T [S] T b64?H
+atom[.relaxed.acquire.release.acq_rel][$scope](S=.shared.shared::cta.shared::cluster)(O=.min.max)(T=.u32.s32.u64.s64)     =_T [S] T
+atom[.relaxed.acquire.release.acq_rel][$scope][S=.global](O=.inc.dec)$hint(T=.u32)                 =_T [S] T b64?H
+atom[.relaxed.acquire.release.acq_rel][$scope](S=.shared.shared::cta.shared::cluster)(O=.inc.dec)(T=.u32)                 =_T [S] T
+atom[.relaxed.acquire.release.acq_rel][$scope][S=.global](O=.and.or.xor.exch)$hint(T=.b32.b64)     =_T [S] T b64?H
+atom[.relaxed.acquire.release.acq_rel][$scope](S=.shared.shared::cta.shared::cluster)(O=.and.or.xor.exch)(T=.b32.b64)     =_T [S] T
+atom[.relaxed.acquire.release.acq_rel][$scope][S=.global.shared.shared::cta.shared::cluster](O=.cas)(T=.b32.b64)                 =_T [S] T T
+atom[.relaxed.acquire.release.acq_rel][$scope][S=.global.shared.shared::cta.shared::cluster](O=.cas)(T=.b16)                     =_T [S] T T ; 63 70
 atom[.relaxed.acquire.release.acq_rel][$scope](S=.global)(O=.add)$hint(V=.v2.v4)(T=.f32)                  ={V}_T [S] {V}T b64?H ; 81 90
 atom[.relaxed.acquire.release.acq_rel][$scope](S=.global)(O=.add.min.max).noftz$hint(V=.v2.v4.v8)(T=.f16.bf16) ={V}_T [S] {V}T b64?H ; 81 90
 atom[.relaxed.acquire.release.acq_rel][$scope](S=.global)(O=.add.min.max).noftz$hint(V=.v2.v4)(T=.f16x2.bf16x2) ={V}_T [S] {V}T b64?H ; 81 90
-red[.relaxed.release][$scope]$atspace(O=.add)$hint(T=.u32.s32.u64.f32.f64)                      [S] T b64?H
-red[.relaxed.release][$scope]$atspace(O=.add).noftz$hint(T=.f16.f16x2)                          [S] T b64?H ; 63 70
-red[.relaxed.release][$scope]$atspace(O=.add).noftz$hint(T=.bf16.bf16x2)                        [S] T b64?H ; 78 90
-red[.relaxed.release][$scope]$atspace(O=.min.max)$hint(T=.u32.s32.u64.s64)                      [S] T b64?H
-red[.relaxed.release][$scope]$atspace(O=.inc.dec)$hint(T=.u32)                                  [S] T b64?H
-red[.relaxed.release][$scope]$atspace(O=.and.or.xor)$hint(T=.b32.b64)                           [S] T b64?H
+red[.relaxed.release][$scope][S=.global](O=.add)$hint(T=.u32.s32.u64.f32.f64)                      [S] T b64?H
+red[.relaxed.release][$scope](S=.shared.shared::cta.shared::cluster)(O=.add)(T=.u32.s32.u64.f32.f64)                      [S] T
+red[.relaxed.release][$scope][S=.global](O=.add).noftz$hint(T=.f16.f16x2)                          [S] T b64?H ; 63 70
+red[.relaxed.release][$scope](S=.shared.shared::cta.shared::cluster)(O=.add).noftz(T=.f16.f16x2)                          [S] T ; 63 70
+red[.relaxed.release][$scope][S=.global](O=.add).noftz$hint(T=.bf16.bf16x2)                        [S] T b64?H ; 78 90
+red[.relaxed.release][$scope](S=.shared.shared::cta.shared::cluster)(O=.add).noftz(T=.bf16.bf16x2)                        [S] T ; 78 90
+red[.relaxed.release][$scope][S=.global](O=.min.max)$hint(T=.u32.s32.u64.s64)                      [S] T b64?H
+red[.relaxed.release][$scope](S=.shared.shared::cta.shared::cluster)(O=.min.max)(T=.u32.s32.u64.s64)                      [S] T
+red[.relaxed.release][$scope][S=.global](O=.inc.dec)$hint(T=.u32)                                  [S] T b64?H
+red[.relaxed.release][$scope](S=.shared.shared::cta.shared::cluster)(O=.inc.dec)(T=.u32)                                  [S] T
+red[.relaxed.release][$scope][S=.global](O=.and.or.xor)$hint(T=.b32.b64)                           [S] T b64?H
+red[.relaxed.release][$scope](S=.shared.shared::cta.shared::cluster)(O=.and.or.xor)(T=.b32.b64)                           [S] T
 red[.relaxed.release][$scope](S=.global)(O=.add)$hint(V=.v2.v4)(T=.f32)                         [S] {V}T b64?H ; 81 90
 red[.relaxed.release][$scope](S=.global)$hint(V=.v2.v4)(T=.f32)(O=.add)                         [S] {V}T b64?H ; 81 90
 red[.relaxed.release][$scope](S=.global)(O=.add.min.max).noftz$hint(V=.v2.v4.v8)(T=.f16.bf16)   [S] {V}T b64?H ; 81 90
@@ -348,6 +323,60 @@ prefetch[S=.const.param].tensormap                                  [S]       ; 
 discard[.global].L2                                                 [.global] #u32 ; 74 80
 applypriority[.global].L2::evict_normal                             [.global] #u32 ; 74 80
 `
+
+// vectors writes a load's or store's row once for one element, two and four, with the operands around the data.
+func vectors(b *strings.Builder, head, before, after string) {
+	for _, v := range [][2]string{{"$narrow", ""}, {"(V=.v2)$narrow", "{V}"}, {"(V=.v4)$vec4", "{V}"}} {
+		sink := ""
+		if before == "=" && v[1] != "" {
+			sink = "_"
+		}
+		if before == "=" {
+			b.WriteString(head + v[0] + " =" + v[1] + sink + "~T " + after + "\n")
+		} else {
+			b.WriteString(head + v[0] + " " + before + " " + v[1] + "~T " + after + "\n")
+		}
+	}
+}
+
+// loadForms are the rows of ld: weak, volatile, relaxed and acquire. What is said of caches is for global memory alone; so
+// are 32 bytes at a time, on newer processors.
+func loadForms() string {
+	var b strings.Builder
+	const other = "(S=.const.local.param.param::entry.param::func.shared.shared::cta.shared::cluster)"
+	vectors(&b, "ld[.weak]"+other+"[.ca.cg.cs.lu.cv]", "=", "[S]")
+	vectors(&b, "ld[.weak][S=.global]$evict1$hint$fetch", "=", "[S] b64?H")
+	vectors(&b, "ld[.weak][S=.global](.ca.cg.cs.lu.cv)$hint$fetch", "=", "[S] b64?H")
+	vectors(&b, "ld.volatile[S=.global]$fetch", "=", "[S]")
+	vectors(&b, "ld.volatile(S=.shared.shared::cta.shared::cluster)", "=", "[S]")
+	vectors(&b, "ld.volatile(S=.local)", "=", "[S] ; 91 50")
+	vectors(&b, "ld(.relaxed.acquire)($scope)[S=.global]$evict1$hint$fetch", "=", "[S] b64?H")
+	vectors(&b, "ld(.relaxed.acquire)($scope)(S=.shared.shared::cta.shared::cluster)", "=", "[S]")
+	vectors(&b, "ld.global.nc$evict1$hint$fetch", "=", "[.global] b64?H")
+	vectors(&b, "ld.global(.ca.cg.cs).nc$hint$fetch", "=", "[.global] b64?H")
+	vectors(&b, "ldu[S=.global]", "=", "[S]")
+	for _, nc := range []string{"[.weak](S=.global)", "(S=.global).nc"} {
+		b.WriteString("ld" + nc + "$evict1$evict2$hint$fetch(V=.v8)$vec8 ={V}_~T [S] b64?H ; 88 100\n")
+		b.WriteString("ld" + nc + "$evict1$evict2$hint$fetch(V=.v4)$wide4 ={V}_~T [S] b64?H ; 88 100\n")
+	}
+	return b.String()
+}
+
+// storeForms are the rows of st.
+func storeForms() string {
+	var b strings.Builder
+	vectors(&b, "st[.weak](S=.local.param.param::func.shared.shared::cta.shared::cluster)[.wb.cg.cs.wt]", "[S]", "")
+	vectors(&b, "st[.weak][S=.global]$evict1$hint", "[S]", "b64?H")
+	vectors(&b, "st[.weak][S=.global](.wb.cg.cs.wt)$hint", "[S]", "b64?H")
+	vectors(&b, "st.volatile[S=.global.shared.shared::cta.shared::cluster]", "[S]", "")
+	vectors(&b, "st.volatile(S=.local)", "[S]", " ; 91 50")
+	vectors(&b, "st(.relaxed.release)($scope)[S=.global]$evict1$hint", "[S]", "b64?H")
+	vectors(&b, "st(.relaxed.release)($scope)(S=.shared.shared::cta.shared::cluster)", "[S]", "")
+	b.WriteString("st[.weak](S=.global)$evict1$evict2$hint(V=.v8)$vec8 [S] {V}~T b64?H ; 88 100\n")
+	b.WriteString("st[.weak](S=.global)$evict1$evict2$hint(V=.v4)$wide4 [S] {V}~T b64?H ; 88 100\n")
+	b.WriteString("st.bulk[.weak][S=.shared::cta] [S] u64 #u64 ; 86 100\n")
+	return b.String()
+}
 
 const asyncForms = `
 # Copies of a few bytes a thread (sm_80): destination, source, size, and the bytes that are really read.
@@ -372,8 +401,14 @@ cp.async.bulk.global.shared::cta.bulk_group$hint.cp_mask                        
 cp.async.bulk.prefetch.L2.global$hint                                                                   [.global] u32 b64?H ; 80 90
 cp.async.bulk.commit_group                                                                                                  ; 80 90
 cp.async.bulk.wait_group[.read]                                                                         #u32                ; 80 90
-cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes(.and.or.xor.add.inc.dec.min.max)(.s32.u32.s64.u64) [.shared] [.shared] u32 [.shared] ; 80 90
-cp.reduce.async.bulk.global.shared::cta.bulk_group$hint(.and.or.xor.add.inc.dec.min.max)(.f32.f64.b32.u32.s32.b64.u64.s64)       [.global] [.shared] u32 b64?H ; 80 90
+cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes(.and.or.xor)(.b32) [.shared] [.shared] u32 [.shared] ; 80 90
+cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes(.add.min.max)(.s32.u32) [.shared] [.shared] u32 [.shared] ; 80 90
+cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes(.add)(.u64) [.shared] [.shared] u32 [.shared] ; 80 90
+cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes(.inc.dec)(.u32) [.shared] [.shared] u32 [.shared] ; 80 90
+cp.reduce.async.bulk.global.shared::cta.bulk_group$hint(.and.or.xor)(.b32.b64) [.global] [.shared] u32 b64?H ; 80 90
+cp.reduce.async.bulk.global.shared::cta.bulk_group$hint(.add)(.u32.s32.u64.f32.f64) [.global] [.shared] u32 b64?H ; 80 90
+cp.reduce.async.bulk.global.shared::cta.bulk_group$hint(.min.max)(.u32.s32.u64.s64) [.global] [.shared] u32 b64?H ; 80 90
+cp.reduce.async.bulk.global.shared::cta.bulk_group$hint(.inc.dec)(.u32) [.global] [.shared] u32 b64?H ; 80 90
 cp.reduce.async.bulk.global.shared::cta.bulk_group$hint.add.noftz(.f16.bf16)                            [.global] [.shared] u32 b64?H ; 80 90
 cp.reduce.async.bulk.global.shared::cta.bulk_group$hint(.min.max)(.f16.bf16)                            [.global] [.shared] u32 b64?H ; 80 90
 
@@ -382,13 +417,13 @@ cp.async.bulk.tensor(N=.1d.2d.3d.4d.5d).shared::cluster.global[.tile].mbarrier::
 cp.async.bulk.tensor(N=.1d.2d.3d.4d.5d).shared::cluster.global[.tile].mbarrier::complete_tx::bytes.multicast::cluster$hint     [.shared] [.global;N] [.shared] b16 b64?H  ; 80 90
 cp.async.bulk.tensor(N=.1d.2d.3d.4d.5d).shared::cluster.global[.tile].mbarrier::complete_tx::bytes(.cta_group::1.cta_group::2)$hint [.shared] [.global;N] [.shared] b64?H ; 86 $dc
 cp.async.bulk.tensor(N=.1d.2d.3d.4d.5d).shared::cta.global[.tile].mbarrier::complete_tx::bytes$hint                            [.shared] [.global;N] [.shared] b64?H      ; 86 90
-cp.async.bulk.tensor.2d(.shared::cta.shared::cluster).global.tile::gather4.mbarrier::complete_tx::bytes$hint                   [.shared] [.global;5] [.shared] b64?H      ; 86 100
+cp.async.bulk.tensor.2d(.shared::cta.shared::cluster).global.tile::gather4.mbarrier::complete_tx::bytes$hint                   [.shared] [.global;5] [.shared] b64?H      ; 86 $bw
 cp.async.bulk.tensor(N=.3d).shared::cluster.global.im2col.mbarrier::complete_tx::bytes$hint                                    [.shared] [.global;N] [.shared] {1}b16 b64?H ; 80 90
 cp.async.bulk.tensor(N=.4d).shared::cluster.global.im2col.mbarrier::complete_tx::bytes$hint                                    [.shared] [.global;N] [.shared] {2}b16 b64?H ; 80 90
 cp.async.bulk.tensor(N=.5d).shared::cluster.global.im2col.mbarrier::complete_tx::bytes$hint                                    [.shared] [.global;N] [.shared] {3}b16 b64?H ; 80 90
 cp.async.bulk.tensor(N=.1d.2d.3d.4d.5d).global.shared::cta[.tile].bulk_group$hint                                              [.global;N] [.shared] b64?H                ; 80 90
 cp.async.bulk.tensor(N=.3d.4d.5d).global.shared::cta.im2col_no_offs.bulk_group$hint                                            [.global;N] [.shared] b64?H                ; 80 90
-cp.async.bulk.tensor.2d.global.shared::cta.tile::scatter4.bulk_group$hint                                                      [.global;5] [.shared] b64?H                ; 86 100
+cp.async.bulk.tensor.2d.global.shared::cta.tile::scatter4.bulk_group$hint                                                      [.global;5] [.shared] b64?H                ; 86 $dc
 cp.reduce.async.bulk.tensor(N=.1d.2d.3d.4d.5d).global.shared::cta(.add.min.max.inc.dec.and.or.xor)[.tile].bulk_group$hint      [.global;N] [.shared] b64?H                ; 80 90
 cp.async.bulk.prefetch.tensor(N=.1d.2d.3d.4d.5d).L2.global[.tile]$hint                                                         [.global;N] b64?H                          ; 80 90
 tensormap.replace.tile(.global_address)[S=.global.shared::cta].b1024.b64                                                       [S] b64       ; 83 90a,$bw
@@ -400,8 +435,14 @@ tensormap.replace.tile(.elemtype.interleave_layout.swizzle_mode.fill_mode)[S=.gl
 st.async[.weak][.shared::cluster].mbarrier::complete_tx::bytes(T=.b32.b64.u32.u64.s32.s64.f32.f64)              [.shared] T [.shared]       ; 81 90
 st.async[.weak][.shared::cluster].mbarrier::complete_tx::bytes(V=.v2)(T=.b32.b64.u32.u64.s32.s64.f32.f64)       [.shared] {V}T [.shared]    ; 81 90
 st.async[.weak][.shared::cluster].mbarrier::complete_tx::bytes(V=.v4)(T=.b32.u32.s32.f32)                       [.shared] {V}T [.shared]    ; 81 90
-red.async.relaxed.cluster.mbarrier::complete_tx::bytes[.shared::cluster](.inc.dec.min.max.and.or.xor.add)(T=.u32.s32.u64.b32) [.shared] T [.shared] ; 81 90
-red.async.relaxed.cluster[.shared::cluster].mbarrier::complete_tx::bytes(.inc.dec.min.max.and.or.xor.add)(T=.u32.s32.u64.b32) [.shared] T [.shared] ; 81 90
+red.async.relaxed.cluster.mbarrier::complete_tx::bytes[.shared::cluster](.and.or.xor)(T=.b32) [.shared] T [.shared] ; 81 90
+red.async.relaxed.cluster[.shared::cluster].mbarrier::complete_tx::bytes(.and.or.xor)(T=.b32) [.shared] T [.shared] ; 81 90
+red.async.relaxed.cluster.mbarrier::complete_tx::bytes[.shared::cluster](.add.min.max)(T=.u32.s32) [.shared] T [.shared] ; 81 90
+red.async.relaxed.cluster[.shared::cluster].mbarrier::complete_tx::bytes(.add.min.max)(T=.u32.s32) [.shared] T [.shared] ; 81 90
+red.async.relaxed.cluster.mbarrier::complete_tx::bytes[.shared::cluster](.add)(T=.u64) [.shared] T [.shared] ; 81 90
+red.async.relaxed.cluster[.shared::cluster].mbarrier::complete_tx::bytes(.add)(T=.u64) [.shared] T [.shared] ; 81 90
+red.async.relaxed.cluster.mbarrier::complete_tx::bytes[.shared::cluster](.inc.dec)(T=.u32) [.shared] T [.shared] ; 81 90
+red.async.relaxed.cluster[.shared::cluster].mbarrier::complete_tx::bytes(.inc.dec)(T=.u32) [.shared] T [.shared] ; 81 90
 clusterlaunchcontrol.try_cancel.async[.shared::cta].mbarrier::complete_tx::bytes[.multicast::cluster::all].b128 [.shared] [.shared]         ; 86 100
 clusterlaunchcontrol.query_cancel.is_canceled.pred.b128                                                         =pred b128                  ; 86 100
 clusterlaunchcontrol.query_cancel(.get_first_ctaid::x.get_first_ctaid::y.get_first_ctaid::z).b32.b128           =b32 b128                   ; 86 100

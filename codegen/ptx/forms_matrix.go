@@ -49,7 +49,8 @@ mma.sync.aligned(M=.m16n8k32).row.col.kind::f8f6f4(D=.f32)(A=.e4m3.e5m2.e3m2.e2m
 mma.sync.aligned(M=.m16n8k32).row.col.kind::f8f6f4(D=.f16)(A=.e4m3.e5m2.e3m2.e2m3.e2m1)(B=.e4m3.e5m2.e3m2.e2m3.e2m1)(C=.f16) ={2}f16x2 {4}b32 {2}b32 {2}f16x2 ; 87 $cl
 mma.sync.aligned(M=.m16n8k32).row.col.kind::mxf8f6f4.block_scale[.scale_vec::1X](D=.f32)(A=.e4m3.e5m2.e3m2.e2m3.e2m1)(B=.e4m3.e5m2.e3m2.e2m3.e2m1)(C=.f32).ue8m0 ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 87 $cl
 mma.sync.aligned(M=.m16n8k64).row.col.kind::mxf4.block_scale[.scale_vec::2X](D=.f32)(A=.e2m1)(B=.e2m1)(C=.f32).ue8m0                   ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 87 $cl
-mma.sync.aligned(M=.m16n8k64).row.col.kind::mxf4nvf4.block_scale(.scale_vec::2X.scale_vec::4X)(D=.f32)(A=.e2m1)(B=.e2m1)(C=.f32)(.ue4m3.ue8m0) ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 87 $cl
+mma.sync.aligned(M=.m16n8k64).row.col.kind::mxf4nvf4.block_scale.scale_vec::2X(D=.f32)(A=.e2m1)(B=.e2m1)(C=.f32).ue8m0                 ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 87 $cl
+mma.sync.aligned(M=.m16n8k64).row.col.kind::mxf4nvf4.block_scale.scale_vec::4X(D=.f32)(A=.e2m1)(B=.e2m1)(C=.f32).ue4m3                 ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 87 $cl
 # A with two zeros in four; the metadata and the lanes that hold it come last.
 mma(.sp.sp::ordered_metadata).sync.aligned(M=.m16n8k32).row.col(D=.f32)(A=.f16.bf16)(B=.f16.bf16)(C=.f32) ={4}f32 {4}b32 {4}b32 {4}f32 b32 #u32 ; 85 80
 mma(.sp.sp::ordered_metadata).sync.aligned(M=.m16n8k16).row.col(D=.f32)(A=.f16.bf16)(B=.f16.bf16)(C=.f32) ={4}f32 {2}b32 {2}b32 {4}f32 b32 #u32 ; 85 80
@@ -112,18 +113,18 @@ tcgen05.mma(.cta_group::1.cta_group::2)(.kind::f16.kind::tf32.kind::f8f6f4)     
 tcgen05.mma(.cta_group::1.cta_group::2).kind::i8                                             [] <b64> b64 b32 pred ; 86 100a,100f,107a,107f,110a,110f
 tcgen05.mma(.cta_group::1.cta_group::2).kind::mxf8f6f4.block_scale[.scale_vec::1X.block32]   [] <b64> b64 b32 [] [] pred ; 86 $dc
 tcgen05.mma(.cta_group::1.cta_group::2).kind::mxf4.block_scale[.scale_vec::2X.block32]       [] <b64> b64 b32 [] [] pred ; 86 $dc
-tcgen05.mma(.cta_group::1.cta_group::2).kind::mxf4nvf4.block_scale(.scale_vec::2X.scale_vec::4X) [] <b64> b64 b32 [] [] pred ; 86 $dc
+tcgen05.mma(.cta_group::1.cta_group::2).kind::mxf4nvf4.block_scale(.scale_vec::2X.scale_vec::4X) [] <b64> b64 b32 [] [] pred ; 87 $dc
 tcgen05.mma(.cta_group::1.cta_group::2).kind::mxf4nvf4.block_scale(.block16.block32)         [] <b64> b64 b32 [] [] pred ; 88 $dc
 tcgen05.mma.ws.cta_group::1(.kind::f16.kind::tf32.kind::f8f6f4)                              [] <b64> b64 b32 pred ; 86 $dc
 tcgen05.mma.sp(.cta_group::1.cta_group::2)(.kind::f16.kind::tf32.kind::f8f6f4)               [] <b64> b64 [] b32 pred ; 86 $dc
 tcgen05.ld.sync.aligned(.32x32b.16x64b)(X=.x1.x2.x4.x8.x16.x32.x64.x128)[.pack::16b].b32     ={X}b32 []     ; 86 $dc
-tcgen05.ld.sync.aligned.16x128b(X=.x2.x4.x8.x16.x32.x64.x128)[.pack::16b].b32                ={X*2}b32 []   ; 86 $dc
+tcgen05.ld.sync.aligned.16x128b(X=.x1.x2.x4.x8.x16.x32.x64)[.pack::16b].b32                  ={X*2}b32 []   ; 86 $dc
 tcgen05.ld.sync.aligned.16x256b(X=.x1.x2.x4.x8.x16.x32)[.pack::16b].b32                      ={X*4}b32 []   ; 86 $dc
 tcgen05.ld.red.sync.aligned.32x32b(X=.x2.x4.x8.x16.x32.x64.x128)(.min.max)[.abs][.NaN].f32   ={X}f32 =f32 [] ; 88 103a,103f,107a,107f,110a,110f
 tcgen05.st.sync.aligned(.32x32b.16x64b)(X=.x1.x2.x4.x8.x16.x32.x64.x128)[.unpack::16b].b32   [] {X}b32      ; 86 $dc
 tcgen05.wait::ld.sync.aligned                                                                               ; 86 $dc
 tcgen05.wait::st.sync.aligned                                                                               ; 86 $dc
-tcgen05.cp(.cta_group::1.cta_group::2)(.128x256b.4x256b.128x128b)[.b8x16.b6x16_p32]          [] b64         ; 86 $dc
+tcgen05.cp(.cta_group::1.cta_group::2)(.128x256b.4x256b.128x128b)                            [] b64         ; 86 $dc
 tcgen05.cp(.cta_group::1.cta_group::2)(.128x256b.4x256b.128x128b).b8x16(.b6x16_p32.b4x16_p64) [] b64        ; 86 $dc
 tcgen05.cp(.cta_group::1.cta_group::2).32x128b.warpx4                                        [] b64         ; 86 $dc
 tcgen05.shift(.cta_group::1.cta_group::2).down                                               []             ; 86 $dc

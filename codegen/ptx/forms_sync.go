@@ -51,24 +51,34 @@ mbarrier.inval[S=$shared].b64                                                   
 mbarrier.arrive[S=$shared].b64                                                   =_b64 [S]           ; 70 80
 mbarrier.arrive[S=$shared].b64                                                   =_b64 [S] u32       ; 78 90
 mbarrier.arrive.noComplete[S=$shared].b64                                        =b64 [S] u32        ; 70 80
-mbarrier.arrive[.release][.cta.cluster][S=$anyshared].b64                        =_b64 [S] u32?      ; 80 90
+mbarrier.arrive[S=$anyshared].b64                        =_b64 [S] u32?      ; 80 90
+mbarrier.arrive.release(.cta.cluster)[S=$anyshared].b64                        =_b64 [S] u32?      ; 80 90
 mbarrier.arrive.relaxed(.cta.cluster)[S=$anyshared].b64                          =_b64 [S] u32?      ; 86 90
-mbarrier.arrive.expect_tx[.release][.cta.cluster][S=$anyshared].b64              =_b64 [S] u32       ; 80 90
+mbarrier.arrive.expect_tx[S=$anyshared].b64              =_b64 [S] u32       ; 80 90
+mbarrier.arrive.expect_tx.release(.cta.cluster)[S=$anyshared].b64              =_b64 [S] u32       ; 80 90
 mbarrier.arrive.expect_tx.relaxed(.cta.cluster)[S=$anyshared].b64                =_b64 [S] u32       ; 86 90
 mbarrier.arrive_drop[S=$shared].b64                                              =_b64 [S]           ; 70 80
 mbarrier.arrive_drop.noComplete[S=$shared].b64                                   =b64 [S] u32        ; 70 80
-mbarrier.arrive_drop[.release][.cta.cluster][S=$anyshared].b64                   =_b64 [S] u32?      ; 80 90
-mbarrier.arrive_drop.expect_tx[.release][.cta.cluster][S=$anyshared].b64         =_b64 [S] u32       ; 80 90
-mbarrier.expect_tx[.relaxed][.cta.cluster][S=$anyshared].b64                     [S] u32             ; 80 90
-mbarrier.complete_tx[.relaxed][.cta.cluster][S=$anyshared].b64                   [S] u32             ; 80 90
+mbarrier.arrive_drop[S=$anyshared].b64                   =_b64 [S] u32?      ; 80 90
+mbarrier.arrive_drop.release(.cta.cluster)[S=$anyshared].b64                   =_b64 [S] u32?      ; 80 90
+mbarrier.arrive_drop.expect_tx[S=$anyshared].b64         =_b64 [S] u32       ; 80 90
+mbarrier.arrive_drop.expect_tx.release(.cta.cluster)[S=$anyshared].b64         =_b64 [S] u32       ; 80 90
+mbarrier.expect_tx[S=$anyshared].b64                     [S] u32             ; 80 90
+mbarrier.expect_tx.relaxed(.cta.cluster)[S=$anyshared].b64                     [S] u32             ; 80 90
+mbarrier.complete_tx[S=$anyshared].b64                   [S] u32             ; 80 90
+mbarrier.complete_tx.relaxed(.cta.cluster)[S=$anyshared].b64                   [S] u32             ; 80 90
 mbarrier.test_wait[S=$shared].b64                                                =pred [S] b64       ; 70 80
 mbarrier.test_wait.parity[S=$shared].b64                                         =pred [S] u32       ; 71 80
-mbarrier.test_wait[.acquire][.cta.cluster][S=$shared].b64                        =pred [S] b64       ; 80 90
-mbarrier.test_wait.parity[.acquire][.cta.cluster][S=$shared].b64                 =pred [S] u32       ; 80 90
+mbarrier.test_wait[S=$shared].b64                        =pred [S] b64       ; 80 90
+mbarrier.test_wait.acquire(.cta.cluster)[S=$shared].b64                        =pred [S] b64       ; 80 90
+mbarrier.test_wait.parity[S=$shared].b64                 =pred [S] u32       ; 80 90
+mbarrier.test_wait.parity.acquire(.cta.cluster)[S=$shared].b64                 =pred [S] u32       ; 80 90
 mbarrier.test_wait.relaxed(.cta.cluster)[S=$shared].b64                          =pred [S] b64       ; 86 90
 mbarrier.test_wait.parity.relaxed(.cta.cluster)[S=$shared].b64                   =pred [S] u32       ; 86 90
-mbarrier.try_wait[.acquire][.cta.cluster][S=$shared].b64                         =pred [S] b64 u32?  ; 78 90
-mbarrier.try_wait.parity[.acquire][.cta.cluster][S=$shared].b64                  =pred [S] u32 u32?  ; 78 90
+mbarrier.try_wait[S=$shared].b64                         =pred [S] b64 u32?  ; 78 90
+mbarrier.try_wait.acquire(.cta.cluster)[S=$shared].b64                         =pred [S] b64 u32?  ; 78 90
+mbarrier.try_wait.parity[S=$shared].b64                  =pred [S] u32 u32?  ; 78 90
+mbarrier.try_wait.parity.acquire(.cta.cluster)[S=$shared].b64                  =pred [S] u32 u32?  ; 78 90
 mbarrier.try_wait.relaxed(.cta.cluster)[S=$shared].b64                           =pred [S] b64 u32?  ; 86 90
 mbarrier.try_wait.parity.relaxed(.cta.cluster)[S=$shared].b64                    =pred [S] u32 u32?  ; 86 90
 mbarrier.pending_count.b64                                                       =u32 b64            ; 70 80

@@ -141,6 +141,29 @@ func lastNumber(word string) int {
 	return n
 }
 
+// wordSince are the modifiers that need more than the form that has them.
+var wordSince = map[string]struct {
+	version Version
+	sm      int
+}{
+	".cluster": {78, 90}, ".shared::cluster": {78, 90}, ".shared::cta": {78, 0}, ".param::entry": {83, 0}, ".param::func": {83, 0},
+}
+
+// Needs is the first version and the processors that have the form with the modifiers picked.
+func (f *Form) Needs(p Pick) (Version, Where) {
+	v, w := f.Version, f.Where
+	for i, g := range f.Groups {
+		if p[i] < 0 {
+			continue
+		}
+		if x, ok := wordSince[g.Words[p[i]]]; ok {
+			v = max(v, x.version)
+			w.From = max(w.From, x.sm)
+		}
+	}
+	return v, w
+}
+
 // Match holds modifiers, each with its dot, against the form's groups. It returns the words picked, or how many modifiers
 // fitted before one did not and what could have stood there; the end of the modifiers is the empty word.
 func (f *Form) Match(mods []string) (p Pick, ok bool, fitted int, want []string) {

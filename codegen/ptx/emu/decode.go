@@ -520,6 +520,9 @@ func (d *decoder) arithmetic(o *op) bool {
 			return d.predicates(o)
 		}
 	}
+	if len(in.Args) == 0 || in.Form.Operands[0].Kind != ptx.Result || in.Args[0].Kind == syntax.VectorOperand {
+		return false
+	}
 	dst := &in.Args[0]
 	width := d.width(dst, typeOf(in, 0))
 	switch in.Opcode {

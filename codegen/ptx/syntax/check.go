@@ -20,7 +20,9 @@ func (p *parser) check(in *Instr, places []Pos, end Pos) {
 		want     []string
 		problem  *Error
 		progress = -1
-		missing  *ptx.Form
+		missing  bool
+		since    ptx.Version
+		where    ptx.Where
 		fitting  *ptx.Form
 	)
 	for _, f := range forms {
@@ -41,9 +43,10 @@ func (p *parser) check(in *Instr, places []Pos, end Pos) {
 		case err != nil && at > progress:
 			progress, problem = at, err
 		case err != nil:
-		case p.mod.Version < f.Version || !f.Where.Has(p.mod.Target):
-			if missing == nil || missing.Where.Has(p.mod.Target) && p.mod.Version < f.Version {
-				missing = f
+		case !p.has(f, pick):
+			v, w := f.Needs(pick)
+			if !missing || !where.Has(p.mod.Target) && w.Has(p.mod.Target) {
+				missing, since, where = true, v, w
 			}
 		default:
 			if err := p.ranges(in); err != nil {
@@ -53,10 +56,10 @@ func (p *parser) check(in *Instr, places []Pos, end Pos) {
 		}
 	}
 	switch {
-	case missing != nil && !missing.Where.Has(p.mod.Target):
-		p.fail(in.Pos, "%s needs %s, the text is for %s", in.Name(), missing.Where, p.mod.Target)
-	case missing != nil:
-		p.fail(in.Pos, "%s needs .version %s, the text says %s", in.Name(), missing.Version, p.mod.Version)
+	case missing && !where.Has(p.mod.Target):
+		p.fail(in.Pos, "%s needs %s, the text is for %s", in.Name(), where, p.mod.Target)
+	case missing:
+		p.fail(in.Pos, "%s needs .version %s, the text says %s", in.Name(), since, p.mod.Version)
 	case fitting != nil:
 		p.fail(problem.Pos, "%s: %s", in.Name(), problem.Msg)
 	}
@@ -81,6 +84,12 @@ func (p *parser) check(in *Instr, places []Pos, end Pos) {
 		p.fail(places[deepest], "%s%s does not take %s here: %s can stand there", in.Opcode, strings.Join(in.Mods[:deepest], ""), in.Mods[deepest], list(words))
 	}
 	p.fail(end, "%s is not complete: %s must follow", in.Name(), list(words))
+}
+
+// has reports whether the text's version and processor have the form with these modifiers.
+func (p *parser) has(f *ptx.Form, pick ptx.Pick) bool {
+	v, w := f.Needs(pick)
+	return p.mod.Version >= v && w.Has(p.mod.Target)
 }
 
 // operands fits the arguments to the operands of the form; at is how many fitted before an error.
@@ -299,6 +308,9 @@ func (p *parser) addressFits(in *Instr, o *ptx.Operand, a *Operand) (string, Pos
 		if v == ".reg" {
 			return "a register parameter is no address", base.Pos
 		}
+		if v == ".param" && p.fn.Entry && slices.Contains(p.fn.Params, base.Var) && (in.Opcode == "st" || strings.HasSuffix(in.Word(o.Space), "::func")) {
+			return fmt.Sprintf("%s is a parameter of the kernel, which can only be read, as .param", base.Var.Name), base.Pos
+		}
 		if space != "" && space != v {
 			return fmt.Sprintf("%s is in %s, the instruction is for %s", base.Var.Name, v, space), base.Pos
 		}
@@ -345,7 +357,28 @@ func (p *parser) ranges(in *Instr) *Error {
 		if n, pos, ok := num(0); ok && (n < 24 || n > 256 || n%8 != 0) {
 			return bad(pos, "%d registers: a multiple of 8 from 24 to 256 is expected", int64(n))
 		}
+	case "cvt":
+		if in.Has(".sat") && in.Type("D") == in.Type("A") && in.Type("D").Class() == ptx.IntClass {
+			return bad(in.Pos, ".sat does nothing between equal types")
+		}
 	case "wgmma":
+		if in.Has(".mma_async") {
+			for i := range in.Form.Operands {
+				o := in.Arg(i)
+				if o == nil || o.Kind != IntOperand || i < 4 || in.Has(".sp") && i < 6 {
+					continue
+				}
+				first := 4
+				if in.Has(".sp") {
+					first = 6
+				}
+				if n := int64(o.Bits); i < first+2 && n != 1 && n != -1 {
+					return bad(o.Pos, "a scale of %d: 1 and -1 are expected", n)
+				} else if i >= first+2 && n != 0 && n != 1 {
+					return bad(o.Pos, "a transpose of %d: 0 and 1 are expected", n)
+				}
+			}
+		}
 		if in.Has(".wait_group") {
 			if n, pos, ok := num(0); ok && n > 7 {
 				return bad(pos, "0 to 7 groups are expected")
