@@ -27,6 +27,20 @@ type builder struct {
 	made         map[instruction]int32
 	chosen       map[string]int32
 	splits       []split
+	slab         wish // room for short wishes
+}
+
+// blank is a wish of so many fields in which nothing matters.
+func (b *builder) blank(n int) wish {
+	if len(b.slab) < n {
+		b.slab = make(wish, max(n, 1024))
+		for i := range b.slab {
+			b.slab[i] = anything
+		}
+	}
+	w := b.slab[:n:n]
+	b.slab = b.slab[n:]
+	return w
 }
 
 // An instruction with the same operands gives the same word.
@@ -40,12 +54,21 @@ type instruction struct {
 // others.
 type split struct {
 	mask, flip int
+	by         Number
+}
+
+func splitOf(mask, flip int) split {
+	by := make([]uint32, bits.Len(uint(mask)))
+	for k := range by {
+		by[k] = uint32(mask >> k & 1)
+	}
+	return split{mask, flip, Number{Lane: by}}
 }
 
 func newBuilder(field, lanes int, registers int32) *builder {
 	b := &builder{bits: field, fields: 32 / field, lanes: lanes, next: registers, made: map[instruction]int32{}, chosen: map[string]int32{}}
 	for k := 1; k < lanes; k <<= 1 {
-		b.splits = append(b.splits, split{k, k})
+		b.splits = append(b.splits, splitOf(k, k))
 	}
 	return b
 }
@@ -143,7 +166,8 @@ func (b *builder) uniform(wishes []wish) []int32 {
 	for i, w := range wishes {
 		if buf = w.sources(buf); len(buf) > 2 {
 			many = append(many, i)
-			wishes[i] = slices.Clone(w)
+			wishes[i] = b.blank(len(w))
+			copy(wishes[i], w)
 		}
 	}
 	for _, part := range related(wishes, many) {
@@ -245,10 +269,11 @@ func (b *builder) mix(wishes []wish, many []int, p [2]int32) {
 		wish   int
 		fields []int
 	}
-	var groups []group
+	groups := make([]group, 0, len(many))
 	total := 0
+	room := make([]int, 0, len(many)*b.fields)
 	for _, i := range many {
-		var fields []int
+		fields := room[len(room):]
 		first, second := false, false
 		for f, r := range wishes[i] {
 			if r.reg == p[0] || r.reg == p[1] {
@@ -257,7 +282,8 @@ func (b *builder) mix(wishes []wish, many []int, p [2]int32) {
 			}
 		}
 		if first && second {
-			groups = append(groups, group{i, fields})
+			room = room[:len(room)+len(fields)]
+			groups = append(groups, group{i, fields[:len(fields):len(fields)]})
 			total += len(fields)
 		}
 	}
@@ -268,7 +294,7 @@ func (b *builder) mix(wishes []wish, many []int, p [2]int32) {
 	}
 	var words []mixed
 	type move struct{ wish, field, word, at int }
-	var moves []move
+	moves := make([]move, 0, total)
 	for _, g := range groups {
 		w := wishes[g.wish]
 		// The turns that a shift of the fields needs, besides those of a word; none where they move as bytes.
@@ -300,12 +326,8 @@ func (b *builder) mix(wishes []wish, many []int, p [2]int32) {
 			}
 		}
 		if best < 0 || least > 0 && len(words) < (total+b.fields-1)/b.fields {
-			blank := make(wish, b.fields)
-			for f := range blank {
-				blank[f] = anything
-			}
 			best, at, least = len(words), 0, 1<<20
-			words = append(words, mixed{word: blank})
+			words = append(words, mixed{word: b.blank(b.fields)})
 			for shift := 0; shift < b.fields; shift += inByte {
 				n := 0
 				for _, t := range turns(nil, shift) {
@@ -572,11 +594,11 @@ func (b *builder) chooseAmong(of, values []int32) int32 {
 		}
 		return b.emit(Step{Op: Select, A: low, B: high, By: numberOf(by, b.lanes)})
 	}
-	if len(values) > 2 && len(of) == b.lanes {
+	if len(of) == b.lanes {
 		// Halves that have no value in common cost no more than a chain, and other words may share them.
+		var room [2][8]int32
 		for _, s := range b.splits {
-			odd := func(lane int) bool { return bits.OnesCount(uint(lane&s.mask))&1 != 0 }
-			var halves [2][]int32
+			halves := [2][]int32{room[0][:0], room[1][:0]}
 			for lane, v := range of {
 				h := &halves[bits.OnesCount(uint(lane&s.mask))&1]
 				if v >= 0 && !slices.Contains(*h, v) {
@@ -586,16 +608,18 @@ func (b *builder) chooseAmong(of, values []int32) int32 {
 			if len(halves[0])+len(halves[1]) != len(values) || len(halves[0]) == 0 || len(halves[1]) == 0 {
 				continue
 			}
+			if len(values) == 2 {
+				return b.emit(Step{Op: Select, A: halves[0][0], B: halves[1][0], By: s.by})
+			}
 			low, high := make([]int32, b.lanes), make([]int32, b.lanes)
 			for lane := range of {
-				if odd(lane) {
-					low[lane], high[lane] = of[lane^s.flip], of[lane]
-				} else {
-					low[lane], high[lane] = of[lane], of[lane^s.flip]
+				low[lane], high[lane] = of[lane], of[lane^s.flip]
+				if bits.OnesCount(uint(lane&s.mask))&1 != 0 {
+					low[lane], high[lane] = high[lane], low[lane]
 				}
 			}
 			x, y := b.choose(low), b.choose(high)
-			return pick(x, y, func(i int, _ int32) bool { return odd(i) })
+			return b.emit(Step{Op: Select, A: x, B: y, By: s.by})
 		}
 	}
 	acc := values[0]

@@ -32,7 +32,8 @@ func (k Kind) String() string {
 	return [...]string{"nothing", "rename", "permutes", "shuffles", "shared memory"}[k]
 }
 
-// A Plan is a conversion as data. All warps of all blocks run its steps in order.
+// A Plan is a conversion as data. All warps of all blocks run its steps in order. Its scratch memory must be free when
+// it starts: a barrier behind earlier users of the same bytes, and before later ones, is the caller's.
 type Plan struct {
 	Machine       Machine
 	Kind          Kind
@@ -55,20 +56,27 @@ func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
 	if bits < 1 || bits > 64 {
 		return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("elements of %d bits; they have 1 to 64", bits)}
 	}
-	if m.access == nil {
-		return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("machine %q has no shared memory; machines are made by NVIDIA, GFX942 and GFX950", m.Name)}
+	if m.access == nil || m.Lanes != m.lanes() || m.Scratch < 0 {
+		return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("machine %q is none that NVIDIA, GFX942 or GFX950 make, with other prices or scratch memory", m.Name)}
 	}
 	if !slices.Equal(src.Tile(), dst.Tile()) {
 		return nil, &layout.Error{Op: "convert", Reason: layout.Profile, Text: text("the source is a tile of %v, the destination one of %v", layout.Ints(src.Tile()...), layout.Ints(dst.Tile()...))}
 	}
 	for _, d := range []layout.Distribution{src, dst} {
-		if n := d.Count(layout.Lane); n > int64(m.Lanes) {
-			return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("%d lanes; a warp of %s has %d", n, m.Name, m.Lanes)}
+		n := counts(d)
+		if n[layout.Lane] > int64(m.Lanes) {
+			return nil, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("%d lanes; a warp of %s has %d", n[layout.Lane], m.Name, m.Lanes)}
 		}
-		warps := d.Count(layout.Warp)
-		if warps > 64 || d.Count(layout.Register) > 1<<14 || d.Count(layout.Block) > 1<<16 || d.Layout().Size() > maxPositions {
-			return nil, &layout.Error{Op: "convert", Reason: layout.Overflow, Text: text("%d registers, %d warps and %d blocks; conversions are planned for at most 16384, 64 and 65536, and %d positions in all", d.Count(layout.Register), warps, d.Count(layout.Block), maxPositions)}
+		if n[layout.Warp] > 64 || n[layout.Register] > 1<<14 || n[layout.Block] > 1<<16 || d.Layout().Size() > maxPositions {
+			return nil, &layout.Error{Op: "convert", Reason: layout.Overflow, Text: text("%d registers, %d warps and %d blocks; conversions are planned for at most 16384, 64 and 65536, and %d positions in all", n[layout.Register], n[layout.Warp], n[layout.Block], maxPositions)}
 		}
+	}
+	size, ok := layout.Ints(src.Tile()...).Product()
+	n, k := counts(src), counts(dst)
+	blocks := max(n[layout.Block], k[layout.Block])
+	threads := blocks * max(n[layout.Warp], k[layout.Warp]) * int64(m.Lanes)
+	if !ok || size > maxElements || blocks*size > 4*maxElements || threads*max(n[layout.Register], k[layout.Register]) > maxElements {
+		return nil, &layout.Error{Op: "convert", Reason: layout.Overflow, Text: text("a tile of %v in %d threads; conversions are planned for at most %d elements and registers", layout.Ints(src.Tile()...), threads, maxElements)}
 	}
 	if l, ok := linearOf(src, dst, bits, m); ok {
 		if p := l.plan(); p != nil {
@@ -85,6 +93,15 @@ func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// counts are how many positions each unit has.
+func counts(d layout.Distribution) (n [layout.Units]int64) {
+	shape := d.Layout().Shape()
+	for u := range n {
+		n[u], _ = shape.Mode(u).Product()
+	}
+	return n
 }
 
 func newTable(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
@@ -209,13 +226,16 @@ func (p *Plan) wavefronts(s *Step) (n, free int) {
 	var counts [4][2]int
 	known := 0
 	for w := range p.Warps {
-		if s.By.Table != nil || s.Off.Table != nil {
+		if s.By.Table != nil || s.Off != nil && s.Off.Table != nil {
 			got, least := p.passes(s, w)
 			n, free = n+got, free+least
 			continue
 		}
 		// Addresses of warps that leave out the same lanes differ by a constant xor, which permutes banks.
-		x := s.Off.At(w, 0, p.Machine.Lanes)
+		x := uint32(0)
+		if s.Off != nil {
+			x = s.Off.At(w, 0, p.Machine.Lanes)
+		}
 		k := slices.Index(off[:known], x)
 		if k < 0 {
 			k = min(known, len(off)-1)
@@ -232,8 +252,8 @@ func (p *Plan) wavefronts(s *Step) (n, free int) {
 // banks and rows.
 func (s *Step) alike(t *Step) bool {
 	same := func(a, b []uint32) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
-	return s.Op == t.Op && s.Width == t.Width && s.By.Table == nil && t.By.Table == nil && s.Off.Table == nil && t.Off.Table == nil &&
-		same(s.By.Lane, t.By.Lane) && same(s.By.Warp, t.By.Warp) && same(s.Off.Lane, t.Off.Lane) && same(s.Off.Warp, t.Off.Warp) && s.Off.Base == t.Off.Base
+	return s.Op == t.Op && s.Width == t.Width && s.By.Table == nil && t.By.Table == nil && s.Off == t.Off &&
+		same(s.By.Lane, t.By.Lane) && same(s.By.Warp, t.By.Warp)
 }
 
 func (p *Plan) passes(s *Step, w int) (n, free int) {
@@ -241,7 +261,7 @@ func (p *Plan) passes(s *Step, w int) (n, free int) {
 	address := buffer[:p.Machine.Lanes]
 	for l := range address {
 		address[l] = -1
-		if s.Off.At(w, l, len(address)) == 0 {
+		if !s.Idle(w, l, len(address)) {
 			address[l] = int64(s.By.At(w, l, len(address)))
 		}
 	}
@@ -294,7 +314,7 @@ func (p *Plan) String() string {
 	case p.Other != nil:
 		s += "; or " + p.Other.Cost.String()
 	case p.AtLeast > 0:
-		s += fmt.Sprintf("; or more than %d shuffles", p.AtLeast-1)
+		s += fmt.Sprintf("; or at least %d shuffles", p.AtLeast)
 	}
 	return s
 }

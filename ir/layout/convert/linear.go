@@ -34,8 +34,8 @@ func linearOf(src, dst layout.Distribution, width int, m Machine) (*linear, bool
 	}
 	l.fields = 32 / l.field
 	l.inner = bits.TrailingZeros(uint(l.fields))
-	l.warps = int(max(src.Count(layout.Warp), dst.Count(layout.Warp)))
-	l.blocks = int(max(src.Count(layout.Block), dst.Count(layout.Block)))
+	n, k := counts(src), counts(dst)
+	l.warps, l.blocks = int(max(n[layout.Warp], k[layout.Warp])), int(max(n[layout.Block], k[layout.Block]))
 	var ok bool
 	if l.src, ok = columnsOf(src, parts); !ok {
 		return nil, false
@@ -58,8 +58,9 @@ func columnsOf(d layout.Distribution, parts int) (columns, bool) {
 		all[low+k] = uint64(c) << low
 	}
 	var c columns
+	count := counts(d)
 	for u, part := range []*[]uint64{&c.reg, &c.lane, &c.warp, &c.block} {
-		n := bits.TrailingZeros64(uint64(d.Count(layout.Unit(u))))
+		n := bits.TrailingZeros64(uint64(count[u]))
 		if u == 0 {
 			n += low
 		}
@@ -444,13 +445,7 @@ func (x *exchange) direct(b *builder) []int32 {
 		_, slot := have.reduce(elements[word] ^ inside[f])
 		return x.refOf(slot)
 	}
-	blank := func() wish {
-		w := make(wish, x.m.Lanes*x.fields)
-		for i := range w {
-			w[i] = anything
-		}
-		return w
-	}
+	blank := func() wish { return b.blank(x.m.Lanes * x.fields) }
 	received := make([]int32, len(x.wordsOf))
 	var offers []wish
 	for t := range received {
@@ -553,7 +548,7 @@ func splitsOf(of []uint64, lanes int) []split {
 				fits = fits && bits.OnesCount(uint(mask&v))&1 == 0
 			}
 			if fits {
-				splits = append(splits, split{mask, u})
+				splits = append(splits, splitOf(mask, u))
 				break
 			}
 		}

@@ -553,7 +553,9 @@ func (p *placing) emit() *Plan {
 		}
 	}
 	b.steps = make([]Step, 0, len(stores)+len(loads)<<p.split+2<<len(p.rounds))
+	idle := numberUnlessZero(Number{Lane: p.idleLane, Warp: p.idleWarp})
 	for r := range uint64(1) << len(p.rounds) {
+		other := numberUnlessZero(Number{Base: uint32(r>>uniform) << 16, Lane: p.noLane, Warp: otherWarp})
 		if r > 0 {
 			b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
 		}
@@ -562,12 +564,8 @@ func (p *placing) emit() *Plan {
 				continue
 			}
 			wishes := make([]wish, max(1, storeWidth/4))
-			fields := make(wish, len(wishes)*p.fields)
-			for f := range fields {
-				fields[f] = anything
-			}
 			for k := range wishes {
-				wishes[k] = fields[k*p.fields : (k+1)*p.fields]
+				wishes[k] = b.blank(p.fields)
 			}
 			for u, x := range units {
 				for f, v := range inUnit {
@@ -576,7 +574,7 @@ func (p *placing) emit() *Plan {
 					wishes[at/p.fields][at%p.fields] = p.refOf(slot)
 				}
 			}
-			s := Step{Op: Store, Width: storeWidth, By: Number{Base: p.address(e), Lane: srcLane, Warp: srcWarp}, Off: Number{Lane: p.idleLane, Warp: p.idleWarp}}
+			s := Step{Op: Store, Width: storeWidth, By: Number{Base: p.address(e), Lane: srcLane, Warp: srcWarp}, Off: idle}
 			for k, w := range b.make(wishes) {
 				s.Vector[k] = w
 			}
@@ -593,8 +591,7 @@ func (p *placing) emit() *Plan {
 					b.next++
 				}
 			}
-			b.steps = append(b.steps, Step{Op: Load, Width: loadWidth, Vector: loaded[j], By: Number{Base: p.address(e), Lane: dstLane, Warp: dstWarp},
-				Off: Number{Base: uint32(r>>uniform) << 16, Lane: p.noLane, Warp: otherWarp}})
+			b.steps = append(b.steps, Step{Op: Load, Width: loadWidth, Vector: loaded[j], By: Number{Base: p.address(e), Lane: dstLane, Warp: dstWarp}, Off: other})
 		}
 	}
 	where := new(space)

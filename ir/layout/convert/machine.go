@@ -78,6 +78,15 @@ func (m Machine) models(store bool, width int) []bank.Model {
 	return m.access[write][bits.TrailingZeros(uint(width))]
 }
 
+// lanes are those of a warp that the machine's memory serves.
+func (m Machine) lanes() int {
+	n := 0
+	for _, phase := range m.models(false, 4)[0].Phases {
+		n += len(phase)
+	}
+	return n
+}
+
 // phaseOf is the number of the phase of each lane.
 func phaseOf(m bank.Model, lanes int) []int {
 	of := make([]int, lanes)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -222,6 +223,63 @@ func TestRepeated(t *testing.T) {
 	}
 	if served < 100 {
 		t.Errorf("only %d pairs were repeated", served)
+	}
+}
+
+// Layouts of any strides, offsets and swizzles are converted rightly or refused.
+func TestIrregular(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	random := func(size int64) (layout.Distribution, bool) {
+		shapes, strides := make([]layout.Tuple, layout.Units), make([]layout.Tuple, layout.Units)
+		for u := range layout.Units {
+			var sizes, steps []int64
+			for range 1 + r.IntN(2) {
+				n := 1 + r.Int64N([]int64{5, 5, 3, 2}[u])
+				sizes, steps = append(sizes, n), append(steps, r.Int64N(12))
+			}
+			shapes[u], strides[u] = layout.Ints(sizes...), layout.Ints(steps...)
+		}
+		l, err := layout.New(layout.List(shapes...), layout.List(strides...))
+		if err == nil && r.IntN(3) == 0 {
+			var s layout.Swizzle
+			if s, err = layout.Rotation(1+r.Int64N(3), 1+r.Int64N(5), 1+r.Int64N(2)); err == nil {
+				l, err = layout.WithSwizzle(s, l)
+			}
+		}
+		if err != nil {
+			return layout.Distribution{}, false
+		}
+		d, err := layout.DistributionOf([]int64{size}, l)
+		return d, err == nil
+	}
+	planned := 0
+	for i := 0; planned < 200; i++ {
+		size := 100 + r.Int64N(100)
+		src, ok := random(size)
+		dst, also := random(size)
+		if !ok || !also {
+			continue
+		}
+		if i%2 == 0 {
+			// All of the tile is there.
+			src = layout.Must(layout.Distribute([]int64{size}, layout.Digit{Size: size, Unit: layout.Register, Axis: 0, Stride: 1},
+				layout.Digit{Size: dst.Count(layout.Block), Unit: layout.Block, Axis: layout.Replica}))
+		}
+		bits := 1 + r.IntN(64)
+		p, err := New(src, dst, bits, []Machine{NVIDIA(), GFX942(), GFX950()}[i%3])
+		if err != nil {
+			var e *layout.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("%v to %v: %v", src, dst, err)
+			}
+			continue
+		}
+		planned++
+		for ; p != nil; p = p.Other {
+			if _, err := p.Check(src, dst); err != nil {
+				t.Fatalf("%v to %v of %d bits: %v: %v", src, dst, bits, p, err)
+			}
+		}
 	}
 }
 

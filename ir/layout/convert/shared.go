@@ -43,13 +43,18 @@ func (t *table) shared() *Plan {
 
 // through is the plan with units of a kind.
 func (t *table) through(g grouping, owner []int32) *Plan {
+	storeOf := make([]int, t.src.slots)
+	for i, slots := range g.stores {
+		for _, s := range slots {
+			storeOf[s] = i
+		}
+	}
 	// unit is that which a thread loads: the thread and number of its store.
 	unit := func(thread, load int) int {
 		l := g.loads[load]
 		p := t.from[thread*t.dst.slots+l.slots[0]]
 		e := owner[p]
-		slot := int(e) % t.src.slots
-		store := slices.IndexFunc(g.stores, func(s []int) bool { return slices.Contains(s, slot) })
+		store := storeOf[int(e)%t.src.slots]
 		return store*t.threads + int(e)/t.src.slots
 	}
 	units := make([][]int32, len(g.loads))
@@ -78,21 +83,19 @@ func (t *table) owners() []int32 {
 		owner[i] = -1
 	}
 	perBlock := t.warps * t.m.Lanes * t.src.slots
-	first := map[int64]int32{}
+	first := make([]int32, t.blocks*t.size) // by block and element: the position, and 1
+	at := func(p int, e int32) *int32 { return &first[int(t.from[p])/perBlock*t.size+int(e)] }
 	for p, e := range t.dst.elements {
 		if e < 0 {
 			continue
 		}
-		q := t.from[p]
-		key := int64(int(q)/perBlock)<<32 | int64(e)
-		if o, ok := first[key]; !ok || q < o {
-			first[key] = q
+		if o := at(p, e); *o == 0 || t.from[p] < *o-1 {
+			*o = t.from[p] + 1
 		}
 	}
 	for p, e := range t.dst.elements {
 		if e >= 0 {
-			q := t.from[p]
-			owner[q] = first[int64(int(q)/perBlock)<<32|int64(e)]
+			owner[t.from[p]] = *at(p, e) - 1
 		}
 	}
 	return owner
@@ -115,16 +118,17 @@ func (t *table) grouping(owner []int32, limit int) grouping {
 			readers[owner[t.from[p]]] += mix(uint64(p/t.dst.slots) + 1)
 		}
 	}
-	class := make([]uint64, t.src.slots)
-	for q, r := range readers {
-		if r != 0 {
-			class[q%t.src.slots] += mix(r ^ mix(uint64(q/t.src.slots)))
+	class, taken := make([]uint64, t.src.slots), make([]bool, t.src.slots)
+	for q, o := range owner {
+		if int(o) == q {
+			class[q%t.src.slots] += mix(readers[q] + 3*mix(uint64(q/t.src.slots)+1))
+			taken[q%t.src.slots] = true
 		}
 	}
 	var classes [][]int
 	index := map[uint64]int{}
 	for s, c := range class {
-		if c == 0 {
+		if !taken[s] {
 			continue
 		}
 		i, ok := index[c]
@@ -218,10 +222,7 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 	b := newBuilder(t.field, t.m.Lanes, int32(t.src.words))
 	wishes := make([]wish, t.dst.words)
 	for k := range wishes {
-		wishes[k] = make(wish, b.fields)
-		for f := range wishes[k] {
-			wishes[k][f] = anything
-		}
+		wishes[k] = b.blank(b.fields)
 	}
 	scope, warps := t.scope(units)
 	scratch := 0
@@ -250,7 +251,7 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 				continue
 			}
 			words := b.make(t.container(b, g, slots))
-			s := Step{Op: Store, Width: g.width, By: numberOf(by, t.m.Lanes), Off: numberOf(off, t.m.Lanes)}
+			s := Step{Op: Store, Width: g.width, By: numberOf(by, t.m.Lanes), Off: numberUnlessZero(numberOf(off, t.m.Lanes))}
 			copy(s.Vector[:], words)
 			b.emit(s)
 		}
@@ -265,7 +266,7 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 					by[thread] = uint32(address[u])
 				}
 			}
-			s := Step{Op: Load, Width: g.width, By: numberOf(by, t.m.Lanes), Off: numberOf(off, t.m.Lanes)}
+			s := Step{Op: Load, Width: g.width, By: numberOf(by, t.m.Lanes), Off: numberUnlessZero(numberOf(off, t.m.Lanes))}
 			for k := range max(1, g.width/4) {
 				s.Vector[k] = b.next
 				b.next++
@@ -289,10 +290,7 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 func (t *table) container(b *builder, g grouping, slots []int) []wish {
 	words := make([]wish, max(1, g.width/4))
 	for k := range words {
-		words[k] = make(wish, b.fields)
-		for f := range words[k] {
-			words[k][f] = anything
-		}
+		words[k] = b.blank(b.fields)
 	}
 	for i, slot := range slots {
 		for f := range t.parts {

@@ -209,7 +209,7 @@ func (m *machine) thread(i int, s *Step, w, lane int) error {
 			m.known[to] |= m.known[from] >> shift & 0xffff << (16 * half)
 		}
 	case Store, Load:
-		if s.Off.At(w, lane, lanes) != 0 {
+		if s.Idle(w, lane, lanes) {
 			return nil
 		}
 		if by%uint32(s.Width) != 0 {

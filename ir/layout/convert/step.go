@@ -111,7 +111,20 @@ type Step struct {
 	Vector   [4]int32 // the registers of a store or load; of Width 1 and 2 the low bytes of the first
 	Width    int      // bytes of a store or load: 1, 2, 4, 8, 16
 	By       Number
-	Off      Number // a thread takes no part in a store or load where it is not 0
+	Off      *Number // if not nil: a thread takes no part in a store or load where it is not 0
 	Scope    Scope
 	Warps    int // of a group
+}
+
+// Idle tells whether a thread takes no part in a store or load.
+func (s *Step) Idle(warp, lane, lanes int) bool {
+	return s.Off != nil && s.Off.At(warp, lane, lanes) != 0
+}
+
+// numberUnlessZero is a number, or nil for 0 in every thread.
+func numberUnlessZero(n Number) *Number {
+	if n.Base == 0 && n.Uniform() {
+		return nil
+	}
+	return &n
 }

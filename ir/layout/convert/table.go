@@ -10,15 +10,15 @@ import (
 // A table is a pair of distributions written out: which element each slot of each thread holds and wants, and from
 // where it is taken. Threads are numbered by lane, then warp, then block; a warp has the machine's lanes.
 type table struct {
-	m              Machine
-	bits           int // of an element
-	field, parts   int // bits of a field of a register; fields of an element
-	warps, blocks  int
-	threads        int
-	src, dst       side
-	from           []int32 // for each slot of dst: the position in src
-	reach          int     // 0: every thread has what it wants; 1: its warp has; 2: its block
-	hasSrc, hasDst []bool  // by thread
+	m             Machine
+	bits          int // of an element
+	field, parts  int // bits of a field of a register; fields of an element
+	warps, blocks int
+	threads       int
+	size          int // elements of the tile
+	src, dst      side
+	from          []int32 // for each slot of dst: the position in src
+	reach         int     // 0: every thread has what it wants; 1: its warp has; 2: its block
 }
 
 // A side is one distribution: slots elements a thread.
@@ -28,9 +28,13 @@ type side struct {
 	elements []int32 // by thread and slot; negative: the thread does not exist
 }
 
-const maxPositions = 1 << 22
+// Bounds of what is planned for: positions of a distribution; elements of a tile, and registers of all threads.
+const (
+	maxPositions = 1 << 22
+	maxElements  = 1 << 24
+)
 
-func (t *table) side(d layout.Distribution) side {
+func (t *table) side(d layout.Distribution, size int64) (side, error) {
 	s := side{slots: int(d.Count(layout.Register))}
 	s.words = (s.slots*t.bits + 31) / 32
 	s.elements = make([]int32, t.threads*s.slots)
@@ -49,16 +53,19 @@ func (t *table) side(d layout.Distribution) side {
 				at := ((b*t.warps+w)*t.m.Lanes + lane) * s.slots
 				base := l.Offset() + vb + vw + vl
 				for r, vr := range values[layout.Register] {
-					if plain {
-						s.elements[at+r] = int32(base + vr)
-					} else {
-						s.elements[at+r] = int32(swizzle.At(base + vr))
+					e := base + vr
+					if !plain {
+						e = swizzle.At(e)
 					}
+					if e < 0 || e >= size {
+						return s, &layout.Error{Op: "convert", Reason: layout.Range, Text: text("%v holds element %d of %d", d, e, size)}
+					}
+					s.elements[at+r] = int32(e)
 				}
 			}
 		}
 	}
-	return s
+	return s, nil
 }
 
 // tableOf writes out two distributions and finds a source for everything wanted: the own thread, else the nearest lane
@@ -69,11 +76,17 @@ func tableOf(src, dst layout.Distribution, bits int, m Machine) (*table, error) 
 	t.warps = int(max(src.Count(layout.Warp), dst.Count(layout.Warp)))
 	t.blocks = int(max(src.Count(layout.Block), dst.Count(layout.Block)))
 	t.threads = t.blocks * t.warps * m.Lanes
-	t.src, t.dst = t.side(src), t.side(dst)
-
 	size := int64(1)
 	for _, n := range src.Tile() {
 		size *= n
+	}
+	t.size = int(size)
+	var err error
+	if t.src, err = t.side(src, size); err != nil {
+		return nil, err
+	}
+	if t.dst, err = t.side(dst, size); err != nil {
+		return nil, err
 	}
 	// Positions of src by element.
 	start := make([]int32, size+1)
