@@ -192,6 +192,9 @@ func TestRepeated(t *testing.T) {
 			extents[a] = []int64{1, 3, 5}[r.IntN(3)]
 		}
 		unit := layout.Register
+		if i%5 == 0 {
+			unit = layout.Block
+		}
 		if i%6 == 0 {
 			unit = layout.Warp
 			for a := range extents[1:] {
@@ -216,7 +219,7 @@ func TestRepeated(t *testing.T) {
 			if err != nil {
 				t.Fatalf("pair %d: %v to %v on %s, %v: %v", i, src, dst, m.Name, p, err)
 			}
-			if trace.Wavefronts != p.Cost.Wavefronts || p.Cost.Scratch > m.Scratch {
+			if trace.Wavefronts != p.Blocks*p.Cost.Wavefronts || p.Cost.Scratch > m.Scratch {
 				t.Fatalf("pair %d: %v to %v: %+v, priced as %v", i, src, dst, trace, p)
 			}
 		}

@@ -67,7 +67,18 @@ func (t *table) through(g grouping, owner []int32) *Plan {
 			}
 		}
 	}
-	for rounds := 1; rounds <= len(g.loads); rounds++ {
+	distinct := 0 // in all blocks
+	seen := make([]bool, len(g.stores)*t.threads)
+	for _, us := range units {
+		for _, u := range us {
+			if u >= 0 && !seen[u] {
+				seen[u] = true
+				distinct++
+			}
+		}
+	}
+	least := (distinct*g.width/t.blocks + t.m.Scratch - 1) / max(1, t.m.Scratch)
+	for rounds := max(1, least); rounds <= len(g.loads); rounds++ {
 		if p := t.inRounds(g, units, rounds); p != nil {
 			return p
 		}
@@ -417,12 +428,14 @@ func (t *table) place(width, stores int, loads [][]int32) (address []int32, size
 			seen[k]++
 		}
 	}
-	rows := make([]int, banks*halves)
+	perBlock := t.warps * lanes
+	rows := make([]int, t.blocks*banks*halves) // that a bank has in use, by block
 	inCell := cell / width
 	for i, u := range ids {
 		c := half[i]*banks + bank[i]
-		n := rows[c]
-		rows[c]++
+		row := &rows[int(u)%t.threads/perBlock*banks*halves+c]
+		n := *row
+		*row++
 		address[u] = int32((n/inCell*banks*halves+c)*cell + n%inCell*width)
 		size = max(size, int(address[u])+width)
 	}
