@@ -182,7 +182,7 @@ func TestRepeated(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	machines := []Machine{NVIDIA(), GFX942(), GFX950()}
 	served := 0
-	for i := range 300 {
+	for i := range 360 {
 		tile, factors := randomTile(r, 384, []int64{2})
 		bits := []int{8, 16, 32, 64}[i%4]
 		src := randomDistribution(r, tile, factors, 32, 1+int64(i%2)*3, false)
