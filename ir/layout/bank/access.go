@@ -105,6 +105,17 @@ func open(op string, m *Machine, a *Access, l layout.Layout) (*stream, error) {
 	return s, err
 }
 
+// openSwizzled is open, with the swizzle that is still to be applied. What the strides alone tear apart the swizzle may
+// put together again: then the addresses are those behind it.
+func openSwizzled(op string, m *Machine, a *Access, l layout.Layout) (*stream, layout.Swizzle, error) {
+	s, err := open(op, m, a, l)
+	if err != nil && s != nil && !l.Swizzle().IsIdentity() {
+		s.lanes, s.steps = nil, nil
+		return s, layout.Swizzle{}, s.evaluate(op, l)
+	}
+	return s, l.Swizzle(), err
+}
+
 // withoutSwizzle is the layout before its swizzle.
 func withoutSwizzle(l layout.Layout) (layout.Layout, error) {
 	if l.Swizzle().IsIdentity() {

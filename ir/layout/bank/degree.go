@@ -43,11 +43,10 @@ func (r Report) String() string {
 // multiple of what the instruction needs.
 func Degree(m *Machine, a Access, l layout.Layout) (Report, error) {
 	const op = "degree"
-	s, err := open(op, m, &a, l)
+	s, swizzle, err := openSwizzled(op, m, &a, l)
 	if err != nil {
 		return Report{}, err
 	}
-	swizzle := l.Swizzle()
 	if swizzle.IsIdentity() {
 		return s.report(nil, s.classes(s.moved), unbounded), nil
 	}
@@ -217,7 +216,7 @@ type Phase struct {
 // names and order are those of Report.Models.
 func Phases(m *Machine, a Access, l layout.Layout, model int, repetition int64) ([]Phase, error) {
 	const op = "phases"
-	s, err := open(op, m, &a, l)
+	s, _, err := openSwizzled(op, m, &a, l)
 	if err != nil {
 		return nil, err
 	}

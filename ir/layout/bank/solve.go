@@ -166,6 +166,9 @@ func Solve(m *Machine, base layout.Layout, accesses []Access, o Options) (Result
 		p.chunk = max(p.chunk, s.granule)
 		p.streams = append(p.streams, s)
 	}
+	if !undivided(base, p.streams[0].bits, 8*p.chunk) {
+		p.forms &^= Swizzled | Rotated
+	}
 	p.rest = make([]int64, len(p.streams)+1)
 	for i := len(p.streams) - 1; i >= 0; i-- {
 		s := p.streams[i]
@@ -188,6 +191,35 @@ func Solve(m *Machine, base layout.Layout, accesses []Access, o Options) (Result
 		}
 	}
 	return p.best, nil
+}
+
+// undivided tells whether no element of so many bits, touched or not, lies in two chunks.
+func undivided(l layout.Layout, width, chunk int64) bool {
+	sizes, strides := l.Leaves()
+	whole := chunk%width == 0 && l.Offset()%width == 0
+	for i, d := range strides {
+		whole = whole && (sizes[i] == 1 || d%width == 0)
+	}
+	if whole {
+		return true
+	}
+	at := []int64{l.Offset() % chunk}
+	for i, n := range sizes {
+		step := (strides[i]%chunk + chunk) % chunk
+		seen := make([]bool, chunk)
+		var next []int64
+		for _, x := range at {
+			for range min(n, chunk) {
+				if !seen[x] {
+					seen[x] = true
+					next = append(next, x)
+				}
+				x = (x + step) % chunk
+			}
+		}
+		at = next
+	}
+	return !slices.ContainsFunc(at, func(x int64) bool { return x+width > chunk })
 }
 
 // done tells whether the best can not be bettered, and says so in it.

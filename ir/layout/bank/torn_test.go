@@ -1,0 +1,57 @@
+package bank
+
+import (
+	"testing"
+
+	"github.com/tilec/tilec/ir/layout"
+)
+
+// No swizzle tears elements apart, those either that no access touches.
+func TestSolveKeepsUntouchedElements(t *testing.T) {
+	base := layout.Must(layout.New(layout.Ints(64, 192), layout.Ints(6, 512))) // elements at bits 126 to 131 of a row
+	m, _ := For("gfx950")
+	list := layout.List
+	ints := layout.Ints
+	elements := layout.Must(layout.New(list(layout.Int(16), ints(1, 64), ints(1, 3)), list(layout.Int(1), ints(16, 64), ints(16, 4096))))
+	r, err := Solve(m, base, []Access{{Instruction: "ds_write_b96", Elements: elements}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits := map[int64]bool{}
+	for _, at := range r.Layout.Values() {
+		for k := range int64(6) {
+			if bits[at+k] {
+				t.Fatalf("%v: two elements share bit %d", r.Layout, at+k)
+			}
+			bits[at+k] = true
+		}
+	}
+	if undivided(base, 6, 128) || !undivided(layout.Must(layout.New(ints(21, 192), ints(6, 512))), 6, 128) {
+		t.Error("of 64 elements of 6 bits some lie in two chunks of 16 bytes; of 21 none")
+	}
+}
+
+// What the strides of a tile tear apart, its swizzle may put together again for an access with a swizzle of its own.
+func TestDegreeOfTwoSwizzles(t *testing.T) {
+	m, _ := For("gfx942")
+	list := layout.List
+	ints := layout.Ints
+	elements := layout.Must(layout.New(list(layout.Int(16), ints(32, 2), ints(1, 1)), list(layout.Int(1), ints(0, 0), ints(512, 1024))))
+	elements = layout.Must(layout.WithSwizzle(layout.Must(layout.XOR(1, 0, 3)), elements))
+	tile := layout.Must(layout.New(ints(512, 2), ints(8, 4096)))
+	a := Access{Instruction: "ds_write_b128", Elements: elements}
+	if _, err := Degree(m, a, tile); err == nil {
+		t.Error("elements in the order 0, 1, …, 9, 8, … lie side by side in plain rows")
+	}
+	tile = layout.Must(layout.WithSwizzle(layout.Must(layout.XOR(1, 3, 3)), tile))
+	r, err := Degree(m, a, tile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if phases, err := Phases(m, a, tile, 0, 0); err != nil || phases[0].Degree != r.Degree {
+		t.Errorf("phases %v: %v", phases, err)
+	}
+	if r.Degree != 8 { // all lanes of a phase write one address, in turn
+		t.Errorf("%v", r)
+	}
+}
