@@ -165,6 +165,34 @@ func TestScratch(t *testing.T) {
 	}
 }
 
+// Groups of warps that keep to themselves may still take over each other's bytes from one round to the next.
+func TestRoundsOfGroups(t *testing.T) {
+	digits := func(unit layout.Unit, sizes ...layout.Digit) []layout.Digit {
+		for i := range sizes {
+			sizes[i].Unit = unit
+		}
+		return sizes
+	}
+	tile := []int64{80, 6, 4}
+	src := layout.Must(layout.Distribute(tile, slices.Concat(
+		digits(layout.Register, layout.Digit{Size: 2, Axis: 2, Stride: 1}, layout.Digit{Size: 2, Axis: 1, Stride: 1}, layout.Digit{Size: 2, Axis: 2, Stride: 2}, layout.Digit{Size: 3, Axis: 1, Stride: 2}, layout.Digit{Size: 5, Axis: 0, Stride: 16}),
+		digits(layout.Lane, layout.Digit{Size: 2, Axis: 0, Stride: 2}, layout.Digit{Size: 2, Axis: 0, Stride: 8}, layout.Digit{Size: 2, Axis: 0, Stride: 1}, layout.Digit{Size: 2, Axis: 0, Stride: 4}),
+		digits(layout.Warp, layout.Digit{Size: 3, Axis: layout.Replica}))...))
+	dst := layout.Must(layout.Distribute(tile, slices.Concat(
+		digits(layout.Register, layout.Digit{Size: 2, Axis: 0, Stride: 8}, layout.Digit{Size: 2, Axis: 0, Stride: 4}, layout.Digit{Size: 2, Axis: 0, Stride: 1}, layout.Digit{Size: 3, Axis: 1, Stride: 2}, layout.Digit{Size: 5, Axis: 0, Stride: 16}),
+		digits(layout.Lane, layout.Digit{Size: 2, Axis: 2, Stride: 1}, layout.Digit{Size: 2, Axis: 2, Stride: 2}),
+		digits(layout.Warp, layout.Digit{Size: 2, Axis: 0, Stride: 2}, layout.Digit{Size: 2, Axis: 1, Stride: 1}))...))
+	m := GFX950()
+	m.Scratch = 2048
+	p, err := New(src, dst, 64, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Check(src, dst); err != nil || p.Cost.Rounds < 2 {
+		t.Errorf("%v: %v", p, err)
+	}
+}
+
 // Every step matters: the simulator reports plans in which one is left out or changed.
 func TestMutations(t *testing.T) {
 	changed := map[Op]int{}
@@ -288,6 +316,24 @@ func benchmarks(t testing.TB) []known {
 		{"48x40 f16 rows to columns", must(t, local(6, 5), spatial(8, 4), local(1, 2)), must(t, local(3, 10), columnSpatial(8, 4), local(2, 1)), 16},
 		{"240x240 f32 rows to mma C, 5 warps", must(t, local(3, 15), warps(5, 1), local(4, 1), spatial(4, 8), local(1, 2)), must(t, local(3, 30), warps(5, 1), cOf(t)), 32},
 		{"240x240 f32 irregular rows to mma C, 5 warps", must(t, local(12, 15), warps(5, 1), spatial(4, 8), local(1, 2)), must(t, local(3, 30), warps(5, 1), cOf(t)), 32},
+	}
+}
+
+// What the benchmark plans is right, and free of conflicts.
+func TestLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("moves tiles of 65536 elements")
+	}
+	for i, k := range benchmarks(t) {
+		m := []Machine{NVIDIA(), GFX942(), GFX950()}[i%3]
+		p, err := New(k.src, k.dst, k.bits, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trace, err := p.Move(k.src, k.dst, func(e int64) uint64 { return mix(uint64(e) + 1) })
+		if err != nil || trace.Wavefronts != p.Cost.Wavefronts || trace.Conflicts != 0 {
+			t.Errorf("%s: %v: %v, %+v", k.name, p, err, trace)
+		}
 	}
 }
 

@@ -125,9 +125,9 @@ func TestRandom(t *testing.T) {
 	for _, bits := range []int{4, 8, 16, 32, 6, 64, 1, 24} {
 		t.Run(fmt.Sprint(bits), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(bits), 7))
-			n := 1200
+			n := 1100
 			if bits&(bits-1) != 0 || bits == 64 || bits == 1 {
-				n = 100
+				n = 60
 			}
 			var kinds [kindCount]int
 			tables, conflicts := 0, 0
@@ -183,7 +183,7 @@ func TestRepeated(t *testing.T) {
 	machines := []Machine{NVIDIA(), GFX942(), GFX950()}
 	served := 0
 	for i := range 360 {
-		tile, factors := randomTile(r, 384, []int64{2})
+		tile, factors := randomTile(r, 192, []int64{2})
 		bits := []int{8, 16, 32, 64}[i%4]
 		src := randomDistribution(r, tile, factors, 32, 1+int64(i%2)*3, false)
 		dst := randomDistribution(r, tile, factors, 32, 1+int64(i%2)*3, false)
@@ -256,7 +256,7 @@ func TestIrregular(t *testing.T) {
 		return d, err == nil
 	}
 	planned := 0
-	for i := 0; planned < 200; i++ {
+	for i := 0; planned < 100; i++ {
 		size := 100 + r.Int64N(100)
 		src, ok := random(size)
 		dst, also := random(size)

@@ -236,6 +236,9 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 		wishes[k] = b.blank(b.fields)
 	}
 	scope, warps := t.scope(units)
+	if rounds > 1 && t.warps > 1 {
+		scope, warps = Block, t.warps // the bytes of one group of warps may be another's in the next round
+	}
 	scratch := 0
 	for r := range rounds {
 		loads := units[r*len(units)/rounds : (r+1)*len(units)/rounds]
