@@ -140,6 +140,7 @@ func (r *run) begin(index int) *block {
 		n := min(r.threads-i*lanes, lanes)
 		w.alive = full >> (lanes - n)
 		w.mask, w.pc, w.splits, w.state = w.alive, 0, w.splits[:0], going
+		w.turns, w.carry = 0, 0
 		w.copies, w.cpGroup = w.copies[:0], [lanes]uint32{}
 		w.fenced, w.heard = nil, nil
 		w.clock = clock{}

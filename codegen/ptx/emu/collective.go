@@ -19,12 +19,11 @@ func (d *decoder) collective(o *op) bool {
 		}
 		return true
 	}
-	if in.Opcode == "elect" {
-		return false
-	}
 	o.sync = true
 	o.members = d.slot(o, &in.Args[len(in.Args)-1], ptx.B32)
 	switch in.Opcode {
+	case "elect":
+		return d.elect(o)
 	case "shfl":
 		return d.shuffle(o)
 	case "vote":
@@ -122,6 +121,25 @@ func (d *decoder) shuffle(o *op) bool {
 		merge(&w.regs[o.d], &r, m)
 		w.def[o.d] |= m
 		w.setPred(o.pd, inside, m)
+		return going
+	}
+	return true
+}
+
+// elect is elect.sync: which lane leads is not promised, so with a seed it is any.
+func (d *decoder) elect(o *op) bool {
+	o.d, o.pd = d.destination(&o.in.Args[0], false), d.pairPredicate(&o.in.Args[0])
+	o.run = func(w *warp, o *op, m uint32) status {
+		w.groups(o, m, func(g uint32) {
+			leader := bits.TrailingZeros32(g)
+			if w.run.rng != nil {
+				for leader = w.run.rng.IntN(lanes); g>>leader&1 == 0; {
+					leader = (leader + 1) % lanes
+				}
+			}
+			w.each(o.d, g, func(int) uint32 { return uint32(leader) })
+			w.setPred(o.pd, 1<<leader, g)
+		})
 		return going
 	}
 	return true

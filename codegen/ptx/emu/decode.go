@@ -515,6 +515,10 @@ func (d *decoder) arithmetic(o *op) bool {
 		return d.fourOperands(o)
 	case "lop3":
 		return d.lop3(o)
+	case "add", "sub", "addc", "subc":
+		if in.Has(".cc") || in.Opcode == "addc" || in.Opcode == "subc" {
+			return d.carrying(o)
+		}
 	case "and", "or", "xor", "not":
 		if in.Type("T") == ptx.Pred {
 			return d.predicates(o)
@@ -872,6 +876,53 @@ func (d *decoder) fourOperands(o *op) bool {
 				w64(&w.regs[o.d])[i] = insert(w64(&w.regs[a])[i], w64(&w.regs[b])[i], w.regs[pos][i], w.regs[n][i], 64)
 			} else {
 				w.regs[o.d][i] = uint32(insert(uint64(w.regs[a][i]), uint64(w.regs[b][i]), w.regs[pos][i], w.regs[n][i], 32))
+			}
+		}
+		w.def[o.d] |= m
+		return going
+	}
+	return true
+}
+
+// carrying is add and sub with the carry, or borrow, of each lane going out (.cc) or in (addc, subc).
+func (d *decoder) carrying(o *op) bool {
+	in := o.in
+	t := in.Type("T")
+	isWide := t.Bits() == 64
+	o.d = d.destination(&in.Args[0], isWide)
+	o.a, o.b = d.slot(o, &in.Args[1], t), d.slot(o, &in.Args[2], t)
+	takes, gives := in.Opcode == "addc" || in.Opcode == "subc", in.Has(".cc")
+	minus := in.Opcode == "sub" || in.Opcode == "subc"
+	shift := 64 - t.Bits() // 32-bit operands stand at the top, so that their carries leave at the same place
+	o.kind = runOp
+	o.run = func(w *warp, o *op, m uint32) status {
+		for l := m; l != 0; l &= l - 1 {
+			i := bits.TrailingZeros32(l) & 31
+			var x, y uint64
+			if isWide {
+				x, y = w64(&w.regs[o.a])[i], w64(&w.regs[o.b])[i]
+			} else {
+				x, y = uint64(w.regs[o.a][i])<<shift, uint64(w.regs[o.b][i])<<shift
+			}
+			c := uint64(0)
+			if takes {
+				c = uint64(w.carry >> i & 1)
+			}
+			var r, r2, out, out2 uint64
+			if minus {
+				r, out = bits.Sub64(x, y, 0)
+				r2, out2 = bits.Sub64(r, c<<shift, 0)
+			} else {
+				r, out = bits.Add64(x, y, 0)
+				r2, out2 = bits.Add64(r, c<<shift, 0)
+			}
+			if isWide {
+				w64(&w.regs[o.d])[i] = r2
+			} else {
+				w.regs[o.d][i] = uint32(r2 >> shift)
+			}
+			if gives {
+				w.carry = w.carry&^(1<<i) | uint32(out|out2)<<i
 			}
 		}
 		w.def[o.d] |= m

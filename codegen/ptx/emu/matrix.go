@@ -41,6 +41,21 @@ var mmaForms = sync.OnceValue(func() map[string]fragment.Atom {
 })
 
 func (d *decoder) matrixOp(o *op) bool {
+	if !d.matrixForm(o) {
+		return false
+	}
+	run := o.run
+	o.run = func(w *warp, o *op, m uint32) status {
+		if m != full {
+			w.report(o, m, MissingLanes, "%s needs a whole warp; %s have ended or never were", o.in.Name(), laneList(^m))
+			return stopped
+		}
+		return run(w, o, m)
+	}
+	return true
+}
+
+func (d *decoder) matrixForm(o *op) bool {
 	in := o.in
 	o.kind, o.sync = runOp, true
 	switch in.Opcode {

@@ -53,7 +53,7 @@ type warp struct {
 	heard    *clock // what relaxed reads brought, to be known at the next fence
 	copies   []copyGroup
 	cpGroup  [lanes]uint32
-	cpPool   []copyGroup
+	carry    uint32 // of add.cc and its kin
 	checking bool
 }
 
@@ -175,30 +175,32 @@ func (w *warp) execute(budget int) status {
 	return yielded
 }
 
-// regroup joins the parts of the warp that are at the same place, and lets the earliest in the text run.
+// regroup joins the parts of the warp that are at the same place, and lets the earliest in the text run: so parts meet where
+// branches join. A part that spins must not keep the others from what it waits for; so for every other period of turns
+// another part runs, wherever it is.
 func (w *warp) regroup() {
-	lowest := -1
+	const period = 1 << 11
+	lowest, other := -1, -1
 	for i := 0; i < len(w.splits); i++ {
 		s := &w.splits[i]
-		if s.pc == w.pc {
+		switch {
+		case s.pc == w.pc:
 			w.mask |= s.mask
 			w.splits = append(w.splits[:i], w.splits[i+1:]...)
 			i--
-			continue
-		}
-		if !s.parked && s.pc < w.pc && (lowest < 0 || s.pc < w.splits[lowest].pc) {
-			lowest = i
+		case s.parked:
+		default:
+			other = i
+			if s.pc < w.pc && (lowest < 0 || s.pc < w.splits[lowest].pc) {
+				lowest = i
+			}
 		}
 	}
 	w.turns++
-	if w.turns&(1<<12-1) == 0 && lowest < 0 { // a part that spins must not keep the others from what it waits for
-		for i := range w.splits {
-			if !w.splits[i].parked {
-				lowest = i
-				break
-			}
-		}
-	} else if w.turns>>11&1 == 1 {
+	switch {
+	case w.turns%(2*period) == period:
+		lowest = other
+	case w.turns&period != 0:
 		return
 	}
 	if lowest >= 0 {
