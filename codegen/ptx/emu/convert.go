@@ -52,16 +52,6 @@ func extend(x uint64, t ptx.Type) int64 {
 	return int64(x << s >> s)
 }
 
-// load64 reads lane i of a register that holds a value of type t, in 32 or 64 bits.
-type reader func(v *vec, i int) uint64
-
-func readerOf(wideSource bool) reader {
-	if wideSource {
-		return func(v *vec, i int) uint64 { return w64(v)[i] }
-	}
-	return func(v *vec, i int) uint64 { return uint64(v[i]) }
-}
-
 // lanewise is an operation from a to d of any widths. Registers of different widths do not overlap.
 func lanewise(fromWide, toWide bool, f func(uint64) uint64) lanesOp {
 	switch {

@@ -180,7 +180,6 @@ type decoder struct {
 	k       *kernel
 	byConst map[constSlot]uint32
 	byName  map[string]uint32
-	isReg   []bool
 }
 
 func (p *Program) decode(f *syntax.Func) (*kernel, error) {

@@ -285,26 +285,22 @@ func (p *parser) declare(t token, what any) {
 func (p *parser) variables(linkage string) {
 	space := p.tok
 	p.next()
-	for {
-		v := p.variable(space.text, linkage)
+	add := func(v *Var) {
 		if p.fn == nil {
 			p.mod.Vars = append(p.mod.Vars, v)
 		} else {
 			p.fn.Vars = append(p.fn.Vars, v)
 		}
-		for p.accept(",") {
-			w := *v
-			w.Pos, w.Init = p.tok.pos, nil
-			p.declarator(&w)
-			if p.fn == nil {
-				p.mod.Vars = append(p.mod.Vars, &w)
-			} else {
-				p.fn.Vars = append(p.fn.Vars, &w)
-			}
-		}
-		p.expect(";")
-		return
 	}
+	v := p.variable(space.text, linkage)
+	add(v)
+	for p.accept(",") {
+		w := *v
+		w.Pos, w.Init = p.tok.pos, nil
+		p.declarator(&w)
+		add(&w)
+	}
+	p.expect(";")
 }
 
 // variable reads alignment, type and the first name.

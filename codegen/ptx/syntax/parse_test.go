@@ -57,16 +57,17 @@ DONE:
 `
 
 func TestParseModule(t *testing.T) {
-	m, err := Parse(strings.Replace(sample, "generic(counts)", "counts0", 1))
+	_, err := Parse(strings.Replace(sample, "generic(counts)", "counts0", 1))
 	if err == nil || !strings.Contains(err.Error(), "counts0 is no variable") {
 		t.Errorf("an undeclared variable in an initialiser: %v", err)
 	}
-	m, err = Parse(strings.Replace(sample, "generic(counts)+4", "pi+4", 1))
+	_, err = Parse(strings.Replace(sample, "generic(counts)+4", "pi+4", 1))
 	if err == nil {
 		t.Error("pi is declared behind its use")
 	}
 	text := strings.Replace(sample, "generic(counts)+4", "8", 1)
-	if m, err = Parse(text); err != nil {
+	m, err := Parse(text)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if m.Version != 82 || m.Target != (ptx.Target{SM: 80}) || m.Files[1] != "kernel.tile" || len(m.Vars) != 5 || len(m.Funcs) != 2 {
@@ -201,4 +202,76 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Constant expressions are those of PTX: 64 bits, C's operators, unsigned where one operand is.
+func TestConstants(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want uint64
+	}{
+		{"1+2*3", 7}, {"(1+2)*3", 9}, {"-7/2", ^uint64(2)}, {"-7 % 3", ^uint64(0)}, {"7-10", ^uint64(2)}, {"1<<4|1", 17}, {"0xff&~15", 0xf0}, {"6^3", 5},
+		{"-8>>1", ^uint64(3)}, {"0x8000000000000000U>>63", 1}, {"-1<1", 1}, {"-1U<1", 0}, {"3>=3", 1}, {"2>3", 0}, {"2<=1", 0}, {"1==2", 0}, {"1!=2", 1},
+		{"1&&0", 0}, {"1||0", 1}, {"!5", 0}, {"!0", 1}, {"+4", 4}, {"1?2:3", 2}, {"0?2:3", 3}, {"017", 15}, {"0b101", 5}, {"0XFF", 255}, {"WARP_SZ", 32},
+		{"(.u64)-1>>63", 1}, {"(.s64)1-2", ^uint64(0)}, {"1<<64", 0}, {"-1>>64", ^uint64(0)}, {"1U>>64", 0}, {"0x8000000000000000/-1", 0}, {"5 %-1", 0}, {"7U % 4", 3}, {"-5/-1", 5},
+	} {
+		m, err := Parse(frame("8.0", "sm_80", "mov.b64 %rd1, "+c.text))
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		if got := m.Entry("k").Body[0].Args[1].Bits; got != c.want {
+			t.Errorf("%s = %#x, want %#x", c.text, got, c.want)
+		}
+	}
+	for text, want := range map[string]float64{"1.5+2.25": 3.75, "-1.5": -1.5, "3.0*2.0-1.0": 5, "1.0/4.0": 0.25, "2e3": 2000, "1.5e-1": 0.15, "0d3FF8000000000000": 1.5} {
+		m, err := Parse(frame("8.0", "sm_80", "mov.f64 %d1, "+text))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if o := m.Entry("k").Body[0].Args[1]; o.Kind != FloatOperand || (constant{float: true, bits: o.Bits, floatBits: o.FloatBits}).value() != want {
+			t.Errorf("%s: %+v", text, o)
+		}
+	}
+	for _, text := range []string{"1+1.0", "1.0 % 2.0", "~1.0", "!1.0", "(.s64)1.0", "1.0?2:3", "0x", "0b2", "09", "18446744073709551616", "1 2", "1+", "()", "1?2", "0f123", "0d1", "1.0<2.0"} {
+		if m, err := Parse(frame("8.0", "sm_80", "mov.b64 %rd1, "+text)); err == nil {
+			t.Errorf("%s was read as %+v", text, m.Entry("k").Body[0].Args[1])
+		}
+	}
+}
+
+// Directives around and within functions.
+func TestDirectives(t *testing.T) {
+	const head = ".version 8.5\n.target sm_90\n.address_size 64\n"
+	for _, text := range []string{
+		`.section .debug_info { .b8 1, 2, 3 .b32 .debug_abbrev }`, `.pragma "nounroll";`, `.entry k() .maxnreg 64 .pragma "a"; .minnctapersm 2 { .pragma "nounroll"; ret; }`,
+		`.entry k() .reqnctapercluster 2, 1, 1 .explicitcluster .maxclusterrank 8 { ret; }`, `.extern .func (.param .b32 r) f (.param .b64 x) ; .entry k() { ret; }`,
+		`.func (.reg .b32 r) f (.reg .b32 x) .noreturn { mov.b32 r, x; ret; } .entry k() { .reg .b32 %a<3>; call (%a0), f, (%a1); call.uni (%a0), f, (5); ret; }`,
+		`.func g(); .func g() { ret; } .entry k() { call g; ret; }`, `.weak .entry k() { }`, `.file 1 "a.tile", 12, 34 .entry k() { .loc 1 2 3 ret; }`,
+		`.global .v4 .f32 v = {1.0, 2.0, 3.0, 4.0}; .global .attribute(.managed) .b32 m; .common .global .b32 c; .entry k() { }`,
+		`.const .b8 text[] = {104, 105, 0}; .entry k() { }`, `.shared .b32 a, b[4], c; .entry k() { .local .b32 d, e; }`,
+	} {
+		if _, err := Parse(head + text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for text, want := range map[string]string{
+		".section {": "section's name", ".section .x {": "has no }", ".pragma 5;": "a string is expected", ".entry k() .maxntid 1,1,1,1 {}": "at most three",
+		".entry (.param .b32 r) k() {}": "no result", ".entry k() {} .entry k() {}": "declared twice", ".func f(); .entry f() {}": "declared twice", ".tex .u64 t;": "are not read",
+		".global .b32 a; .global .b32 a;": "declared twice", ".global .b32 a = {1, 2};": "more initial values", ".shared .b32 a = 1;": "cannot have an initial value",
+		".global .b32 a[];": "has no size", ".global .align 3 .b32 a;": "no power of two", ".global .align 2 .b32 a;": "less than", ".global .v4 .b64 a;": "more than 128 bits",
+		".global .b32 a[-1];": "must be an integer", ".global .b32 a[2][];": "only the first dimension", ".global .pred p;": "no type of a variable", ".global .b32 p = p;": "is no variable",
+		".entry k(.param .b8 x[40000]) {}": "32764 are the most", ".entry k(.reg .b32 x) {}": ".param is expected", ".entry k() { .reg .v4 .f32 x; }": "vector types", ".entry k() { call k; }": "is no function",
+		".entry k() { .reg .b32 r; call f, (r); }": "is no function", ".func f(.param .b32 x) {} .entry k() { call f; }": "0 and 0 are given", ".entry k() { x: .calltargets f; }": "indirect calls",
+		".entry k() { .loc 1 x 1 ret; }": "a number is expected", ".entry k() { .loc 1 1 1, y z ret; }": "function_name or inlined_at", ".entry k() { .weird; }": "no directive", ".weird": "no directive",
+		".entry k() { L: L: ret; }": "stands twice", "ret;": "a directive is expected", ".entry k() { ret }": "a constant is expected", ".entry k() { @x ret; }": "no predicate", ".entry k() .weird {}": "no directive of a function",
+	} {
+		if _, err := Parse(head + text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	if _, err := Parse(".version 7.0\n.target sm_80\n.address_size 64\n.entry k() .reqnctapercluster 2 {}"); err == nil || !strings.Contains(err.Error(), "needs .version 7.8") {
+		t.Errorf("%v", err)
+	}
 }

@@ -353,6 +353,9 @@ func (v Value) near(got, want uint64) bool {
 	if w != w {
 		return v.AnyNaN && g != g
 	}
+	if math.IsInf(w, 0) || math.IsInf(g, 0) {
+		return g == w
+	}
 	return math.Abs(g-w) <= v.Relative*math.Abs(w)+v.Absolute
 }
 
