@@ -45,7 +45,7 @@ type Plan struct {
 	Steps         []Step
 	Cost          Cost
 	Other         *Plan // the alternative that was weighed and is dearer, or nil
-	AtLeast       int   // if Other is nil: how many shuffles it would take, which alone are dearer than the plan; or 0
+	Estimate      Cost  // if Other is nil: the shuffles and selects of an alternative that was not written out, as these alone are dearer
 
 	scratch, rounds int
 }
@@ -313,8 +313,8 @@ func (p *Plan) String() string {
 	switch {
 	case p.Other != nil:
 		s += "; or " + p.Other.Cost.String()
-	case p.AtLeast > 0:
-		s += fmt.Sprintf("; or at least %d shuffles", p.AtLeast)
+	case !p.Estimate.Free():
+		s += "; or about " + p.Estimate.String()
 	}
 	return s
 }

@@ -74,7 +74,7 @@ func TestKnown(t *testing.T) {
 		{known{"transpose of 4x4 registers and lanes", must(t, local(4), spatial(4), spatial(8)), must(t, spatial(4), local(4), spatial(8)), 32},
 			"3 shuffles, 16 selects; or 512 bytes scratch, 1 round, 1 barrier, 0 conflicts", "512 bytes scratch, 1 round, 1 barrier, 0 conflicts; or 3 shuffles, 16 selects", ""},
 		{known{"transpose of 32x32", must(t, spatial(32, 1), local(1, 32)), must(t, spatial(1, 32), local(32, 1)), 32},
-			"4 KiB scratch, 1 round, 1 barrier, 0 conflicts; or 31 shuffles, 320 selects", "", ""},
+			"4 KiB scratch, 1 round, 1 barrier, 0 conflicts; or about 31 shuffles, 320 selects", "", ""},
 		{known{"64x64 rows to columns", must(t, local(8, 1), warps(4, 1), spatial(2, 16), local(1, 4)), must(t, local(1, 8), warps(1, 4), spatial(16, 2), local(4, 1)), 16},
 			"8 KiB scratch, 1 round, 1 barrier, 0 conflicts, 32 permutes", "", ""},
 		{known{"64x64 blocked to mma", must(t, local(2, 1), warps(4, 1), spatial(8, 4), local(1, 16)), must(t, local(2, 4), warps(2, 2), cOf(t)), 32},
@@ -272,6 +272,17 @@ func TestMutations(t *testing.T) {
 		if changed[op] == 0 {
 			t.Errorf("no %v was changed", op)
 		}
+	}
+}
+
+func TestFor(t *testing.T) {
+	for target, name := range map[string]string{"sm_80": "nvidia", "sm_90a": "nvidia", "gfx942": "gfx942", "gfx950": "gfx950"} {
+		if m, ok := For(target); !ok || m.Name != name {
+			t.Errorf("%s is %v", target, m.Name)
+		}
+	}
+	if _, ok := For("sm_1"); ok {
+		t.Error("sm_1 is known")
 	}
 }
 

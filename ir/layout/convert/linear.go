@@ -101,14 +101,14 @@ func (l *linear) plan() *Plan {
 		}
 		return shared
 	}
-	shuffled, least := l.shuffled(shared.Cost.Cycles)
+	shuffled, estimate := l.shuffled(shared.Cost.Cycles)
 	transposed := l.transposed()
-	if shuffled == nil && transposed == nil && least == 0 && l.small() {
+	if shuffled == nil && transposed == nil && estimate.Free() && l.small() {
 		return nil
 	}
 	p, _ := cheapest(transposed, shuffled, shared)
 	if p.Other == nil {
-		p.AtLeast = least
+		p.Estimate = estimate
 	}
 	return p
 }
@@ -252,8 +252,8 @@ const wordMask = 1<<laneBit - 1
 // permutation of the lanes: so each round moves a full word to every lane, and words whose lane does not change take
 // no round. Choosing by lane which word to offer and which to take are selects in as many stages as lane bits go to
 // words. nil if the layouts do not fit
-// this scheme; and, with the number of shuffles, where these alone take more than so many cycles.
-func (l *linear) shuffled(cycles int) (*Plan, int) {
+// this scheme; and, with an estimate of shuffles and selects, where these alone take more than so many cycles.
+func (l *linear) shuffled(cycles int) (*Plan, Cost) {
 	inWord := l.together(l.inner, space{})
 	srcWords, dstWords := l.besides(inWord, l.src.reg), l.besides(inWord, l.dst.reg)
 	have := new(space)
@@ -294,7 +294,7 @@ func (l *linear) shuffled(cycles int) (*Plan, int) {
 		dstWords[j] = v
 		var ok bool
 		if fromWord[j], ok = find(v, 0); !ok {
-			return nil, 0
+			return nil, Cost{}
 		}
 	}
 	lanes := new(space) // that words of one lane come from, with words as marks
@@ -314,7 +314,7 @@ func (l *linear) shuffled(cycles int) (*Plan, int) {
 			p, ok = find(v, 0)
 		}
 		if !ok {
-			return nil, 0
+			return nil, Cost{}
 		}
 		turn := uint64(0)
 		if rest, m := lanes.reduce(laneOf(p) ^ 1<<k); rest == 0 && k < len(l.src.lane) {
@@ -324,14 +324,14 @@ func (l *linear) shuffled(cycles int) (*Plan, int) {
 			stay = false
 			turn, ok = l.turn(p, wordsOf, reached)
 			if !ok {
-				return nil, 0
+				return nil, Cost{}
 			}
 		}
 		p ^= wordsOf[turn]
 		own[k], lane[k], word[k] = turn, laneOf(p), p&wordMask
 		if rest, m := reached.reduce(lane[k]); rest == 0 {
 			if m != word[k] {
-				return nil, 0
+				return nil, Cost{}
 			}
 		} else {
 			reached.add(lane[k], word[k])
@@ -347,8 +347,15 @@ func (l *linear) shuffled(cycles int) (*Plan, int) {
 			least = min(least, price)
 		}
 	}
-	if rounds*least*l.warps > 4*cycles {
-		return nil, rounds
+	estimate := Cost{Shuffles: rounds}
+	if len(wordsOf) > 8 {
+		estimate.Selects = len(wordsOf) * (spaceOf(word).size + spaceOf(own).size)
+		if stay && lanes.size == 1 {
+			estimate.Selects = len(wordsOf) * 3 / 2
+		}
+	}
+	if (rounds*least+estimate.Selects*l.m.Logic)*l.warps > 4*cycles {
+		return nil, estimate
 	}
 	b := l.builder()
 	b.splits = append(splitsOf(reachedMap(reached, l.m.Lanes), l.m.Lanes), append(splitsOf(sums(own), l.m.Lanes), b.splits...)...)
@@ -370,7 +377,7 @@ func (l *linear) shuffled(cycles int) (*Plan, int) {
 			plan = parts
 		}
 	}
-	return plan, 0
+	return plan, Cost{}
 }
 
 // An exchange is what shuffled finds out: word t of dst, turned over by ownOf its lane, comes from the lane laneAt its

@@ -28,7 +28,8 @@ type Machine struct {
 
 // NVIDIA is the model of a streaming multiprocessor of compute capability 8.0 to 9.0: a shuffle moves 32 words a cycle
 // as a wavefront of shared memory does, logic runs on 64 lanes a cycle (CUDA programming guide, arithmetic
-// throughput). The prices of barriers are assumptions.
+// throughput). The prices of barriers, and that of movmatrix as two shuffles,
+// are assumptions.
 func NVIDIA() Machine {
 	return Machine{Name: "nvidia", Lanes: 32, Matrix: true, Scratch: 48 << 10,
 		Logic: 2, Far: 4, Access: 1, Barriers: [3]int{8, 80, 120}}.with("sm_90a")
@@ -48,6 +49,19 @@ func GFX950() Machine {
 	m := GFX942()
 	m.Name, m.Scratch, m.Swap = "gfx950", 64<<10, 8
 	return m.with("gfx950")
+}
+
+// For is the model of a target: one of NVIDIA's from sm_80 on, gfx942 or gfx950.
+func For(target string) (Machine, bool) {
+	switch _, ok := bank.For(target); {
+	case !ok:
+		return Machine{}, false
+	case target == "gfx942":
+		return GFX942(), true
+	case target == "gfx950":
+		return GFX950(), true
+	}
+	return NVIDIA().with(target), true
 }
 
 // with is the machine with the shared memory of a target.

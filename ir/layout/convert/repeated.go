@@ -213,7 +213,7 @@ func (r *repeated) plan() *Plan {
 		return nil
 	}
 	if best.Other == nil {
-		best.AtLeast = p.AtLeast * len(r.to)
+		best.Estimate = Cost{Shuffles: p.Estimate.Shuffles * len(r.to), Selects: p.Estimate.Selects * len(r.to)}
 	}
 	return best.priced()
 }
