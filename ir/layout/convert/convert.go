@@ -3,7 +3,7 @@
 // Two [layout.Distribution] of the same tile go in, the width of an element in bits, and a [Machine]; out comes a
 // [Plan]: the steps that one warp runs, each of them one instruction, and their cost. Elements are packed into 32-bit
 // registers without gaps, slot 0 in the lowest bits. In order of price a conversion takes nothing, other names for
-// registers, permutes within registers, shuffles within a warp, or shared memory. [Plan.Run] moves real elements as
+// registers, permutes within registers, shuffles within a warp, or shared memory. [Plan.Move] moves real elements as
 // the hardware would, and reports whatever it finds wrong.
 package convert
 
