@@ -78,6 +78,14 @@ func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
 	if !ok || size > maxElements || blocks*size > 4*maxElements || threads*max(n[layout.Register], k[layout.Register]) > maxElements {
 		return nil, &layout.Error{Op: "convert", Reason: layout.Overflow, Text: text("a tile of %v in %d threads; conversions are planned for at most %d elements and registers", layout.Ints(src.Tile()...), threads, maxElements)}
 	}
+	if src.Equal(dst) {
+		words := (int(n[layout.Register])*bits + 31) / 32
+		p := &Plan{Machine: m, Bits: bits, Warps: int(n[layout.Warp]), Blocks: int(blocks), Source: words, Registers: words}
+		for k := range words {
+			p.Result = append(p.Result, int32(k))
+		}
+		return p.priced(), nil
+	}
 	if l, ok := linearOf(src, dst, bits, m); ok {
 		if p := l.plan(); p != nil {
 			return p, nil

@@ -121,7 +121,7 @@ func tableOf(src, dst layout.Distribution, bits int, m Machine) (*table, error) 
 			}
 			// Lanes in the low bits: another warp is farther than any lane.
 			d := (u % perBlock) ^ (thread % perBlock)
-			if d < distance {
+			if d < distance || d == 0 && t.moved(o, p) < t.moved(best, p) {
 				best, distance = o, d
 			}
 		}
@@ -140,6 +140,19 @@ func tableOf(src, dst layout.Distribution, bits int, m Machine) (*table, error) 
 		}
 	}
 	return t, nil
+}
+
+// moved tells how far a position of src is from one of dst in the same thread: 0 where it is the same slot, 1 where it
+// is the same part of another register, 2 where bits have to move.
+func (t *table) moved(from int32, to int) int {
+	slot, wanted := int(from)%t.src.slots, to%t.dst.slots
+	switch {
+	case slot == wanted:
+		return 0
+	case (slot-wanted)*t.bits%32 == 0:
+		return 1
+	}
+	return 2
 }
 
 // fieldOf is the largest part of an element of so many bits that always lies within a register: elements are packed
