@@ -33,8 +33,7 @@ const (
 // What both sides have in registers travels as one unit. Addresses are linear too, so an access is free of conflicts if
 // no sum of its unit's vectors and the lanes of a phase is a sum of the vectors that number rows of the banks. For two
 // accesses whose phases are of the same size such vectors always exist: one that is outside of both, or the sum of one
-// outside of the first and one outside of the second. One side may access several units at
-// once.
+// outside of the first and one outside of the second. One side may access several units at once.
 func (l *linear) shared() *Plan {
 	p := &placing{linear: l}
 	p.all = spaceOf(l.src.reg, l.src.lane, l.src.warp)

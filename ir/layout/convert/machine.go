@@ -28,8 +28,7 @@ type Machine struct {
 
 // NVIDIA is the model of a streaming multiprocessor of compute capability 8.0 to 9.0: a shuffle moves 32 words a cycle
 // as a wavefront of shared memory does, logic runs on 64 lanes a cycle (CUDA programming guide, arithmetic
-// throughput). The prices of barriers, and that of movmatrix as two shuffles,
-// are assumptions.
+// throughput). The prices of barriers, and that of movmatrix as two shuffles, are assumptions.
 func NVIDIA() Machine {
 	return Machine{Name: "nvidia", Lanes: 32, Matrix: true, Scratch: 48 << 10,
 		Logic: 2, Far: 4, Access: 1, Barriers: [3]int{8, 80, 120}}.with("sm_90a")
