@@ -1,9 +1,6 @@
 package convert
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // A grouping says how elements travel through shared memory: units of count elements that lie side by side in a
 // container of width bytes. Slots of a unit are the same in all threads that store, and in all that load.
@@ -243,16 +240,13 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 		scope, warps = Block, t.warps // the bytes of one group of warps may be another's in the next round
 	}
 	scratch := 0
-	last := holders{table: t, warps: warps}
 	for r := range rounds {
 		loads := units[r*len(units)/rounds : (r+1)*len(units)/rounds]
 		address, size := t.place(g.width, len(g.stores), loads)
 		if scratch = max(scratch, size); scratch > t.m.Scratch {
 			return nil
 		}
-		if shared := last.take(address, g.width); r > 0 && shared {
-			b.emit(Step{Op: Barrier, Scope: Block, Warps: t.warps})
-		} else if r > 0 {
+		if r > 0 {
 			b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
 		}
 		for i, slots := range g.stores {
@@ -304,39 +298,6 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 	p := t.plan(b, b.make(wishes))
 	p.scratch, p.rounds = scratch, rounds
 	return p
-}
-
-// holders are the groups of warps that have used each byte of scratch, since a barrier of the block.
-type holders struct {
-	*table
-	warps  int              // of a group
-	groups map[[2]int]int32 // by block and byte
-}
-
-// take hands the bytes of units at these addresses to the groups that use them. It tells whether some were another
-// group's, so that the barrier before must be that of the block.
-func (h *holders) take(address []int32, width int) bool {
-	taken, other := map[[2]int]int32{}, false
-	for u, a := range address {
-		if a < 0 {
-			continue
-		}
-		warp := u % h.threads / h.m.Lanes
-		group := int32(warp % h.table.warps / h.warps)
-		for k := range width {
-			at := [2]int{warp / h.table.warps, int(a) + k}
-			taken[at] = group
-			if before, ok := h.groups[at]; ok && before != group {
-				other = true
-			}
-		}
-	}
-	if other || h.groups == nil {
-		h.groups = taken
-	} else {
-		maps.Copy(h.groups, taken)
-	}
-	return other
 }
 
 // container are the words of a unit: the elements at these slots, packed from the lowest bit on.
