@@ -76,12 +76,12 @@ func (d *decoder) matrixForm(o *op) bool {
 		return false
 	}
 	x := &matrix{m: int(atom.M), n: int(atom.N), k: int(atom.K), satfinite: in.Has(".satfinite"), xor: in.Has(".xor")}
+	placed := placeOperands(atom)
+	if placed == nil {
+		return false
+	}
 	for i, to := range []*operand{&x.d, &x.a, &x.b, &x.c} {
-		f, ok := atom.Operand([]string{"d", "a", "b", "c"}[i])
-		if !ok {
-			return false
-		}
-		*to = placeOperand(f)
+		*to = placed[i]
 		t := typeOf(in, i)
 		for k := range in.Args[i].Elems {
 			e := &in.Args[i].Elems[k]
@@ -105,6 +105,26 @@ func (d *decoder) matrixForm(o *op) bool {
 		o.run = mmaFloatRun
 	}
 	return true
+}
+
+// placedOperands keeps what placeOperands tabulated, by the instruction's text.
+var placedOperands sync.Map
+
+// placeOperands tabulates D, A, B and C of an instruction, once; nil where the fragments lack one.
+func placeOperands(atom fragment.Atom) []operand {
+	if p, ok := placedOperands.Load(atom.Form); ok {
+		return p.([]operand)
+	}
+	var list []operand
+	for _, name := range []string{"d", "a", "b", "c"} {
+		f, ok := atom.Operand(name)
+		if !ok {
+			return nil
+		}
+		list = append(list, placeOperand(f))
+	}
+	placedOperands.Store(atom.Form, list)
+	return list
 }
 
 // placeOperand tabulates a fragment.
