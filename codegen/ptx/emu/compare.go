@@ -168,7 +168,7 @@ func testOp(in *syntax.Instr) compareOp {
 		case ".notanumber":
 			return x != x
 		case ".normal":
-			return x-x == 0 && x != 0 && !subnormal
+			return x-x == 0 && !subnormal // zeros count as normal (PTX ISA, testp)
 		}
 		return subnormal
 	}

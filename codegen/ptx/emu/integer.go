@@ -98,7 +98,7 @@ func integer32(in *syntax.Instr, t ptx.Type) lanesOp {
 			return two32(func(a, b uint32) uint32 {
 				switch b {
 				case 0:
-					return full // what hardware gives; PTX leaves it open
+					return full // PTX leaves it open; ptxas folds quotients and remainders so
 				case full:
 					return -a
 				}
@@ -116,7 +116,7 @@ func integer32(in *syntax.Instr, t ptx.Type) lanesOp {
 			return two32(func(a, b uint32) uint32 {
 				switch b {
 				case 0:
-					return a
+					return full
 				case full:
 					return 0
 				}
@@ -125,7 +125,7 @@ func integer32(in *syntax.Instr, t ptx.Type) lanesOp {
 		}
 		return two32(func(a, b uint32) uint32 {
 			if b == 0 {
-				return a
+				return full
 			}
 			return a % b
 		})
@@ -381,8 +381,6 @@ func high64(signed bool) func(a, b uint64) uint64 {
 func divide64(signed, rem bool) func(a, b uint64) uint64 {
 	return func(a, b uint64) uint64 {
 		switch {
-		case b == 0 && rem:
-			return a
 		case b == 0:
 			return ^uint64(0)
 		case !signed && rem:
