@@ -154,13 +154,24 @@ type globalCell struct {
 
 const manyBlocks = -1
 
+// globalShadow has the cells of an allocation, in pages that are made when they are first touched.
 type globalShadow struct {
 	shift uint
-	cells []globalCell
+	pages []*[pageCells]globalCell
 }
 
+const pageCells = 512
+
 func newGlobalShadow(size uint64, shift uint) *globalShadow {
-	return &globalShadow{shift, make([]globalCell, int(size>>shift)+1)}
+	return &globalShadow{shift, make([]*[pageCells]globalCell, int(size>>shift)/pageCells+1)}
+}
+
+func (g *globalShadow) cell(c uint64) *globalCell {
+	p := &g.pages[c/pageCells]
+	if *p == nil {
+		*p = new([pageCells]globalCell)
+	}
+	return &(*p)[c%pageCells]
 }
 
 // before reports whether an event of a block is ordered before what the warp does now.
@@ -177,7 +188,7 @@ func (g *globalShadow) readCells(w *warp, off, n uint64, e event) (event, int, b
 	block, found := 0, false
 	me := int32(w.block.index + 1)
 	for c, end := off>>g.shift, (off+n-1)>>g.shift; c <= end; c++ {
-		x := &g.cells[c]
+		x := g.cell(c)
 		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write) {
 			clash, block, found = x.write, int(x.writeBlock-1), true
 		}
@@ -209,7 +220,7 @@ func (g *globalShadow) readCells(w *warp, off, n uint64, e event) (event, int, b
 func (g *globalShadow) writeCells(w *warp, off, n uint64, e event) (clash event, block int, wasRead, found bool) {
 	me := int32(w.block.index + 1)
 	for c, end := off>>g.shift, (off+n-1)>>g.shift; c <= end; c++ {
-		x := &g.cells[c]
+		x := g.cell(c)
 		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write) {
 			clash, block, wasRead, found = x.write, int(x.writeBlock-1), false, true
 		}
