@@ -141,7 +141,7 @@ var algebra = []function{
 	{"flatten", "A", "A without nesting", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Flatten(), nil }},
 	{"filter", "A", "A coalesced, without the modes of stride 0: the same offsets", []kinds{aLayout}, 1, false, func(a []any) (any, error) { return first(a).Filter(), nil }},
 	{"compose", "A, B, …", "i → A(B(…(i))), with the shape of the last; of a tiler [B, C], mode by mode. A o B is the same", []kinds{aLayout | aSwizzle, aLayout | aSwizzle | aTiler}, 2, true, nil},
-	{"complement", "A [, n]", "rising offsets that A leaves out: no sum of one of A and one of these comes twice, and the sums reach all of [0, n); n is cosize(A) if left out", []kinds{aLayout, aNumber}, 1, false, func(a []any) (any, error) {
+	{"complement", "A [, n]", "rising offsets that A leaves out: no sum of one of A and one of these comes twice, and where A's strides divide the sums are all of [0, n); n is cosize(A) if left out", []kinds{aLayout, aNumber}, 1, false, func(a []any) (any, error) {
 		if len(a) == 2 {
 			return layout.Complement(first(a), int64(a[1].(Integer)))
 		}
