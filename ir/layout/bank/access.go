@@ -466,6 +466,7 @@ func Of(m *Machine, write bool, d layout.Distribution, tile layout.Layout, eleme
 			register = append(register, digit{n, strides[i]})
 		}
 	}
+	var why error // of the narrowest access that there is
 	for bytes := limit; bytes > 0; {
 		in, ok := m.Widest(write, bytes)
 		if !ok {
@@ -487,12 +488,13 @@ func Of(m *Machine, write bool, d layout.Distribution, tile layout.Layout, eleme
 		}
 		a := Access{Instruction: in.Name, Elements: e}
 		if _, err := open(op, m, &a, tile); err != nil {
-			if bytes > 0 {
-				continue // narrower accesses need less alignment
-			}
-			return Access{}, err
+			why = err
+			continue // narrower accesses need less alignment
 		}
 		return a, nil
+	}
+	if why != nil {
+		return Access{}, why
 	}
 	return Access{}, failf(op, layout.Divisibility, "no instruction of %s of at most %d bytes moves elements of %d bits of %v", m.Name, limit, elementBits, tile)
 }

@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tilec/tilec/ir/layout"
@@ -53,5 +54,20 @@ func TestDegreeOfTwoSwizzles(t *testing.T) {
 	}
 	if r.Degree != 8 { // all lanes of a phase write one address, in turn
 		t.Errorf("%v", r)
+	}
+}
+
+// An access that no instruction makes is refused for what stands in its way.
+func TestOfSaysWhy(t *testing.T) {
+	m, _ := For("sm_80")
+	tile := layout.Must(layout.New(layout.Ints(1, 1), layout.Ints(32, 32)))
+	_, err := Of(m, true, layout.Must(layout.Spatial(1, 1)), tile, 32, 16)
+	if e, ok := err.(*layout.Error); !ok || e.Reason != layout.Range || !strings.Contains(e.Text, "1 lanes; 32 ") {
+		t.Errorf("of one lane: %v", err)
+	}
+	pitch := layout.Must(layout.New(layout.Ints(32, 1), layout.Ints(24, 8)))
+	_, err = Of(m, true, layout.Must(layout.Spatial(32, 1)), pitch, 16, 16)
+	if e, ok := err.(*layout.Error); !ok || e.Reason != layout.Divisibility || !strings.Contains(e.Text, "no multiple of 2 bytes") {
+		t.Errorf("of 2 bytes at a pitch of 3: %v", err)
 	}
 }
