@@ -56,6 +56,8 @@ type access struct {
 	operands [2]uint32
 	wide     bool // the atomic's operands have 64 bits
 	write    bool
+	last     *region // of global memory, where the access before went
+	words    bool    // all elements and registers have 32 bits
 }
 
 // element is the register of one element.
@@ -165,6 +167,10 @@ func (d *decoder) elements(o *op, x *access, a *syntax.Operand, t ptx.Type, load
 			x.elems = append(x.elems, element{d.slot(o, e, t), w, false})
 		}
 	}
+	x.words = x.size == 4
+	for _, e := range x.elems {
+		x.words = x.words && e.width == 32
+	}
 }
 
 // piece is where one lane's access goes: a region and an offset in it.
@@ -219,6 +225,49 @@ func (w *warp) resolve(o *op, x *access, addr uint64, lane int, last **region) (
 		return nil, 0, false
 	}
 	return r, off, true
+}
+
+// together is the region that the accesses of all lanes of m go to, where it is one and nothing is wrong with them: then no
+// lane need be looked at by itself. nil says nothing.
+func (w *warp) together(x *access, addr *wide, m uint32) *region {
+	first := addr[bits.TrailingZeros32(m)&31]
+	r := x.last
+	switch x.space {
+	case sharedSpace:
+		r = w.block.shared
+	case globalSpace, genericSpace:
+		if x.space == genericSpace && (first-sharedWindow < windowSize || first-localWindow < windowSize) {
+			return nil
+		}
+		if r == nil || first-r.base >= r.size {
+			r = w.run.m.find(first)
+			x.last = r
+		}
+	default:
+		return nil
+	}
+	if r == nil || r.size < x.total || x.write && r.readOnly {
+		return nil
+	}
+	limit, base := r.size-x.total, r.base
+	low := uint64(0)
+	over := false
+	if m == full {
+		for _, a := range addr {
+			over = over || a-base > limit
+			low |= a
+		}
+	} else {
+		for l := m; l != 0; l &= l - 1 {
+			a := addr[bits.TrailingZeros32(l)&31]
+			over = over || a-base > limit
+			low |= a
+		}
+	}
+	if over || low&(x.total-1) != 0 {
+		return nil
+	}
+	return r
 }
 
 // addresses computes the lanes' addresses.
@@ -399,11 +448,18 @@ func loadRun(w *warp, o *op, m uint32) status {
 	if x.space == sharedSpace {
 		w.banks(o, x.total, m)
 	}
+	one := w.together(x, addr, m)
 	for l := m; l != 0; l &= l - 1 {
 		i := bits.TrailingZeros32(l) & 31
-		r, off, ok := w.resolve(o, x, addr[i], i, &last)
-		if !ok {
-			return stopped
+		r := one
+		var off uint64
+		if r != nil {
+			off = addr[i] - r.base
+		} else {
+			var ok bool
+			if r, off, ok = w.resolve(o, x, addr[i], i, &last); !ok {
+				return stopped
+			}
 		}
 		if w.checking {
 			w.inspectRead(o, r, off, x.total, e, i)
@@ -412,6 +468,12 @@ func loadRun(w *warp, o *op, m uint32) status {
 			}
 		}
 		p := r.ptr(off)
+		if x.words {
+			for k := range x.elems {
+				w.regs[x.elems[k].slot][i] = *(*uint32)(unsafe.Add(p, 4*k))
+			}
+			continue
+		}
 		for k := range x.elems {
 			el := &x.elems[k]
 			v := read(p, x.size, x.signed)
@@ -484,11 +546,18 @@ func storeRun(w *warp, o *op, m uint32) status {
 	if x.space == sharedSpace {
 		w.banks(o, x.total, m)
 	}
+	one := w.together(x, addr, m)
 	for l := m; l != 0; l &= l - 1 {
 		i := bits.TrailingZeros32(l) & 31
-		r, off, ok := w.resolve(o, x, addr[i], i, &last)
-		if !ok {
-			return stopped
+		r := one
+		var off uint64
+		if r != nil {
+			off = addr[i] - r.base
+		} else {
+			var ok bool
+			if r, off, ok = w.resolve(o, x, addr[i], i, &last); !ok {
+				return stopped
+			}
 		}
 		if w.checking {
 			w.inspectWrite(o, r, off, x.total, e, i)
@@ -497,6 +566,12 @@ func storeRun(w *warp, o *op, m uint32) status {
 			}
 		}
 		p := r.ptr(off)
+		if x.words {
+			for k := range x.elems {
+				*(*uint32)(unsafe.Add(p, 4*k)) = w.regs[x.elems[k].slot][i]
+			}
+			continue
+		}
 		for k := range x.elems {
 			el := &x.elems[k]
 			v := uint64(0)

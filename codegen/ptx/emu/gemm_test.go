@@ -162,3 +162,13 @@ func BenchmarkMatrixProduct(b *testing.B) {
 		runGEMM(b, text, Options{})
 	}
 }
+
+func BenchmarkParse(b *testing.B) {
+	text := gemmText()
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := syntax.Parse(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
