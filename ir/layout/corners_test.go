@@ -113,3 +113,34 @@ func TestDigitsAcrossAxes(t *testing.T) {
 		t.Errorf("%v crosses an axis of 4 in the middle, and has the digits %v", crossing, digits)
 	}
 }
+
+// What a swizzle's neighbours carry into its bits, from below the bits that it moves, is refused or right.
+func TestConcatCarriesFromBelow(t *testing.T) {
+	l := made(t, Ints(2, 2, 2), Ints(4, 8, 64), 0, Must(XOR(1, 3, 3)))
+	m := made(t, Int(2), Int(4), 0, Swizzle{})
+	c, err := Concat(l, m)
+	for i := range l.Size() {
+		for j := range m.Size() {
+			if err == nil && c.At(i+l.Size()*j) != l.At(i)+m.At(j) {
+				t.Fatalf("concat(%v, %v) is %v: wrong at %d, %d", l, m, c, i, j)
+			}
+		}
+	}
+}
+
+// Rows that turn alike in a rotation may not lie as far apart as those that do not.
+func TestComposeRotatedRows(t *testing.T) {
+	b := made(t, Int(24), Int(1), 0, Must(Rotation(1, 3, 2)))
+	for _, a := range []Layout{
+		made(t, Ints(3, 2, 4), Ints(1, 6, 6), 0, Swizzle{}), made(t, Ints(3, 2, 4), Ints(1, 3, 6), 0, Swizzle{}),
+		made(t, Ints(3, 2, 4), Ints(1, 6, 12), 0, Swizzle{}), made(t, Ints(3, 2, 4), Ints(1, 12, 3), 0, Swizzle{}),
+	} {
+		c, err := Compose(a, b)
+		for i := range b.Size() {
+			if err == nil && c.At(i) != a.At(b.At(i)) {
+				t.Errorf("%v o %v is %v: wrong at %d", a, b, c, i)
+				break
+			}
+		}
+	}
+}

@@ -71,19 +71,26 @@ func divided(a Layout, tiler []Layout) (tiles, rests []mode, l Layout, err error
 	if l, err = byMode(a, tiler, divide); err != nil {
 		return nil, nil, Layout{}, err
 	}
+	tiles, rests = l.pairs(a, len(tiler))
+	return tiles, rests, l, nil
+}
+
+// pairs are the first and the second items of the first n modes of l, which were modes of a; the others of its modes
+// end the second ones.
+func (l Layout) pairs(a Layout, n int) (firsts, seconds []mode) {
 	for i := range a.Rank() {
 		m := mode{l.shape, l.stride}
 		if !a.shape.IsInt() {
 			m = mode{l.shape.Mode(i), l.stride.Mode(i)}
 		}
-		if i < len(tiler) {
-			tiles = append(tiles, mode{m.shape.Mode(0), m.stride.Mode(0)})
-			rests = append(rests, mode{m.shape.Mode(1), m.stride.Mode(1)})
+		if i < n {
+			firsts = append(firsts, mode{m.shape.Mode(0), m.stride.Mode(0)})
+			seconds = append(seconds, mode{m.shape.Mode(1), m.stride.Mode(1)})
 		} else {
-			rests = append(rests, m)
+			seconds = append(seconds, m)
 		}
 	}
-	return tiles, rests, l, nil
+	return firsts, seconds
 }
 
 // group is the mode of some modes: a list, or the only one.

@@ -113,15 +113,7 @@ func (l Layout) Injects() (bool, error) {
 		}
 		leaves[i].stride = int64(magnitude(f.stride)) // counted from its other end, a leaf reaches as many offsets
 	}
-	slices.SortFunc(leaves, func(f, g leaf) int {
-		switch {
-		case f.stride < g.stride:
-			return -1
-		case f.stride > g.stride:
-			return 1
-		}
-		return 0
-	})
+	sortByStride(leaves)
 	c := canceller{steps: 1 << 16}
 	if hit := c.cancels(0, leaves); c.steps > 0 {
 		return !hit, nil

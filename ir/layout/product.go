@@ -49,19 +49,7 @@ func ZippedProduct(a Layout, tiler ...Layout) (Layout, error) {
 	if len(tiler) == 0 {
 		return Layout{}, within("zipped_product", failf(Profile, "no tiler for %v", a))
 	}
-	var tiles, repeats []mode
-	for i := range a.Rank() {
-		m := mode{l.shape, l.stride}
-		if !a.shape.IsInt() {
-			m = mode{l.shape.Mode(i), l.stride.Mode(i)}
-		}
-		if i < len(tiler) {
-			tiles = append(tiles, mode{m.shape.Mode(0), m.stride.Mode(0)})
-			repeats = append(repeats, mode{m.shape.Mode(1), m.stride.Mode(1)})
-		} else {
-			repeats = append(repeats, m)
-		}
-	}
+	tiles, repeats := l.pairs(a, len(tiler))
 	return l.arranged(group(tiles), group(repeats)), nil
 }
 

@@ -71,3 +71,32 @@ func TestOfSaysWhy(t *testing.T) {
 		t.Errorf("of 2 bytes at a pitch of 3: %v", err)
 	}
 }
+
+// Repetitions that run over the end of a row lie where the layout puts them.
+func TestDegreeAcrossRows(t *testing.T) {
+	m, _ := For("sm_80")
+	list := layout.List
+	ints := layout.Ints
+	elements := layout.Must(layout.New(list(layout.Int(1), ints(4, 8), layout.Int(2)), list(layout.Int(0), ints(1, 6), layout.Int(3))))
+	a := Access{Instruction: "ld.shared", Elements: elements}
+	for pitch := int64(6); pitch < 40; pitch++ {
+		tile := layout.Must(layout.New(ints(6, 9), ints(32, 32*pitch)))
+		r, err := Degree(m, a, tile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wavefronts int64
+		for repetition := range int64(2) {
+			phases, err := Phases(m, a, tile, 0, repetition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range phases {
+				wavefronts += int64(p.Degree)
+			}
+		}
+		if r.Wavefronts != wavefronts {
+			t.Errorf("pitch %d: %d wavefronts, of the phases %d", pitch, r.Wavefronts, wavefronts)
+		}
+	}
+}
