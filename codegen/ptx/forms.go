@@ -223,7 +223,6 @@ cvt(R=.rn.rz).relu(D=.f16)(A=.f32)                                             =
 cvt(R=.rn.rz)[.relu](D=.bf16)(A=.f32)                                          =D A   ; 70 80
 cvt(R=.rn.rz)[.relu].satfinite(D=.f16.bf16)(A=.f32)                            =D A   ; 81 80
 cvt(D=.f32)(A=.bf16)                                                           =~D A  ; 71 80
-cvt[.sat](D=.f32)(A=.bf16)                                                     =D A   ; 78 90
 cvt(R=.rn.rz.rm.rp)(D=.bf16)(A=.f16.f64)                                       =D ~A  ; 78 90
 cvt[R=.rn.rz.rm.rp](D=.f16.f64)(A=.bf16)                                       =~D A  ; 78 90
 cvt.rna(D=.tf32)(A=.f32)                                                       =D A   ; 70 80
@@ -443,7 +442,8 @@ red.async.relaxed.cluster.mbarrier::complete_tx::bytes[.shared::cluster](.add)(T
 red.async.relaxed.cluster[.shared::cluster].mbarrier::complete_tx::bytes(.add)(T=.u64) [.shared] T [.shared] ; 81 90
 red.async.relaxed.cluster.mbarrier::complete_tx::bytes[.shared::cluster](.inc.dec)(T=.u32) [.shared] T [.shared] ; 81 90
 red.async.relaxed.cluster[.shared::cluster].mbarrier::complete_tx::bytes(.inc.dec)(T=.u32) [.shared] T [.shared] ; 81 90
-clusterlaunchcontrol.try_cancel.async[.shared::cta].mbarrier::complete_tx::bytes[.multicast::cluster::all].b128 [.shared] [.shared]         ; 86 100
+clusterlaunchcontrol.try_cancel.async[.shared::cta].mbarrier::complete_tx::bytes.b128                           [.shared] [.shared]         ; 86 100
+clusterlaunchcontrol.try_cancel.async[.shared::cta].mbarrier::complete_tx::bytes.multicast::cluster::all.b128   [.shared] [.shared]         ; 86 $bw
 clusterlaunchcontrol.query_cancel.is_canceled.pred.b128                                                         =pred b128                  ; 86 100
 clusterlaunchcontrol.query_cancel(.get_first_ctaid::x.get_first_ctaid::y.get_first_ctaid::z).b32.b128           =b32 b128                   ; 86 100
 clusterlaunchcontrol.query_cancel.get_first_ctaid.v4.b32.b128                                                   ={4}_b32 b128               ; 86 100

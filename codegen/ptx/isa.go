@@ -147,6 +147,7 @@ var wordSince = map[string]struct {
 	sm      int
 }{
 	".cluster": {78, 90}, ".shared::cluster": {78, 90}, ".shared::cta": {78, 0}, ".param::entry": {83, 0}, ".param::func": {83, 0},
+	".block32": {88, 0},
 }
 
 // Needs is the first version and the processors that have the form with the modifiers picked.

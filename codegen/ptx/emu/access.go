@@ -97,6 +97,9 @@ func (d *decoder) target(o *op, a *syntax.Operand, s space) *access {
 // memory decodes ld, st, atom and red.
 func (d *decoder) memory(o *op) bool {
 	in := o.in
+	if in.Has(".async") || in.Has(".bulk") {
+		return false
+	}
 	word := in.Word("S")
 	if word == "" && in.Has(".global") {
 		word = ".global"

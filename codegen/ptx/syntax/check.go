@@ -353,6 +353,10 @@ func (p *parser) ranges(in *Instr) *Error {
 		}
 	case "cp":
 		return p.copyRanges(in, num, bad)
+	case "mbarrier":
+		if in.Word("S") == ".shared::cluster" && in.Args[0].Kind == RegOperand {
+			return bad(in.Args[0].Pos, "_ is expected: a barrier of another block gives no state")
+		}
 	case "setmaxnreg":
 		if n, pos, ok := num(0); ok && (n < 24 || n > 256 || n%8 != 0) {
 			return bad(pos, "%d registers: a multiple of 8 from 24 to 256 is expected", int64(n))

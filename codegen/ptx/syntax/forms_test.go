@@ -33,9 +33,10 @@ func TestEveryFormParses(t *testing.T) {
 			}
 		}
 	}
-	if n < 1500 {
+	if n < 2500 {
 		t.Errorf("%d instances", n)
 	}
+	t.Log(n, "instances")
 }
 
 // The vendor's assembler takes instances of every form too, where $PTXAS names one of 13.5.

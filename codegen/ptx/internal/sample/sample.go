@@ -50,10 +50,7 @@ func instance(f *ptx.Form, i int) (string, ptx.Pick) {
 	for k, g := range f.Groups {
 		n := len(g.Words)
 		if g.Optional {
-			p[k] = int8((i+n)%(n+1)) - 1
-			if i == 0 {
-				p[k] = -1
-			}
+			p[k] = int8(i%(n+1)) - 1
 		} else {
 			p[k] = int8(i % n)
 		}
@@ -98,6 +95,9 @@ func operand(f *ptx.Form, o *ptx.Operand, p ptx.Pick, k int) string {
 	case ptx.Constant:
 		return constant(f, k, t)
 	}
+	if f.Opcode == "mbarrier" && o.Kind == ptx.Result && f.Word(p, "S") == ".shared::cluster" {
+		return "_"
+	}
 	if n := f.Count(o, p); n > 0 {
 		var c []string
 		for i := range n {
@@ -133,6 +133,8 @@ func address(f *ptx.Form, o *ptx.Operand, p ptx.Pick) string {
 	switch {
 	case f.Opcode == "tcgen05":
 		return "%b32_0"
+	case strings.HasPrefix(f.String(), "st.bulk"):
+		return "%b64_0"
 	case strings.HasPrefix(space, ".shared"):
 		return "sm"
 	case space == ".local":
