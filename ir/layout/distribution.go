@@ -134,7 +134,10 @@ func (d Distribution) Tile() []int64 { return d.tile }
 func (d Distribution) Layout() Layout { return d.layout }
 
 // Count is the number of positions of a unit: register slots of a lane, lanes of a warp, warps of a block, blocks.
-func (d Distribution) Count(u Unit) int64 { return d.layout.Mode(int(u)).Size() }
+func (d Distribution) Count(u Unit) int64 {
+	n, _ := d.layout.shape.Mode(int(u)).Product()
+	return n
+}
 
 // Element is the number of the element that a position holds.
 func (d Distribution) Element(register, lane, warp, block int64) int64 {

@@ -115,11 +115,15 @@ func (t Tuple) Equal(u Tuple) bool {
 }
 
 // Product is the product of the leaves; false where it does not fit.
-func (t Tuple) Product() (int64, bool) {
-	p := int64(1)
-	for _, n := range t.Leaves() {
+func (t Tuple) Product() (int64, bool) { return t.times(1) }
+
+func (t Tuple) times(p int64) (int64, bool) {
+	if t.IsInt() {
+		return multiply(p, t.n)
+	}
+	for _, item := range t.list {
 		var ok bool
-		if p, ok = multiply(p, n); !ok {
+		if p, ok = item.times(p); !ok {
 			return 0, false
 		}
 	}

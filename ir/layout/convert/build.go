@@ -24,7 +24,8 @@ type builder struct {
 	lanes        int
 	steps        []Step
 	next         int32
-	made         map[instruction]int32
+	made         []instruction // by first operand in lists
+	first        []int32       // by register: the last of its list in made, and 1
 	chosen       map[string]int32
 	splits       []split
 	slab         wish // room for short wishes
@@ -46,8 +47,10 @@ func (b *builder) blank(n int) wish {
 // An instruction with the same operands gives the same word.
 type instruction struct {
 	op   Op
-	a, b int32
+	b    int32
 	by   uint32
+	to   int32
+	next int32 // of the same first operand, and 1
 }
 
 // A split is a predicate of lanes, the parity of lane & mask, and a lane difference that turns it over and none of the
@@ -66,7 +69,7 @@ func splitOf(mask, flip int) split {
 }
 
 func newBuilder(field, lanes int, registers int32) *builder {
-	b := &builder{bits: field, fields: 32 / field, lanes: lanes, next: registers, made: map[instruction]int32{}, chosen: map[string]int32{}}
+	b := &builder{bits: field, fields: 32 / field, lanes: lanes, next: registers, chosen: map[string]int32{}}
 	for k := 1; k < lanes; k <<= 1 {
 		b.splits = append(b.splits, splitOf(k, k))
 	}
@@ -82,12 +85,19 @@ func (b *builder) emit(s Step) int32 {
 
 // once emits a step that does the same in all threads, unless it was emitted before.
 func (b *builder) once(op Op, x, y int32, by uint32) int32 {
-	key := instruction{op, x, y, by}
-	if r, ok := b.made[key]; ok {
-		return r
+	if n := int(x) - len(b.first); n >= 0 {
+		b.first = append(b.first, make([]int32, n+1)...)
+	}
+	for i := b.first[x]; i != 0; {
+		m := &b.made[i-1]
+		if m.op == op && m.b == y && m.by == by {
+			return m.to
+		}
+		i = m.next
 	}
 	r := b.emit(Step{Op: op, A: x, B: y, By: Number{Base: by}})
-	b.made[key] = r
+	b.made = append(b.made, instruction{op, y, by, r, b.first[x]})
+	b.first[x] = int32(len(b.made))
 	return r
 }
 

@@ -105,9 +105,8 @@ func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
 
 // counts are how many positions each unit has.
 func counts(d layout.Distribution) (n [layout.Units]int64) {
-	shape := d.Layout().Shape()
 	for u := range n {
-		n[u], _ = shape.Mode(u).Product()
+		n[u] = d.Count(layout.Unit(u))
 	}
 	return n
 }
@@ -153,8 +152,11 @@ func text(format string, args ...any) string { return fmt.Sprintf(format, args..
 func (p *Plan) priced() *Plan {
 	c := Cost{Scratch: p.scratch, Rounds: p.rounds}
 	quarters, warps := 0, p.Warps
-	var last *Step // the access that was counted last
-	n, free := 0, 0
+	// The store and the load that were counted last.
+	var last [2]struct {
+		step    *Step
+		n, free int
+	}
 	for k, r := range p.Result {
 		if int(r) != k {
 			p.Kind = max(p.Kind, Rename)
@@ -181,18 +183,19 @@ func (p *Plan) priced() *Plan {
 			quarters += warps * 2 * p.Machine.Far
 		case Store, Load:
 			kind = InShared
-			if last == nil || !s.alike(last) {
-				n, free = p.wavefronts(s)
-				last = s
+			x := &last[s.Op-Store]
+			if x.step == nil || !s.alike(x.step) {
+				x.n, x.free = p.wavefronts(s)
+				x.step = s
 			}
-			c.Wavefronts += n
-			c.Conflicts += n - free
+			c.Wavefronts += x.n
+			c.Conflicts += x.n - x.free
 			if s.Op == Store {
 				c.Stores++
 			} else {
 				c.Loads++
 			}
-			quarters += warps*p.Machine.Access + 4*n
+			quarters += warps*p.Machine.Access + 4*x.n
 		case Barrier:
 			kind = InShared
 			c.Barriers++

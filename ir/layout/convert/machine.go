@@ -65,22 +65,31 @@ func For(target string) (Machine, bool) {
 
 // with is the machine with the shared memory of a target.
 func (m Machine) with(target string) Machine {
-	memory, ok := bank.For(target)
-	if !ok {
+	if m.access = accesses[target]; m.access == nil {
 		panic(target + " has no phase tables")
-	}
-	m.access = new([2][5][]bank.Model)
-	for write := range 2 {
-		for k := range m.access[write] {
-			in, ok := memory.Widest(write == 1, 1<<k)
-			if !ok {
-				panic(target + " lacks an access of shared memory")
-			}
-			m.access[write][k] = in.Models
-		}
 	}
 	return m
 }
+
+// accesses are the phase tables of all targets.
+var accesses = func() map[string]*[2][5][]bank.Model {
+	all := map[string]*[2][5][]bank.Model{}
+	for _, target := range bank.Machines() {
+		memory, _ := bank.For(target)
+		access := new([2][5][]bank.Model)
+		for write := range 2 {
+			for k := range access[write] {
+				in, ok := memory.Widest(write == 1, 1<<k)
+				if !ok {
+					panic(target + " lacks an access of shared memory")
+				}
+				access[write][k] = in.Models
+			}
+		}
+		all[target] = access
+	}
+	return all
+}()
 
 // models are the phases in which an access of so many bytes by every lane is served; several if they are not published.
 func (m Machine) models(store bool, width int) []bank.Model {
