@@ -144,3 +144,20 @@ func TestComposeRotatedRows(t *testing.T) {
 		}
 	}
 }
+
+// A tile of which some elements are held twice and others not at all has no replication.
+func TestReplicationOfHoles(t *testing.T) {
+	for _, l := range []Layout{
+		made(t, List(Int(2), Int(2), Int(1), Int(1)), List(Int(0), Int(1), Int(0), Int(0)), 0, Swizzle{}),
+		made(t, List(Int(4), Int(1), Int(1), Int(1)), List(Int(1), Int(0), Int(0), Int(0)), 0, Must(Linear([]int64{1, 1}))),
+		made(t, List(Int(3), Int(2), Int(1), Int(1)), List(Int(0), Int(2), Int(0), Int(0)), 0, Swizzle{}),
+	} {
+		tile := []int64{4}
+		if l.Size() == 6 {
+			tile = []int64{3}
+		}
+		if n, ok := Must(DistributionOf(tile, l)).Replication(); ok {
+			t.Errorf("%v holds every element of %v %d times", l, tile, n)
+		}
+	}
+}

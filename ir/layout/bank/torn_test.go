@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -98,5 +99,39 @@ func TestDegreeAcrossRows(t *testing.T) {
 		if r.Wavefronts != wavefronts {
 			t.Errorf("pitch %d: %d wavefronts, of the phases %d", pitch, r.Wavefronts, wavefronts)
 		}
+	}
+}
+
+// Rows that do not fill their pitch, rotated or not: results cost and take what brute force counts.
+func TestSolveWidePitch(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	rotated := 0
+	for range 150 {
+		m := machines[random.IntN(len(machines))]
+		bits := []int64{8, 16, 32}[random.IntN(3)]
+		row := 16 * (1 + random.Int64N(10))
+		tall := []int64{8, 12, 16, 32, 40}[random.IntN(5)]
+		n := row * 8 / bits
+		base := rows(tall, n, bits, row+16*random.Int64N(6))
+		if random.IntN(3) == 0 { // planes, each an odd number of rows and a bit further
+			plane := 8 * (row*tall/2 + 16*random.Int64N(3))
+			base = layout.Must(layout.New(layout.List(layout.Ints(tall/2, 2), layout.Int(n)), layout.List(layout.Ints(8*row, plane), layout.Int(bits))))
+		}
+		in := &m.Instructions[random.IntN(len(m.Instructions))]
+		if in.Bytes == 12 || int64(in.Bytes)*8%bits != 0 {
+			continue
+		}
+		accesses := []Access{{Instruction: in.Name, Elements: walk(random, in, tall, int64(in.Bytes)*8/bits, row/int64(in.Bytes))}}
+		r, err := Solve(m, base, accesses, Options{Forms: Rotated})
+		if err != nil {
+			t.Fatal(err)
+		}
+		recheck(t, m, accesses, r, bits)
+		if r.Form == Rotated {
+			rotated++
+		}
+	}
+	if rotated < 10 {
+		t.Errorf("%d results are rotated", rotated)
 	}
 }

@@ -30,3 +30,21 @@ func TestSameIsNothing(t *testing.T) {
 		t.Errorf("%v to %v: %v, %v", b, a, p, err)
 	}
 }
+
+// What was never written is not right by chance.
+func TestUnknownBits(t *testing.T) {
+	d := layout.Must(layout.Local(1))
+	p := &Plan{Machine: NVIDIA(), Bits: 32, Warps: 1, Blocks: 1, Source: 1, Registers: 2, Result: []int32{1}}
+	if _, err := p.Move(d, d, func(int64) uint64 { return 0xdeadbeef }); err == nil {
+		t.Error("a register that nothing wrote holds the element")
+	}
+}
+
+// Conversions are bounded.
+func TestTooManyWarps(t *testing.T) {
+	d := layout.Must(layout.Grid(layout.Warp, true, 65))
+	_, err := New(d, layout.Must(layout.Grid(layout.Warp, false, 65)), 32, NVIDIA())
+	if e, ok := err.(*layout.Error); !ok || e.Reason != layout.Overflow {
+		t.Errorf("65 warps: %v", err)
+	}
+}
