@@ -161,3 +161,16 @@ func TestReplicationOfHoles(t *testing.T) {
 		}
 	}
 }
+
+// A rotation may not carry the last offsets beyond what fits.
+func TestRotationAtTheEnd(t *testing.T) {
+	const end = 1<<MaxBits - 1
+	r := Must(Rotation(13, 68, 313))
+	if l, err := build(List(), List(), end, r); err == nil {
+		t.Errorf("%v goes to %d, canonically %v", l, l.At(0), l.Canonical())
+	}
+	last := int64(end)/(13*68)*(13*68) - 1 // of the last whole row
+	if l, err := build(List(), List(), last, r); err != nil || l.Canonical().At(0) != l.At(0) {
+		t.Errorf("%v: %v", l, err)
+	}
+}

@@ -93,6 +93,12 @@ func build(shape, stride Tuple, offset int64, swizzle Swizzle) (Layout, error) {
 	if l.low < 0 && !swizzle.IsIdentity() {
 		return Layout{}, failf(Range, "%v is not defined at the offset %d of %v:%v", swizzle, l.low, shape, stride)
 	}
+	if r := swizzle.rotation; r.radix != 0 {
+		row := r.unit * r.radix
+		if start := l.high - l.high%row; row-1 > 1<<MaxBits-1-start {
+			return Layout{}, failf(Overflow, "the row of %v at the offset %d of %v:%v ends beyond %d bits", swizzle, l.high, shape, stride, MaxBits)
+		}
+	}
 	return l, nil
 }
 
