@@ -8,8 +8,8 @@ import (
 	"github.com/tilec/tilec/ir/dtype"
 )
 
-// convertOp is cvt to a register of the given width; nil where it is not executed.
-func convertOp(in *syntax.Instr, width int) lanesOp {
+// convertOp is cvt between registers of the given widths, which may exceed the types'; nil where it is not executed.
+func convertOp(in *syntax.Instr, width, source int) lanesOp {
 	d, a := in.Type("D"), in.Type("A")
 	if in.Has(".pack") {
 		return packIntegers(in)
@@ -19,11 +19,11 @@ func convertOp(in *syntax.Instr, width int) lanesOp {
 	}
 	switch {
 	case isInt(d) && isInt(a):
-		return integerToInteger(d, a, width, in.Has(".sat"))
+		return integerToInteger(d, a, width, source, in.Has(".sat"))
 	case isInt(d):
-		return floatToInteger(in, d, a, width)
+		return floatToInteger(in, d, a, width, source)
 	case isInt(a):
-		return integerToFloat(in, d, a)
+		return integerToFloat(in, d, a, width, source)
 	case d == ptx.TF32:
 		return toTF32(in)
 	}
@@ -38,7 +38,7 @@ func convertOp(in *syntax.Instr, width int) lanesOp {
 	case ptx.UE8M0x2:
 		return nil
 	}
-	return floatToFloat(in, d, a)
+	return floatToFloat(in, d, a, width, source)
 }
 
 func isInt(t ptx.Type) bool { return t.Class() == ptx.IntClass }
@@ -71,8 +71,8 @@ func lanewise(fromWide, toWide bool, f func(uint64) uint64) lanesOp {
 }
 
 // integerToInteger narrows by dropping bits, or saturates; the result is extended to the register's width by the sign of its type.
-func integerToInteger(d, a ptx.Type, width int, sat bool) lanesOp {
-	if !sat && a == ptx.U32 && d.Bits() == 64 {
+func integerToInteger(d, a ptx.Type, width, source int, sat bool) lanesOp {
+	if !sat && a == ptx.U32 && d.Bits() == 64 && source == 32 {
 		return func(d, a, _, _ *vec) {
 			d64 := w64(d)
 			for i := range d64 {
@@ -87,7 +87,7 @@ func integerToInteger(d, a ptx.Type, width int, sat bool) lanesOp {
 		}
 		return toWidth(uint64(extend(uint64(v), d)), width)
 	}
-	return lanewise(a.Bits() == 64, width == 64, f)
+	return lanewise(source == 64, width == 64, f)
 }
 
 func toWidth(x uint64, width int) uint64 {
@@ -145,7 +145,7 @@ func integral(x float64, r rounding) float64 {
 	return math.RoundToEven(x)
 }
 
-func floatToInteger(in *syntax.Instr, d, a ptx.Type, width int) lanesOp {
+func floatToInteger(in *syntax.Instr, d, a ptx.Type, width, source int) lanesOp {
 	r, value := roundingOf(in.Word("R")), valueOf(a, in.Has(".ftz"))
 	n := d.Bits()
 	f := func(x uint64) uint64 {
@@ -175,10 +175,10 @@ func floatToInteger(in *syntax.Instr, d, a ptx.Type, width int) lanesOp {
 		}
 		return toWidth(uint64(extend(uint64(i), d)), width)
 	}
-	return lanewise(a == ptx.F64, width == 64, f)
+	return lanewise(source == 64, width == 64, f)
 }
 
-func integerToFloat(in *syntax.Instr, d, a ptx.Type) lanesOp {
+func integerToFloat(in *syntax.Instr, d, a ptx.Type, width, source int) lanesOp {
 	r, sat := roundingOf(in.Word("R")), in.Has(".sat")
 	f := func(x uint64) uint64 {
 		neg := false
@@ -199,7 +199,7 @@ func integerToFloat(in *syntax.Instr, d, a ptx.Type) lanesOp {
 		}
 		return floatBits(d, addOdd(hi, lo), r)
 	}
-	return lanewise(a.Bits() == 64, d == ptx.F64, f)
+	return lanewise(source == 64, width == 64, f)
 }
 
 // floatBits rounds a float64 that is exact or rounded to odd to type d.
@@ -215,15 +215,15 @@ func floatBits(d ptx.Type, x float64, r rounding) uint64 {
 	return uint64(toBF16(x, r))
 }
 
-func floatToFloat(in *syntax.Instr, d, a ptx.Type) lanesOp {
+func floatToFloat(in *syntax.Instr, d, a ptx.Type, width, source int) lanesOp {
 	r := roundingOf(in.Word("R"))
 	ftz, sat, relu, satfinite := in.Has(".ftz"), in.Has(".sat"), in.Has(".relu"), in.Has(".satfinite")
 	value := valueOf(a, ftz)
 	toInt := d == a && in.Word("R") != ""
-	if d == ptx.F32 && a == ptx.BF16 && !sat {
+	if d == ptx.F32 && a == ptx.BF16 && !sat && width == 32 && source <= 32 {
 		return one32(func(x uint32) uint32 { return bits32(fromBF16(x & 0xffff)) })
 	}
-	if d == ptx.BF16 && a == ptx.F32 && r == nearest && !relu && !satfinite {
+	if d == ptx.BF16 && a == ptx.F32 && r == nearest && !relu && !satfinite && source == 32 {
 		return one32(nearestBF16)
 	}
 	f := func(x uint64) uint64 {
@@ -241,7 +241,7 @@ func floatToFloat(in *syntax.Instr, d, a ptx.Type) lanesOp {
 		}
 		return y
 	}
-	return lanewise(a == ptx.F64, d == ptx.F64, f)
+	return lanewise(source == 64, width == 64, f)
 }
 
 // limit applies .sat and .relu.

@@ -530,7 +530,11 @@ func (d *decoder) arithmetic(o *op) bool {
 	width := d.width(dst, typeOf(in, 0))
 	switch in.Opcode {
 	case "cvt":
-		o.fn = convertOp(in, width)
+		source := 32
+		if in.Args[1].Kind != syntax.VectorOperand {
+			source = d.width(&in.Args[1], typeOf(in, 1))
+		}
+		o.fn = convertOp(in, width, source)
 	case "dp4a", "dp2a":
 		o.fn = dotOp(in)
 	case "bfe":
