@@ -205,9 +205,9 @@ cvt[.sat](D=.u8.u16.u32.u64.s8.s16.s32.s64)(A=.u8.u16.u32.u64.s8.s16.s32.s64)  =
 # Float to integer, and integer to float: the rounding must be said.
 cvt(R=.rni.rzi.rmi.rpi)[.ftz][.sat](D=.u8.u16.u32.u64.s8.s16.s32.s64)(A=.f32)  =~D ~A
 cvt(R=.rni.rzi.rmi.rpi)[.sat](D=.u8.u16.u32.u64.s8.s16.s32.s64)(A=.f16.f64)    =~D ~A
-cvt(R=.rni.rzi.rmi.rpi)(D=.u8.u16.u32.u64.s8.s16.s32.s64)(A=.bf16)             =~D A  ; 78 90
+cvt(R=.rni.rzi.rmi.rpi)(D=.u8.u16.u32.u64.s8.s16.s32.s64)(A=.bf16)             =D A   ; 78 90
 cvt(R=$rnd)[.sat](D=.f16.f32.f64)(A=.u8.u16.u32.u64.s8.s16.s32.s64)            =~D ~A
-cvt(R=$rnd)(D=.bf16)(A=.u8.u16.u32.u64.s8.s16.s32.s64)                         =D ~A  ; 78 90
+cvt(R=$rnd)(D=.bf16)(A=.u8.u16.u32.u64.s8.s16.s32.s64)                         =D A   ; 78 90
 # Float to float. To the same width a rounding is one to an integer; a widening has none.
 cvt[R=.rni.rzi.rmi.rpi][.ftz][.sat](D=.f32)(A=.f32)                            =~D ~A
 cvt[R=.rni.rzi.rmi.rpi][.sat](D=.f64)(A=.f64)                                  =~D ~A
@@ -223,8 +223,8 @@ cvt(R=.rn.rz).relu(D=.f16)(A=.f32)                                             =
 cvt(R=.rn.rz)[.relu](D=.bf16)(A=.f32)                                          =D A   ; 70 80
 cvt(R=.rn.rz)[.relu].satfinite(D=.f16.bf16)(A=.f32)                            =D A   ; 81 80
 cvt(D=.f32)(A=.bf16)                                                           =~D A  ; 71 80
-cvt(R=.rn.rz.rm.rp)(D=.bf16)(A=.f16.f64)                                       =D ~A  ; 78 90
-cvt[R=.rn.rz.rm.rp](D=.f16.f64)(A=.bf16)                                       =~D A  ; 78 90
+cvt(R=.rn.rz.rm.rp)(D=.bf16)(A=.f16.f64)                                       =D A   ; 78 90
+cvt[R=.rn.rz.rm.rp](D=.f16.f64)(A=.bf16)                                       =D A   ; 78 90
 cvt.rna(D=.tf32)(A=.f32)                                                       =D A   ; 70 80
 cvt.rna.satfinite(D=.tf32)(A=.f32)                                             =D A   ; 81 80
 cvt(R=.rn.rz)[.relu](D=.tf32)(A=.f32)                                          =D A   ; 78 90
@@ -355,8 +355,8 @@ func loadForms() string {
 	vectors(&b, "ld.global(.ca.cg.cs).nc$hint$fetch", "=", "[.global] b64?H")
 	vectors(&b, "ldu[S=.global]", "=", "[S]")
 	for _, nc := range []string{"[.weak](S=.global)", "(S=.global).nc"} {
-		b.WriteString("ld" + nc + "$evict1$evict2$hint$fetch(V=.v8)$vec8 ={V}_~T [S] b64?H ; 88 100\n")
-		b.WriteString("ld" + nc + "$evict1$evict2$hint$fetch(V=.v4)$wide4 ={V}_~T [S] b64?H ; 88 100\n")
+		b.WriteString("ld" + nc + "$evict1$evict2$hint$fetch(V=.v8)$vec8 ={V}_T [S] b64?H ; 88 100\n")
+		b.WriteString("ld" + nc + "$evict1$evict2$hint$fetch(V=.v4)$wide4 ={V}_T [S] b64?H ; 88 100\n")
 	}
 	return b.String()
 }
@@ -371,8 +371,8 @@ func storeForms() string {
 	vectors(&b, "st.volatile(S=.local)", "[S]", " ; 91 50")
 	vectors(&b, "st(.relaxed.release)($scope)[S=.global]$evict1$hint", "[S]", "b64?H")
 	vectors(&b, "st(.relaxed.release)($scope)(S=.shared.shared::cta.shared::cluster)", "[S]", "")
-	b.WriteString("st[.weak](S=.global)$evict1$evict2$hint(V=.v8)$vec8 [S] {V}~T b64?H ; 88 100\n")
-	b.WriteString("st[.weak](S=.global)$evict1$evict2$hint(V=.v4)$wide4 [S] {V}~T b64?H ; 88 100\n")
+	b.WriteString("st[.weak](S=.global)$evict1$evict2$hint(V=.v8)$vec8 [S] {V}T b64?H ; 88 100\n")
+	b.WriteString("st[.weak](S=.global)$evict1$evict2$hint(V=.v4)$wide4 [S] {V}T b64?H ; 88 100\n")
 	b.WriteString("st.bulk[.weak][S=.shared::cta] [S] u64 #u64 ; 86 100\n")
 	return b.String()
 }

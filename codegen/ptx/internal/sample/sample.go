@@ -67,14 +67,17 @@ func instance(f *ptx.Form, i int) (string, ptx.Pick) {
 			}
 			continue
 		}
-		b.WriteString(sep + operand(f, o, p, k))
+		b.WriteString(sep + operand(f, o, p, k, i))
 		sep = ", "
 	}
 	return b.String(), p
 }
 
-func operand(f *ptx.Form, o *ptx.Operand, p ptx.Pick, k int) string {
+func operand(f *ptx.Form, o *ptx.Operand, p ptx.Pick, k, i int) string {
 	t := f.TypeOf(o, p)
+	if o.Wider && i%3 == 2 { // a register wider than the type
+		t = ptx.B64
+	}
 	switch o.Kind {
 	case ptx.Address, ptx.Tensor:
 		base := address(f, o, p)
