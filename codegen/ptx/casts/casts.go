@@ -40,7 +40,8 @@ const (
 	// bytes, those to 8-bit floats what their recipe gathers; a cast of integers to f32 has one lane, the order of Stream.
 	Interleaved
 	// Planes is for widths that do not divide 32: the lanes of Interleaved, and the codes cut into planes of 4, 2 and 1 bits,
-	// the low bits of the code in the widest, so that no part of a code crosses a word boundary.
+	// the low bits of the code in the widest, so that no part of a code crosses a word boundary. Floats of 4 and 8 bits that go
+	// to wider ones have the magnitudes of a half word's codes in its lower bits and the signs in its upper ones.
 	Planes
 )
 
@@ -54,11 +55,11 @@ func (o Order) String() string { return [...]string{"stream", "interleaved", "pl
 type Plane struct {
 	// Low and Bits say which bits of a code: Bits of them from bit Low on.
 	Low, Bits int
-	// Word is the first input word of the plane, Words their number.
-	Word, Words int
+	// First is the first bit of the plane in the input words: bit b of word w is 32*w + b.
+	First int
 	// Lanes is the number of parts of a word that hold streams of their own. Element e is the e/Lanes-th of lane e%Lanes.
 	Lanes int
-	// Layout goes from (bit of a lane's stream, lane) to a bit of the plane's words, bit b of word w being 32*w + b.
+	// Layout goes from (bit of a lane's stream, lane) to a bit of the input words behind the first.
 	Layout layout.Layout
 }
 
@@ -87,11 +88,12 @@ type Sequence struct {
 // Outputs is the number of output registers.
 func (s *Sequence) Outputs() int { return s.Elements / s.Lanes }
 
-// Instructions is the number of instructions that take an issue slot: all but the moves that only name halves of a register.
+// Instructions is the number of instructions that take an issue slot: all but the moves that name the halves of a register or
+// join two. Conversions read halves in place and write either half, as the code that ptxas makes of them shows.
 func (s *Sequence) Instructions() int {
 	n := 0
 	for _, in := range s.Code {
-		if in.Op != splitOp {
+		if in.Op != splitOp && in.Op != joinOp {
 			n++
 		}
 	}
@@ -104,8 +106,9 @@ func (s *Sequence) PerElement() float64 { return float64(s.Instructions()) / flo
 // Bit is the place of a bit of the code of an element: bit b of input word w is 32*w + b.
 func (s *Sequence) Bit(element, bit int) int {
 	p := &s.Planes[s.plane(bit)]
-	t := bit - p.Low + p.Bits*(element/p.Lanes)
-	return 32*p.Word + int(p.Layout.At(int64(t+32/p.Lanes*p.Words*(element%p.Lanes))))
+	t := int64(bit - p.Low + p.Bits*(element/p.Lanes))
+	lane := int64(element % p.Lanes)
+	return p.First + int(p.Layout.At(t+p.Layout.Size()/int64(p.Lanes)*lane))
 }
 
 // plane is the plane that holds a bit of the code.
@@ -161,7 +164,7 @@ func check(from, to dtype.Type, target ptx.Target, order Order) error {
 	if !known {
 		return fmt.Errorf("casts are to f16, bf16, f32, f8e4m3, f8e5m2, i8 and u8")
 	}
-	if order > Planes || order == Planes && 32%from.Width == 0 {
+	if order > Planes || order == Planes && 32%from.Width == 0 && !(from.Kind == dtype.FloatKind && from.Signed && to.Width > 8) {
 		return fmt.Errorf("codes of %d bits have no planes", from.Width)
 	}
 	if target.SM < 80 {
@@ -207,22 +210,29 @@ func newSequence(from, to dtype.Type, target ptx.Target, order Order) *Sequence 
 			lanes = s.Lanes
 		}
 	}
-	planes := []int{w}
-	if order == Planes {
-		planes = []int{4, 2, 1}
-	}
-	low, word := 0, 0
-	for _, b := range planes {
-		if w&b == 0 {
-			continue
-		}
-		p := Plane{Low: low, Bits: b, Word: word, Words: s.Elements * b / 32, Lanes: lanes}
+	// A plane of b bits of each code takes used bits of each lane of a word from bit first on.
+	add := func(low, b, used, first int) {
+		words := int64(s.Elements * b / lanes / used)
 		part := int64(32 / lanes)
-		p.Layout = layout.Must(layout.New(
-			layout.List(layout.Ints(part, int64(p.Words)), layout.Int(int64(lanes))),
-			layout.List(layout.Ints(1, 32), layout.Int(part))))
-		s.Planes = append(s.Planes, p)
-		low, word = low+b, word+p.Words
+		s.Planes = append(s.Planes, Plane{Low: low, Bits: b, First: first, Lanes: lanes, Layout: layout.Must(layout.New(
+			layout.List(layout.Ints(int64(used), words), layout.Int(int64(lanes))),
+			layout.List(layout.Ints(1, 32), layout.Int(part))))})
+	}
+	switch {
+	case order != Planes:
+		add(0, w, 32/lanes, 0)
+	case 32%w == 0:
+		n := 16 / w
+		add(0, w-1, n*(w-1), 0)
+		add(w-1, 1, n, n*(w-1))
+	default:
+		low, word := 0, 0
+		for _, b := range []int{4, 2, 1} {
+			if w&b != 0 {
+				add(low, b, 32/lanes, 32*word)
+				low, word = low+b, word+s.Elements*b/32
+			}
+		}
 	}
 	return s
 }

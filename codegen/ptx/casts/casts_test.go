@@ -226,3 +226,82 @@ func isNaN(t dtype.Type, code uint64) bool {
 	x := t.Decode(code)
 	return x != x
 }
+
+// TestPlaces holds the orders to what they promise: every bit of every element has a place of its own, the words are full,
+// and a stream is what dtype reads.
+func TestPlaces(t *testing.T) {
+	for _, from := range sources() {
+		for _, to := range Destinations {
+			for _, order := range Orders {
+				s, err := cached(from, to, targets[0], order, Options{})
+				if err != nil {
+					continue
+				}
+				w := int(from.Width)
+				taken := make([]bool, 32*s.Words)
+				for e := range s.Elements {
+					for bit := range w {
+						at := s.Bit(e, bit)
+						if taken[at] {
+							t.Fatalf("%v to %v, %v: bit %d holds two bits", from, to, order, at)
+						}
+						taken[at] = true
+						if order == Stream && at != e*w+bit {
+							t.Fatalf("%v to %v: element %d's bit %d lies at %d", from, to, e, bit, at)
+						}
+					}
+				}
+				if s.Elements*w != 32*s.Words {
+					t.Errorf("%v to %v, %v: %d elements in %d words", from, to, order, s.Elements, s.Words)
+				}
+				// Lanes: elements of one output register lie at one place of their lanes, but for whole planes and words.
+				for _, p := range s.Planes {
+					part := 32 / p.Lanes
+					for e := range s.Elements {
+						if d := s.Bit(e, p.Low) - s.Bit(e-e%p.Lanes, p.Low); d != part*(e%p.Lanes) {
+							t.Fatalf("%v to %v, %v: element %d is %d bits behind lane 0", from, to, order, e, d)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	parse := func(name string) dtype.Type {
+		x, err := dtype.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	for _, c := range []struct {
+		from, to string
+		sm       int
+		order    Order
+		want     string
+	}{
+		{"f8e6m1", "f16", 80, Stream, "code 1 is worth 4.656612873077393e-10, which is no value of f16"},
+		{"e8m0", "f16", 80, Stream, "which is no value of f16"},
+		{"f6e5m0", "f16", 80, Stream, "code 31 is worth 65536"},
+		{"u8", "i8", 80, Stream, "code 128 is worth 128, which is no value of i8"},
+		{"u5", "f8e4m3", 90, Stream, "code 17 is worth 17, which is no value of f8e4m3"},
+		{"f4e2m1", "i8", 80, Stream, "no value of i8"},
+		{"i4", "f8e4m3", 80, Stream, "there is no recipe"},
+		{"u4", "f16", 75, Stream, "sm_80 or later"},
+		{"u4", "f16", 80, Planes, "codes of 4 bits have no planes"},
+		{"u4", "f16", 80, 9, "no planes"},
+		{"i16", "f32", 80, Stream, "up to 8 bits"},
+		{"bool", "f16", 80, Stream, "casts are from"},
+		{"u4", "f64", 80, Stream, "casts are to"},
+	} {
+		_, err := Make(parse(c.from), parse(c.to), ptx.Target{SM: c.sm}, c.order, Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s to %s on sm_%d, %v: error %v, want %q", c.from, c.to, c.sm, c.order, err, c.want)
+		}
+	}
+	if _, err := Make(dtype.Type{}, dtype.F16, targets[0], Stream, Options{}); err == nil {
+		t.Error("a cast from no type")
+	}
+}

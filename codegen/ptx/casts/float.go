@@ -15,8 +15,15 @@ func floats(from, to dtype.Type, target ptx.Target, order Order) []recipe {
 			continue
 		}
 		for _, pairs := range halfRecipes(from, half, target, order) {
-			switch to {
-			case half:
+			switch {
+			case to == dtype.BF16 && pairs.native:
+				all = append(all, func(b *builder) {
+					for k, r := range pairs.make(b, adjacent(b.s)) {
+						lo, hi := b.halves(r)
+						b.output(k, b.do("prmt.b32", b.do("cvt.f32.f16", lo), b.do("cvt.f32.f16", hi), literal(0x7632)))
+					}
+				})
+			case to == half:
 				byBytes := from.Width == 8 || order != Stream
 				if byBytes || pairs.native {
 					all = append(all, func(b *builder) { b.finish(pairs.make(b, adjacent(b.s))) })
@@ -24,7 +31,7 @@ func floats(from, to dtype.Type, target ptx.Target, order Order) []recipe {
 				if order == Stream && !pairs.native {
 					all = append(all, func(b *builder) { b.restore(pairs.make) })
 				}
-			case dtype.F32:
+			case to == dtype.F32:
 				all = append(all, func(b *builder) {
 					ps := apart(b.s)
 					if pairs.native {

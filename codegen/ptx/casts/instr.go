@@ -34,8 +34,12 @@ type Instr struct {
 	Src []Operand
 }
 
-// splitOp is the move that names the halves of a register. The assembler reads the halves in place, without an instruction.
-const splitOp = "mov.b32 {}"
+// splitOp is the move that names the halves of a register, joinOp the one that makes a register of two halves, the low one
+// first. Neither is an instruction of the machine.
+const (
+	splitOp = "mov.b32 {}"
+	joinOp  = "mov.b32 ={}"
+)
 
 // Names gives the registers of a sequence names.
 type Names func(Operand) string
@@ -74,9 +78,6 @@ func (s *Sequence) Text(names Names) string {
 	}
 	return b.String()
 }
-
-// joinOp makes a register of two halves: a byte permutation.
-const joinOp = "mov.b32 ={}"
 
 // builder appends instructions to a sequence. Equal constants share a register.
 type builder struct {
