@@ -65,7 +65,7 @@ func splitOf(mask, flip int) split {
 	for k := range by {
 		by[k] = uint32(mask >> k & 1)
 	}
-	return split{mask, flip, Number{Lane: by}}
+	return split{mask, flip, Number{By: &Terms{Lane: by}}}
 }
 
 func newBuilder(field, lanes int, registers int32) *builder {

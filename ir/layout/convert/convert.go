@@ -211,11 +211,11 @@ func (p *Plan) priced() *Plan {
 // shuffle is the price of a shuffle by what reads from where: exchanges with a lane at a fixed xor within 16 lanes, or
 // 16 or 32 lanes away, have cheaper forms on some machines.
 func (m Machine) shuffle(by Number) int {
-	if by.Warp != nil || by.Table != nil {
+	if by.By == nil || by.By.Warp != nil || by.By.Table != nil {
 		return m.Far
 	}
 	for k := 0; 1<<k < m.Lanes; k++ {
-		if k >= len(by.Lane) || by.Lane[k] != 1<<k {
+		if k >= len(by.By.Lane) || by.By.Lane[k] != 1<<k {
 			return m.Far
 		}
 	}
@@ -237,7 +237,7 @@ func (p *Plan) wavefronts(s *Step) (n, free int) {
 	var counts [4][2]int
 	known := 0
 	for w := range p.Warps {
-		if s.By.Table != nil || s.Off != nil && s.Off.Table != nil {
+		if s.By.tabled() || s.Off != nil && s.Off.tabled() {
 			got, least := p.passes(s, w)
 			n, free = n+got, free+least
 			continue
@@ -262,12 +262,11 @@ func (p *Plan) wavefronts(s *Step) (n, free int) {
 // alike tells whether two accesses take the same wavefronts: their addresses differ by a constant xor, which permutes
 // banks and rows.
 func (s *Step) alike(t *Step) bool {
-	same := func(a, b []uint32) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
-	return s.Op == t.Op && s.Width == t.Width && s.By.Table == nil && t.By.Table == nil && s.Off == t.Off &&
-		same(s.By.Lane, t.By.Lane) && same(s.By.Warp, t.By.Warp)
+	return s.Op == t.Op && s.Width == t.Width && s.By.By == t.By.By && !s.By.tabled() && s.Off == t.Off
 }
 
 func (p *Plan) passes(s *Step, w int) (n, free int) {
+	width := int(s.Width)
 	var buffer [64]int64
 	address := buffer[:p.Machine.Lanes]
 	for l := range address {
@@ -276,8 +275,8 @@ func (p *Plan) passes(s *Step, w int) (n, free int) {
 			address[l] = int64(s.By.At(w, l, len(address)))
 		}
 	}
-	for _, m := range p.Machine.models(s.Op == Store, s.Width) {
-		got, least := passes(&m, address, s.Width)
+	for _, m := range p.Machine.models(s.Op == Store, width) {
+		got, least := passes(&m, address, width)
 		if got-least > n-free || n == 0 {
 			n, free = got, least
 		}

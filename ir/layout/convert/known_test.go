@@ -131,7 +131,7 @@ func TestScope(t *testing.T) {
 		for _, s := range p.Steps {
 			if s.Op == Barrier {
 				barriers++
-				if s.Scope != k.scope || s.Warps != k.warps {
+				if s.Scope != k.scope || int(s.Warps) != k.warps {
 					t.Errorf("%v to %v: a barrier of %v, %d warps; want %v, %d", k.src, k.dst, s.Scope, s.Warps, k.scope, k.warps)
 				}
 			}

@@ -367,8 +367,7 @@ func (l *linear) shuffled(cycles int) (*Plan, Cost) {
 	for k := range lane {
 		toLane[k] = uint32(lane[k])
 	}
-	toLane = trimmed(toLane)
-	x := exchange{l, inWord, srcWords, dstWords, wordsOf, offered, ownOf, laneAt, toLane, stay, lanes.size}
+	x := exchange{l, inWord, srcWords, dstWords, wordsOf, offered, ownOf, laneAt, termsOf(trimmed(toLane), nil), stay, lanes.size}
 	plan := l.finish(b, x.staged(b))
 	if l.field < 32 && len(wordsOf) <= 8 {
 		// Few words out of parts: choosing parts by lane may take less than packing words and choosing among them.
@@ -387,7 +386,7 @@ type exchange struct {
 	inWord, srcWords, dstWords []uint64
 	wordsOf, offered           []uint64
 	ownOf, laneAt              []uint64
-	toLane                     []uint32
+	toLane                     *Terms
 	stay                       bool // words whose lane is 0 stay in their lanes
 	mixed                      int  // bits of lanes that come from words
 }
@@ -402,7 +401,7 @@ func (x *exchange) offer(t uint64, lane int) (uint64, bool) {
 }
 
 func (x *exchange) shuffle(b *builder, t uint64, word int32) int32 {
-	return b.emit(Step{Op: Shuffle, A: word, By: Number{Base: uint32(laneOf(x.wordsOf[t])), Lane: x.toLane}})
+	return b.emit(Step{Op: Shuffle, A: word, By: Number{uint32(laneOf(x.wordsOf[t])), x.toLane}})
 }
 
 // staged packs words, and chooses among whole words by lane.

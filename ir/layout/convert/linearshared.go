@@ -529,8 +529,8 @@ func (p *placing) emit() *Plan {
 	stores := sums(p.accesses(wideStores, p.src.reg))
 	loads := sums(p.accesses(wideLoads, p.dst.reg))
 	scope, warps := p.scope()
-	srcLane, srcWarp := p.addresses(p.src.lane), p.addresses(p.src.warp)
-	dstLane, dstWarp := p.addresses(p.dst.lane), p.addresses(p.dst.warp)
+	storeBy := termsOf(p.addresses(p.src.lane), p.addresses(p.src.warp))
+	loadBy := termsOf(p.addresses(p.dst.lane), p.addresses(p.dst.warp))
 	have := spaceOf(p.src.reg)
 	units, inUnit := sums(wideStores), sums(p.unit)
 	storeWidth, loadWidth := p.width<<len(wideStores), p.width<<len(wideLoads)
@@ -552,11 +552,12 @@ func (p *placing) emit() *Plan {
 		}
 	}
 	b.steps = make([]Step, 0, len(stores)+len(loads)<<p.split+2<<len(p.rounds))
-	idle := numberUnlessZero(Number{Lane: p.idleLane, Warp: p.idleWarp})
+	otherBy := termsOf(p.noLane, otherWarp)
+	idle := numberUnlessZero(Number{By: termsOf(p.idleLane, p.idleWarp)})
 	for r := range uint64(1) << len(p.rounds) {
-		other := numberUnlessZero(Number{Base: uint32(r>>uniform) << 16, Lane: p.noLane, Warp: otherWarp})
+		other := numberUnlessZero(Number{uint32(r>>uniform) << 16, otherBy})
 		if r > 0 {
-			b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
+			b.emit(Step{Op: Barrier, Scope: scope, Warps: uint8(warps)})
 		}
 		for _, e := range stores {
 			if p.round(e) != r {
@@ -573,13 +574,13 @@ func (p *placing) emit() *Plan {
 					wishes[at/p.fields][at%p.fields] = p.refOf(slot)
 				}
 			}
-			s := Step{Op: Store, Width: storeWidth, By: Number{Base: p.address(e), Lane: srcLane, Warp: srcWarp}, Off: idle}
+			s := Step{Op: Store, Width: uint8(storeWidth), By: Number{p.address(e), storeBy}, Off: idle}
 			for k, w := range b.make(wishes) {
 				s.Vector[k] = w
 			}
 			b.emit(s)
 		}
-		b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
+		b.emit(Step{Op: Barrier, Scope: scope, Warps: uint8(warps)})
 		for j, e := range loads {
 			if p.round(e) != r&(1<<uniform-1) {
 				continue
@@ -590,7 +591,7 @@ func (p *placing) emit() *Plan {
 					b.next++
 				}
 			}
-			b.steps = append(b.steps, Step{Op: Load, Width: loadWidth, Vector: loaded[j], By: Number{Base: p.address(e), Lane: dstLane, Warp: dstWarp}, Off: other})
+			b.steps = append(b.steps, Step{Op: Load, Width: uint8(loadWidth), Vector: loaded[j], By: Number{p.address(e), loadBy}, Off: other})
 		}
 	}
 	where := new(space)

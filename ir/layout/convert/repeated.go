@@ -245,9 +245,18 @@ func (r *repeated) whole(core *Plan) *Plan {
 		p.rounds = (len(r.to) + together - 1) / together * core.rounds
 		p.scratch = core.scratch*together + apart*(r.warps-1)
 	}
-	warp := make([]uint32, 0, 8)
+	var warp []uint32
 	for k := 0; apart > 0 && 1<<k < r.warps; k++ {
 		warp = append(warp, uint32(apart)<<k)
+	}
+	moved := map[*Terms]*Terms{} // addresses of the core, with those of warps
+	for i := range core.Steps {
+		if by := core.Steps[i].By.By; apart > 0 && core.Steps[i].Width > 0 && moved[by] == nil {
+			moved[by] = &Terms{Warp: warp}
+			if by != nil {
+				moved[by].Lane, moved[by].Table = by.Lane, by.Table
+			}
+		}
 	}
 	barrier := slices.IndexFunc(core.Steps, func(s Step) bool { return s.Op == Barrier })
 	maps := make([][]int32, together)
@@ -255,7 +264,7 @@ func (r *repeated) whole(core *Plan) *Plan {
 		register := maps[at]
 		for _, s := range steps {
 			if s.Op == Load || s.Op == Store {
-				for k := range max(1, s.Width/4) {
+				for k := range max(1, int(s.Width)/4) {
 					if register[s.Vector[k]] < 0 {
 						register[s.Vector[k]] = next
 						next++
@@ -264,7 +273,7 @@ func (r *repeated) whole(core *Plan) *Plan {
 				}
 				s.By.Base ^= uint32(at * core.scratch)
 				if apart > 0 {
-					s.By.Warp = warp
+					s.By.By = moved[s.By.By]
 				}
 			} else if s.Op != Barrier {
 				s.A, s.B = register[s.A], register[s.B]

@@ -247,7 +247,7 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 			return nil
 		}
 		if r > 0 {
-			b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
+			b.emit(Step{Op: Barrier, Scope: scope, Warps: uint8(warps)})
 		}
 		for i, slots := range g.stores {
 			by, off := make([]uint32, t.threads), make([]uint32, t.threads)
@@ -265,11 +265,11 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 				continue
 			}
 			words := b.make(t.container(b, g, slots))
-			s := Step{Op: Store, Width: g.width, By: numberOf(by, t.m.Lanes), Off: numberUnlessZero(numberOf(off, t.m.Lanes))}
+			s := Step{Op: Store, Width: uint8(g.width), By: numberOf(by, t.m.Lanes), Off: numberUnlessZero(numberOf(off, t.m.Lanes))}
 			copy(s.Vector[:], words)
 			b.emit(s)
 		}
-		b.emit(Step{Op: Barrier, Scope: scope, Warps: warps})
+		b.emit(Step{Op: Barrier, Scope: scope, Warps: uint8(warps)})
 		for j, units := range loads {
 			by, off := make([]uint32, t.threads), make([]uint32, t.threads)
 			for thread, u := range units {
@@ -280,7 +280,7 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 					by[thread] = uint32(address[u])
 				}
 			}
-			s := Step{Op: Load, Width: g.width, By: numberOf(by, t.m.Lanes), Off: numberUnlessZero(numberOf(off, t.m.Lanes))}
+			s := Step{Op: Load, Width: uint8(g.width), By: numberOf(by, t.m.Lanes), Off: numberUnlessZero(numberOf(off, t.m.Lanes))}
 			for k := range max(1, g.width/4) {
 				s.Vector[k] = b.next
 				b.next++

@@ -215,16 +215,16 @@ func (m *machine) thread(i int, s *Step, w, lane int) error {
 		if by%uint32(s.Width) != 0 {
 			return fault("a %v of %d bytes at %d", s.Op, s.Width, by)
 		}
-		if int(by)+s.Width > m.Cost.Scratch {
+		if int(by)+int(s.Width) > m.Cost.Scratch {
 			return fault("a %v of %d bytes at %d, of %d", s.Op, s.Width, by, m.Cost.Scratch)
 		}
 		if s.Op == Load {
-			for k := range max(1, s.Width/4) {
+			for k := range max(1, int(s.Width)/4) {
 				to := base + int(s.Vector[k])
 				m.values[to], m.known[to] = 0, 0
 			}
 		}
-		for k := range s.Width {
+		for k := range int(s.Width) {
 			if text := m.access(s, w, lane, int(by)+k, base+int(s.Vector[k/4]), k%4*8); text != "" {
 				return fault("%s", text)
 			}
@@ -273,7 +273,7 @@ func (m *machine) barrier(s *Step) {
 	group := 1
 	switch s.Scope {
 	case Group:
-		group = s.Warps
+		group = int(s.Warps)
 	case Block:
 		group = m.Warps
 	}

@@ -5,71 +5,90 @@ import (
 	"slices"
 )
 
-// A Number is a value for every thread: Base, xored with Lane[k] where bit k of the lane is set, with Warp[k] where bit
-// k of the warp is set, and with an entry of Table, which has one for every lane, or one for every lane of every warp.
-// Warps are counted through all blocks.
+// A Number is a value for every thread: Base, xored with what By makes of the thread; nil where all have the same.
 type Number struct {
-	Base       uint32
+	Base uint32
+	By   *Terms
+}
+
+// Terms make a number of a thread: the exclusive or of Lane[k] where bit k of the lane is set, of Warp[k] where bit k of
+// the warp is set, and of an entry of Table, which has one for every lane, or one for every lane of every warp. Warps
+// are counted through all blocks. Steps share them.
+type Terms struct {
 	Lane, Warp []uint32
 	Table      []uint32
 }
 
+// termsOf are terms, or nil for none.
+func termsOf(lane, warp []uint32) *Terms {
+	if lane == nil && warp == nil {
+		return nil
+	}
+	return &Terms{Lane: lane, Warp: warp}
+}
+
 // At is the value for a lane of a warp of so many lanes.
 func (n Number) At(warp, lane, lanes int) uint32 {
-	x := n.Base
-	for k, v := range n.Lane {
+	x, by := n.Base, n.By
+	if by == nil {
+		return x
+	}
+	for k, v := range by.Lane {
 		x ^= v & -uint32(lane>>k&1)
 	}
-	for k, v := range n.Warp {
+	for k, v := range by.Warp {
 		x ^= v & -uint32(warp>>k&1)
 	}
 	switch {
-	case len(n.Table) > lanes:
-		x ^= n.Table[warp*lanes+lane]
-	case n.Table != nil:
-		x ^= n.Table[lane]
+	case len(by.Table) > lanes:
+		x ^= by.Table[warp*lanes+lane]
+	case by.Table != nil:
+		x ^= by.Table[lane]
 	}
 	return x
 }
 
 // Uniform tells whether all threads have the same value, Base.
-func (n Number) Uniform() bool { return n.Lane == nil && n.Warp == nil && n.Table == nil }
+func (n Number) Uniform() bool { return n.By == nil }
+
+func (n Number) tabled() bool { return n.By != nil && n.By.Table != nil }
 
 // numberOf is the simplest form of a table with one entry for every lane of some warps: a constant, an expression in
 // the bits of lane and warp, a table for all warps, or the table itself.
 func numberOf(table []uint32, lanes int) Number {
-	n := Number{Base: table[0]}
+	base := table[0]
 	warps := len(table) / lanes
-	if !slices.ContainsFunc(table, func(v uint32) bool { return v != table[0] }) {
-		return n
+	if !slices.ContainsFunc(table, func(v uint32) bool { return v != base }) {
+		return Number{Base: base}
 	}
 	linear := true
+	var room [16]uint32
+	lane, warp := room[:0:8], room[8:8]
 	for k := 0; 1<<k < lanes; k++ {
-		n.Lane = append(n.Lane, table[1<<k]^n.Base)
+		lane = append(lane, table[1<<k]^base)
 	}
 	for k := 0; 1<<k < warps; k++ {
-		n.Warp = append(n.Warp, table[lanes<<k]^n.Base)
+		warp = append(warp, table[lanes<<k]^base)
 	}
 	for i := 1; linear && i < len(table); i++ {
-		warp, lane := i/lanes, i%lanes
+		w, l := i/lanes, i%lanes
 		// The value of a thread is that of the thread without its lowest bit, xored with that bit's.
-		if low := lane & -lane; low != 0 {
-			linear = table[i] == table[i-low]^n.Lane[bits.TrailingZeros(uint(low))]
+		if low := l & -l; low != 0 {
+			linear = table[i] == table[i-low]^lane[bits.TrailingZeros(uint(low))]
 		} else {
-			low = warp & -warp
-			linear = table[i] == table[i-low*lanes]^n.Warp[bits.TrailingZeros(uint(low))]
+			low = w & -w
+			linear = table[i] == table[i-low*lanes]^warp[bits.TrailingZeros(uint(low))]
 		}
 	}
 	if linear {
-		n.Lane, n.Warp = trimmed(n.Lane), trimmed(n.Warp)
-		return n
+		return Number{base, termsOf(slices.Clone(trimmed(lane)), slices.Clone(trimmed(warp)))}
 	}
 	for i, v := range table {
 		if v != table[i%lanes] {
-			return Number{Table: table}
+			return Number{By: &Terms{Table: slices.Clone(table)}}
 		}
 	}
-	return Number{Table: table[:lanes:lanes]}
+	return Number{By: &Terms{Table: slices.Clone(table[:lanes])}}
 }
 
 func trimmed(v []uint32) []uint32 {
@@ -107,13 +126,13 @@ func (o Op) String() string {
 // have the same registers.
 type Step struct {
 	Op       Op
+	Scope    Scope
+	Warps    uint8 // of a group
+	Width    uint8 // bytes of a store or load: 1, 2, 4, 8, 16
 	To, A, B int32
 	Vector   [4]int32 // the registers of a store or load; of Width 1 and 2 the low bytes of the first
-	Width    int      // bytes of a store or load: 1, 2, 4, 8, 16
 	By       Number
 	Off      *Number // if not nil: a thread takes no part in a store or load where it is not 0
-	Scope    Scope
-	Warps    int // of a group
 }
 
 // Idle tells whether a thread takes no part in a store or load.
