@@ -51,6 +51,7 @@ mma.sync.aligned(M=.m16n8k32).row.col.kind::mxf8f6f4.block_scale[.scale_vec::1X]
 mma.sync.aligned(M=.m16n8k64).row.col.kind::mxf4.block_scale[.scale_vec::2X](D=.f32)(A=.e2m1)(B=.e2m1)(C=.f32).ue8m0                   ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 87 $cl
 mma.sync.aligned(M=.m16n8k64).row.col.kind::mxf4nvf4.block_scale.scale_vec::2X(D=.f32)(A=.e2m1)(B=.e2m1)(C=.f32).ue8m0                 ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 87 $cl
 mma.sync.aligned(M=.m16n8k64).row.col.kind::mxf4nvf4.block_scale.scale_vec::4X(D=.f32)(A=.e2m1)(B=.e2m1)(C=.f32).ue4m3                 ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 87 $cl
+mma.sync.aligned(M=.m16n8k64).row.col.kind::mxf4nvf4.block_scale.scale_vec::4X(D=.f32)(A=.e2m1)(B=.e2m1)(C=.f32).ue8m0                 ={4}f32 {4}b32 {2}b32 {4}f32 b32 {2}u16 b32 {2}u16 ; 91 $cl
 # A with two zeros in four; the metadata and the lanes that hold it come last.
 mma(.sp.sp::ordered_metadata).sync.aligned(M=.m16n8k32).row.col(D=.f32)(A=.f16.bf16)(B=.f16.bf16)(C=.f32) ={4}f32 {4}b32 {4}b32 {4}f32 b32 #u32 ; 85 80
 mma(.sp.sp::ordered_metadata).sync.aligned(M=.m16n8k16).row.col(D=.f32)(A=.f16.bf16)(B=.f16.bf16)(C=.f32) ={4}f32 {2}b32 {2}b32 {4}f32 b32 #u32 ; 85 80
