@@ -50,6 +50,9 @@ type Plan struct {
 	scratch, rounds int
 }
 
+// maxWords bounds the 32-bit registers of a lane that either side takes: a wave alone on a SIMD of CDNA has 512.
+const maxWords = 512
+
 // New plans the conversion of a tile of elements of so many bits, 1 to 64, from one distribution to another. Every
 // element that dst holds must be held by src in the same block. The error is a *layout.Error.
 func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
@@ -69,6 +72,9 @@ func New(src, dst layout.Distribution, bits int, m Machine) (*Plan, error) {
 		}
 		if n[layout.Warp] > 64 || n[layout.Register] > 1<<14 || n[layout.Block] > 1<<16 || d.Layout().Size() > maxPositions {
 			return nil, &layout.Error{Op: "convert", Reason: layout.Overflow, Text: text("%d registers, %d warps and %d blocks; conversions are planned for at most 16384, 64 and 65536, and %d positions in all", n[layout.Register], n[layout.Warp], n[layout.Block], maxPositions)}
+		}
+		if words := (n[layout.Register]*int64(bits) + 31) / 32; words > maxWords {
+			return nil, &layout.Error{Op: "convert", Reason: layout.Overflow, Text: text("%d elements of %d bits take %d registers of a lane, and no machine has more than %d", n[layout.Register], bits, words, maxWords)}
 		}
 	}
 	size, ok := layout.Ints(src.Tile()...).Product()
