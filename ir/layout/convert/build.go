@@ -28,7 +28,13 @@ type builder struct {
 	first        []int32       // by register: the last of its list in made, and 1
 	chosen       map[string]int32
 	splits       []split
-	slab         wish // room for short wishes
+	slab         wish    // room for short wishes
+	room         []int32 // for results
+	number       []int32 // by register, between uses 0
+	words        []int32
+	key          []byte
+	recipes      map[string]recipe
+	tape         []instruction // what once was asked for, with its result
 }
 
 // blank is a wish of so many fields in which nothing matters.
@@ -47,7 +53,7 @@ func (b *builder) blank(n int) wish {
 // An instruction with the same operands gives the same word.
 type instruction struct {
 	op   Op
-	b    int32
+	a, b int32
 	by   uint32
 	to   int32
 	next int32 // of the same first operand, and 1
@@ -85,6 +91,15 @@ func (b *builder) emit(s Step) int32 {
 
 // once emits a step that does the same in all threads, unless it was emitted before.
 func (b *builder) once(op Op, x, y int32, by uint32) int32 {
+	r := b.unless(op, x, y, by)
+	if b.tape != nil {
+		b.tape = append(b.tape, instruction{op: op, a: x, b: y, by: by, to: r})
+	}
+	return r
+}
+
+// unless is once for any use.
+func (b *builder) unless(op Op, x, y int32, by uint32) int32 {
 	if n := int(x) - len(b.first); n >= 0 {
 		b.first = append(b.first, make([]int32, n+1)...)
 	}
@@ -96,22 +111,27 @@ func (b *builder) once(op Op, x, y int32, by uint32) int32 {
 		i = m.next
 	}
 	r := b.emit(Step{Op: op, A: x, B: y, By: Number{Base: by}})
-	b.made = append(b.made, instruction{op, y, by, r, b.first[x]})
+	b.made = append(b.made, instruction{op, x, y, by, r, b.first[x]})
 	b.first[x] = int32(len(b.made))
 	return r
 }
 
 // make emits what makes the words, and returns their registers.
 func (b *builder) make(wishes []wish) []int32 {
-	same := make([]int, 0, len(wishes))
+	alike := 0
 	for i, w := range wishes {
-		wishes[i] = b.narrowed(w)
-		if len(wishes[i]) == b.fields {
-			same = append(same, i)
+		if wishes[i] = b.narrowed(w); len(wishes[i]) == b.fields {
+			alike++
 		}
 	}
-	if len(same) == len(wishes) {
+	if alike == len(wishes) {
 		return b.uniform(wishes)
+	}
+	same := make([]int, 0, alike)
+	for i, w := range wishes {
+		if len(w) == b.fields {
+			same = append(same, i)
+		}
 	}
 	out := make([]int32, len(wishes))
 	together := make([]wish, len(same))
@@ -176,29 +196,134 @@ func (b *builder) uniform(wishes []wish) []int32 {
 	for i, w := range wishes {
 		if buf = w.sources(buf); len(buf) > 2 {
 			many = append(many, i)
-			wishes[i] = b.blank(len(w))
-			copy(wishes[i], w)
 		}
 	}
-	for _, part := range related(wishes, many) {
-		for len(part) > 0 {
-			b.level(wishes, part)
-			part = slices.DeleteFunc(part, func(i int) bool {
-				buf = wishes[i].sources(buf)
-				return len(buf) <= 2
-			})
+	out := b.registers(len(wishes))
+	for i := range out {
+		out[i] = -1
+	}
+	if many != nil {
+		since := len(b.steps)
+		parts := b.related(wishes, many)
+		for i, part := range parts {
+			b.together(wishes, part, out)
+			if i == 0 {
+				b.grow(since, len(parts)-1)
+			}
 		}
 	}
-	out := make([]int32, len(wishes))
+	since := len(b.steps)
 	for i, w := range wishes {
-		out[i] = b.pair(w)
+		if out[i] < 0 {
+			out[i] = b.pair(w)
+		}
+		if i == 1 {
+			b.grow(since, (len(wishes)-2)/2)
+		}
 	}
 	return out
 }
 
+// registers is room for so many.
+func (b *builder) registers(n int) []int32 {
+	if len(b.room) < n {
+		b.room = make([]int32, max(n, 256))
+	}
+	r := b.room[:n:n]
+	b.room = b.room[n:]
+	return r
+}
+
+// A recipe is how words are made out of others, whatever registers these are in. Words are numbered: the sources in the
+// order of their registers, then what every step makes.
+type recipe struct {
+	steps   []instruction
+	results []int32
+}
+
+// together makes some of the wishes, which have more than two sources each. What was made of other registers in the
+// same way before is not thought over again. It uses the wishes up.
+func (b *builder) together(wishes []wish, part []int, out []int32) {
+	words := b.words[:0]
+	defer func() { b.words = words }()
+	for _, i := range part {
+		for _, r := range wishes[i] {
+			if r.reg >= 0 && *b.numbered(r.reg) == 0 {
+				*b.numbered(r.reg) = 1
+				words = append(words, r.reg)
+			}
+		}
+	}
+	slices.Sort(words)
+	for k, reg := range words {
+		*b.numbered(reg) = int32(k + 1)
+	}
+	key := b.key[:0]
+	for _, i := range part {
+		for _, r := range wishes[i] {
+			n := int32(0)
+			if r.reg >= 0 {
+				n = *b.numbered(r.reg)
+			}
+			key = append(key, byte(n), byte(n>>8), byte(n>>16), byte(r.at))
+		}
+	}
+	b.key = key
+	known, ok := b.recipes[string(key)]
+	if ok {
+		for _, reg := range words {
+			*b.numbered(reg) = 0
+		}
+		for _, s := range known.steps {
+			words = append(words, b.once(s.op, words[s.a], words[s.b], s.by))
+		}
+		for k, i := range part {
+			out[i] = words[known.results[k]]
+		}
+		return
+	}
+	b.tape = make([]instruction, 0, 4*len(part))
+	var buf []int32
+	for left := slices.Clone(part); len(left) > 0; {
+		b.level(wishes, left)
+		left = slices.DeleteFunc(left, func(i int) bool {
+			buf = wishes[i].sources(buf)
+			return len(buf) <= 2
+		})
+	}
+	for _, i := range part {
+		out[i] = b.pair(wishes[i])
+	}
+	known.steps, b.tape = b.tape, nil
+	for k := range known.steps {
+		s := &known.steps[k]
+		words = append(words, s.to)
+		if n := b.numbered(s.to); *n == 0 {
+			*n = int32(len(words))
+		}
+		s.a, s.b = *b.numbered(s.a)-1, *b.numbered(s.b)-1
+	}
+	known.results = make([]int32, len(part))
+	for k, i := range part {
+		known.results[k] = *b.numbered(out[i]) - 1
+	}
+	for _, reg := range words {
+		*b.numbered(reg) = 0
+	}
+	if b.recipes == nil {
+		b.recipes = map[string]recipe{}
+	}
+	b.recipes[string(key)] = known
+}
+
 // related parts some of the wishes so that those which have a source in common are in one part.
-func related(wishes []wish, some []int) [][]int {
-	part := make([]int, len(some)) // of each wish: an earlier one of its part, or itself
+func (b *builder) related(wishes []wish, some []int) [][]int {
+	n := len(some)
+	if n == 1 {
+		return [][]int{some}
+	}
+	room := make([]int, 3*n)
+	part, size, all := room[:n], room[n:2*n], room[2*n:] // part of each wish: an earlier one of it, or itself
 	root := func(k int) int {
 		for part[k] != k {
 			part[k] = part[part[k]]
@@ -206,30 +331,58 @@ func related(wishes []wish, some []int) [][]int {
 		}
 		return k
 	}
-	last := map[int32]int{} // the wish that a source was seen in last
-	var buf []int32
 	for k, i := range some {
 		part[k] = k
-		buf = wishes[i].sources(buf)
-		for _, r := range buf {
-			if j, ok := last[r]; ok {
+		for _, r := range wishes[i] {
+			if r.reg < 0 {
+				continue
+			}
+			last := b.numbered(r.reg) // the wish that the source was seen in last, and 1
+			if j := int(*last) - 1; j >= 0 && j != k {
 				x, y := root(j), root(k)
 				part[max(x, y)] = min(x, y)
 			}
-			last[r] = k
+			*last = int32(k + 1)
 		}
 	}
-	parts := make([][]int, 0, 1)
-	index := make([]int, len(some))
+	count := 0
 	for k, i := range some {
 		if x := root(k); x == k {
-			index[k] = len(parts)
-			parts = append(parts, []int{i})
-		} else {
-			parts[index[x]] = append(parts[index[x]], i)
+			count++
+		}
+		size[root(k)]++
+		for _, r := range wishes[i] {
+			if r.reg >= 0 {
+				*b.numbered(r.reg) = 0
+			}
 		}
 	}
+	parts := make([][]int, 0, count)
+	for k, i := range some {
+		if part[k] == k {
+			parts = append(parts, all[:0:size[k]])
+			all = all[size[k]:]
+			size[k] = len(parts) - 1
+		}
+		p := &parts[size[root(k)]]
+		*p = append(*p, i)
+	}
 	return parts
+}
+
+// numbered is a register's entry in number.
+func (b *builder) numbered(reg int32) *int32 {
+	if n := int(reg) - len(b.number); n >= 0 {
+		b.number = append(b.number, make([]int32, n+1)...)
+	}
+	return &b.number[reg]
+}
+
+// grow makes room for as many instructions again as were made since there were so many, and that so many times.
+func (b *builder) grow(since, times int) {
+	if n := (len(b.steps) - since) * times; n > 0 {
+		b.steps, b.made = slices.Grow(b.steps, n), slices.Grow(b.made, n)
+	}
 }
 
 // level mixes pairs of the words that many wishes are made of, those first that most wishes have in common.
@@ -412,7 +565,7 @@ func (b *builder) pair(w wish) int32 {
 	for _, p := range parts {
 		r := p.reg
 		if p.turn != 0 {
-			r = b.once(Rotate, r, 0, uint32(p.turn))
+			r = b.once(Rotate, r, r, uint32(p.turn))
 		}
 		if acc < 0 {
 			acc = r

@@ -554,6 +554,8 @@ func (p *placing) emit() *Plan {
 	b.steps = make([]Step, 0, len(stores)+len(loads)<<p.split+2<<len(p.rounds))
 	otherBy := termsOf(p.noLane, otherWarp)
 	idle := numberUnlessZero(Number{By: termsOf(p.idleLane, p.idleWarp)})
+	wishes := make([]wish, max(1, storeWidth/4))
+	all := make(wish, len(wishes)*p.fields)
 	for r := range uint64(1) << len(p.rounds) {
 		other := numberUnlessZero(Number{uint32(r>>uniform) << 16, otherBy})
 		if r > 0 {
@@ -563,9 +565,11 @@ func (p *placing) emit() *Plan {
 			if p.round(e) != r {
 				continue
 			}
-			wishes := make([]wish, max(1, storeWidth/4))
 			for k := range wishes {
-				wishes[k] = b.blank(p.fields)
+				wishes[k] = all[k*p.fields : (k+1)*p.fields : (k+1)*p.fields]
+			}
+			for i := range all {
+				all[i] = anything
 			}
 			for u, x := range units {
 				for f, v := range inUnit {
@@ -575,8 +579,10 @@ func (p *placing) emit() *Plan {
 				}
 			}
 			s := Step{Op: Store, Width: uint8(storeWidth), By: Number{p.address(e), storeBy}, Off: idle}
-			for k, w := range b.make(wishes) {
-				s.Vector[k] = w
+			since := len(b.steps)
+			copy(s.Vector[:], b.make(wishes))
+			if since == 0 {
+				b.grow(0, len(stores)-1)
 			}
 			b.emit(s)
 		}
