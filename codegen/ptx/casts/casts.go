@@ -244,7 +244,7 @@ func recipes(from, to dtype.Type, target ptx.Target, order Order) []recipe {
 	var all []recipe
 	switch {
 	case to == dtype.I8 || to == dtype.U8:
-		all = append(all, integerBytes)
+		all = integerBytes(from, order)
 	case to.Width == 8:
 		all = floatBytes(from, to, target, order)
 	case from.Kind == dtype.FloatKind:

@@ -251,9 +251,49 @@ func topBit(b *builder, pairs [][]int) []Operand {
 	return out
 }
 
-// integerBytes is the recipe from integers to i8 and u8. A signed value below 8 bits is gathered with its top bit inverted
-// under 0x80, so that subtracting from all four bytes borrows from none; the last step inverts the top bits again.
-func integerBytes(b *builder) {
+// integerBytes are the recipes from integers to i8 and u8.
+func integerBytes(from dtype.Type, order Order) []recipe {
+	all := []recipe{func(b *builder) {
+		quads := make([][]int, b.s.Outputs())
+		for k := range quads {
+			quads[k] = lanesOf(k, 4)
+		}
+		b.finish(b.byteRegisters(quads))
+	}}
+	if w := int(from.Width); order == Stream && 8%w == 0 && w < 8 {
+		all = append(all, func(b *builder) { b.transposed(8 / w) })
+	}
+	return all
+}
+
+// transposed gathers elements that lie in one place of the four bytes of a word, n apart, and brings them into order by
+// permutations of bytes.
+func (b *builder) transposed(n int) {
+	quads := make([][]int, n)
+	for j := range quads {
+		quads[j] = []int{j, j + n, j + 2*n, j + 3*n}
+	}
+	regs := b.byteRegisters(quads)
+	prmt := func(x, y Operand, sel uint32) Operand { return b.do("prmt.b32", x, y, literal(sel)) }
+	if n == 2 {
+		b.finish([]Operand{prmt(regs[0], regs[1], 0x5140), prmt(regs[0], regs[1], 0x7362)})
+		return
+	}
+	// Four registers at a time: byte i of each goes to output i, or where there are eight registers, to every second.
+	for h := 0; h < n; h += 4 {
+		r := regs[h : h+4]
+		lo01, hi01 := prmt(r[0], r[1], 0x5140), prmt(r[0], r[1], 0x7362)
+		lo23, hi23 := prmt(r[2], r[3], 0x5140), prmt(r[2], r[3], 0x7362)
+		for i, x := range []Operand{prmt(lo01, lo23, 0x5410), prmt(lo01, lo23, 0x7632), prmt(hi01, hi23, 0x5410), prmt(hi01, hi23, 0x7632)} {
+			b.output((i*n+h)/4, x)
+		}
+	}
+}
+
+// byteRegisters gathers four elements a register and makes bytes of them. A signed value below 8 bits is gathered with its
+// top bit inverted under 0x80, so that subtracting from all four bytes borrows from none; the last step inverts the top bits
+// again.
+func (b *builder) byteRegisters(quads [][]int) []Operand {
 	s := b.s
 	n := integerOf(s.From)
 	bits, at, flip := int(s.From.Width), 0, uint32(n.flip)
@@ -269,16 +309,16 @@ func integerBytes(b *builder) {
 	default:
 		flip |= 0x80
 	}
-	items := make([]item, s.Outputs())
-	for k := range items {
-		items[k] = item{s.gatherForm(lanesOf(k, 4), 0, int(s.From.Width), repeat(at, 4), splat(flip, 4), 0)}
+	items := make([]item, len(quads))
+	for k, es := range quads {
+		items[k] = item{s.gatherForm(es, 0, int(s.From.Width), repeat(at, 4), splat(flip, 4), 0)}
 	}
 	regs, _ := b.gather(items)
-	for k, r := range regs {
-		if !unsigned && bits < 8 {
+	if !unsigned && bits < 8 {
+		for k, r := range regs {
 			r = b.do("sub.u32", r, literal(splat(1<<(bits-1), 4)))
-			r = b.do("xor.b32", r, literal(0x80808080))
+			regs[k] = b.do("xor.b32", r, literal(0x80808080))
 		}
-		b.output(k, r)
 	}
+	return regs
 }
