@@ -124,9 +124,8 @@ func TestEveryCode(t *testing.T) {
 						}
 					}
 					for _, from := range sources() {
-						native := to.IsFloat() && to.Width == 8 || from == dtype.F8E4M3 || from == dtype.F8E5M2
-						if target.SM == 89 && !native || target.SM == 90 && to != dtype.BF16 {
-							continue // as on the processor before
+						if !differs(target, from, to) {
+							continue
 						}
 						s, err := cached(from, to, target, order, Options{})
 						if err != nil {
@@ -159,6 +158,17 @@ func TestEveryCode(t *testing.T) {
 			})
 		}
 	}
+}
+
+// differs reports whether a cast may be another than on the target before.
+func differs(target ptx.Target, from, to dtype.Type) bool {
+	switch target.SM {
+	case 89: // has conversions of 8-bit floats
+		return to.IsFloat() && to.Width == 8 || from == dtype.F8E4M3 || from == dtype.F8E5M2
+	case 90: // has bf16 arithmetic beside fma
+		return to == dtype.BF16
+	}
+	return true
 }
 
 func run(t *testing.T, m *emu.Machine, p *emu.Program, name string, s *Sequence) {
