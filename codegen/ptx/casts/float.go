@@ -140,12 +140,15 @@ func halfRecipes(from, half dtype.Type, target ptx.Target, order Order) []pairsR
 	var all []pairsRecipe
 	if from.Exp != half.Exp || from.Bias == half.Bias {
 		// Else codes with f16's largest exponent, which there are no numbers, could be numbers.
-		all = append(all, pairsRecipe{make: func(b *builder, pairs [][]int) []Operand {
-			return b.inPlace(half, pairs, func(_ int, es []int, low, n, at int) form {
-				return b.s.gatherForm(es, low, n, repeat(at, 2), 0, 0)
-			})
-		}})
-		if order == Stream {
+		aligned := order != Stream || 16%from.Width == 0 // pairs can lie in one place of the halves of a word
+		if aligned {
+			all = append(all, pairsRecipe{make: func(b *builder, pairs [][]int) []Operand {
+				return b.inPlace(half, pairs, func(_ int, es []int, low, n, at int) form {
+					return b.s.gatherForm(es, low, n, repeat(at, 2), 0, 0)
+				})
+			}})
+		}
+		if !aligned || order == Stream && from.Width == 8 {
 			all = append(all, pairsRecipe{make: func(b *builder, pairs [][]int) []Operand {
 				return b.inPlace(half, pairs, b.staged(pairs))
 			}})
