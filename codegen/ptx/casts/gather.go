@@ -23,8 +23,9 @@ type form struct {
 // An item is a register to be gathered, in one of some forms.
 type item []form
 
-// A copy is a register made of input words: word a, or {word b, word a} shifted right by shift, then its bytes permuted
-// with those of word b (of itself after a shift), or with those of a constant, if perm is set. Before all that, word a is inverted at flip.
+// A copied is a register made of input words: word a, or {word b, word a} shifted right by shift, then its bytes permuted
+// with those of word b (of itself after a shift), or with those of a constant, if perm is set. Before all that, word a is
+// inverted at flip.
 type copied struct {
 	a, b  int8
 	shift uint8
@@ -305,7 +306,7 @@ const maxOptions = 48
 
 // options are ways to make a register in one of its forms.
 func (it item) options(words int) []option {
-	var out []option
+	out := make([]option, 0, 4*len(it)+8)
 	limit := max(maxOptions/len(it), 8)
 	for i := range it {
 		f := &it[i]
@@ -484,7 +485,9 @@ func choose(items []item, words int) []option {
 			lops  int
 		}
 		seen := make(map[key]bool)
-		for _, o := range it.options(words) {
+		all := it.options(words)
+		c.opts[i] = all[:0]
+		for _, o := range all {
 			k := key{n: len(o.nodes), lops: o.lops}
 			o.ids = make([]int, len(o.nodes))
 			for j, n := range o.nodes {
@@ -505,11 +508,11 @@ func choose(items []item, words int) []option {
 			seen[k] = true
 			c.opts[i] = append(c.opts[i], o)
 		}
-		last := make(map[int]bool)
+		counted := make([]bool, len(c.popular))
 		for _, o := range c.opts[i] {
 			for _, id := range o.ids {
-				if !last[id] {
-					last[id] = true
+				if !counted[id] {
+					counted[id] = true
 					c.popular[id]++
 				}
 			}
