@@ -2,8 +2,8 @@ package convert
 
 // An edge of a bipartite multigraph, and the colour that it would like.
 type edge struct {
-	a, b   int
-	wanted int
+	a, b   int32
+	wanted int32
 }
 
 // colours gives every edge one of n colours, such that no two at a vertex share one. n is at least the largest degree,
@@ -14,13 +14,13 @@ func colours(edges []edge, as, bs, n int) []int {
 	of := make([]int, len(edges))
 	used := make([]int, n)
 	set := func(e, c int) {
-		atA[edges[e].a*n+c], atB[edges[e].b*n+c] = int32(e+1), int32(e+1)
+		atA[int(edges[e].a)*n+c], atB[int(edges[e].b)*n+c] = int32(e+1), int32(e+1)
 		of[e] = c
 		used[c]++
 	}
 	for i, e := range edges {
-		a, b := atA[e.a*n:(e.a+1)*n], atB[e.b*n:(e.b+1)*n]
-		if w := e.wanted; w >= 0 && w < n && a[w] == 0 && b[w] == 0 {
+		a, b := atA[int(e.a)*n:int(e.a+1)*n], atB[int(e.b)*n:int(e.b+1)*n]
+		if w := int(e.wanted); w >= 0 && w < n && a[w] == 0 && b[w] == 0 {
 			set(i, w)
 			continue
 		}
@@ -42,7 +42,7 @@ func colours(edges []edge, as, bs, n int) []int {
 		}
 		// The path from b by edges coloured freeA, freeB, freeA … cannot end at a, as its sides alternate.
 		var path []int
-		for at, side, c := e.b, true, freeA; ; {
+		for at, side, c := int(e.b), true, freeA; ; {
 			var next int32
 			if side {
 				next = atB[at*n+c]
@@ -55,14 +55,14 @@ func colours(edges []edge, as, bs, n int) []int {
 			f := int(next - 1)
 			path = append(path, f)
 			if side {
-				at = edges[f].a
+				at = int(edges[f].a)
 			} else {
-				at = edges[f].b
+				at = int(edges[f].b)
 			}
 			side, c = !side, freeA+freeB-c
 		}
 		for _, f := range path {
-			atA[edges[f].a*n+of[f]], atB[edges[f].b*n+of[f]] = 0, 0
+			atA[int(edges[f].a)*n+of[f]], atB[int(edges[f].b)*n+of[f]] = 0, 0
 			used[of[f]]--
 		}
 		for _, f := range path {

@@ -551,9 +551,9 @@ func (p *placing) emit() *Plan {
 			otherWarp[k] |= x
 		}
 	}
-	b.steps = make([]Step, 0, len(stores)+len(loads)<<p.split+2<<len(p.rounds))
 	otherBy := termsOf(p.noLane, otherWarp)
 	idle := numberUnlessZero(Number{By: termsOf(p.idleLane, p.idleWarp)})
+	roomy := false
 	wishes := make([]wish, max(1, storeWidth/4))
 	all := make(wish, len(wishes)*p.fields)
 	for r := range uint64(1) << len(p.rounds) {
@@ -579,10 +579,12 @@ func (p *placing) emit() *Plan {
 				}
 			}
 			s := Step{Op: Store, Width: uint8(storeWidth), By: Number{p.address(e), storeBy}, Off: idle}
-			since := len(b.steps)
 			copy(s.Vector[:], b.make(wishes))
-			if since == 0 {
-				b.grow(0, len(stores)-1)
+			if !roomy { // the other stores are made in the same way, and often what is loaded
+				roomy = true
+				n := len(b.steps) * 2 * len(stores)
+				b.made = slices.Grow(b.made, n)
+				b.steps = slices.Grow(b.steps, n+len(stores)+len(loads)<<p.split+2<<len(p.rounds))
 			}
 			b.emit(s)
 		}

@@ -368,15 +368,15 @@ func TestColours(t *testing.T) {
 		edges := make([]edge, r.IntN(200))
 		degree, need := make([]int, as+bs), 0
 		for i := range edges {
-			e := edge{r.IntN(as), r.IntN(bs), r.IntN(20) - 1}
+			e := edge{r.Int32N(int32(as)), r.Int32N(int32(bs)), r.Int32N(20) - 1}
 			edges[i] = e
 			degree[e.a]++
-			degree[as+e.b]++
-			need = max(need, degree[e.a], degree[as+e.b])
+			degree[as+int(e.b)]++
+			need = max(need, degree[e.a], degree[as+int(e.b)])
 		}
 		seen := map[[2]int]bool{}
 		for i, c := range colours(edges, as, bs, need) {
-			for _, v := range []int{edges[i].a, as + edges[i].b} {
+			for _, v := range []int{int(edges[i].a), as + int(edges[i].b)} {
 				if c < 0 || c >= need || seen[[2]int{v, c}] {
 					t.Fatalf("colour %d of %d twice at a vertex", c, need)
 				}

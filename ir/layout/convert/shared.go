@@ -20,13 +20,14 @@ type load struct {
 func (t *table) shared() *Plan {
 	owner := t.owners()
 	var best *Plan
-	last := 0
+	last := 0 // elements of a unit that was tried
+	classes := t.classes(owner)
 	for limit := 16; limit >= 4; limit /= 2 {
-		g := t.grouping(owner, 8*limit)
-		if g.width == last {
-			continue
+		if last == 1 || last > 0 && last <= 8*limit/t.bits {
+			continue // the units would be the same
 		}
-		last = g.width
+		g := t.grouping(classes, owner, 8*limit)
+		last = g.count
 		p := t.through(g, owner)
 		if p == nil {
 			break
@@ -120,9 +121,9 @@ func mix(x uint64) uint64 {
 	return x ^ x>>32
 }
 
-// grouping finds the largest units of at most so many bits, or of one element. Slots of src whose elements have the same readers in every thread travel together;
-// whether they do in dst too is checked.
-func (t *table) grouping(owner []int32, limit int) grouping {
+// classes are the slots of src that something is taken from, those together whose elements have the same readers in
+// every thread.
+func (t *table) classes(owner []int32) [][]int {
 	readers := make([]uint64, len(owner))
 	for p, e := range t.dst.elements {
 		if e >= 0 {
@@ -150,6 +151,12 @@ func (t *table) grouping(owner []int32, limit int) grouping {
 		}
 		classes[i] = append(classes[i], s)
 	}
+	return classes
+}
+
+// grouping finds the largest units of at most so many bits, or of one element, within classes of slots of src. Whether
+// their elements are together in dst too is checked.
+func (t *table) grouping(classes [][]int, owner []int32, limit int) grouping {
 	common := 0
 	for _, c := range classes {
 		common = gcd(common, len(c))
@@ -240,6 +247,7 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 		scope, warps = Block, t.warps // the bytes of one group of warps may be another's in the next round
 	}
 	scratch := 0
+	by, off := make([]uint32, t.threads), make([]uint32, t.threads)
 	for r := range rounds {
 		loads := units[r*len(units)/rounds : (r+1)*len(units)/rounds]
 		address, size := t.place(g.width, len(g.stores), loads)
@@ -250,19 +258,17 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 			b.emit(Step{Op: Barrier, Scope: scope, Warps: uint8(warps)})
 		}
 		for i, slots := range g.stores {
-			by, off := make([]uint32, t.threads), make([]uint32, t.threads)
-			idle := true
-			for thread := range by {
-				a := address[i*t.threads+thread]
-				if a < 0 {
-					off[thread] = 1
-					by[thread] = by[max(thread-1, 0)]
-				} else {
-					by[thread], idle = uint32(a), false
-				}
-			}
-			if idle {
+			address := address[i*t.threads : (i+1)*t.threads]
+			if !slices.ContainsFunc(address, func(a int32) bool { return a >= 0 }) {
 				continue
+			}
+			for thread, a := range address {
+				if off[thread] = 0; a < 0 {
+					off[thread] = 1
+					by[thread] = before(by, thread)
+				} else {
+					by[thread] = uint32(a)
+				}
 			}
 			words := b.make(t.container(b, g, slots))
 			s := Step{Op: Store, Width: uint8(g.width), By: numberOf(by, t.m.Lanes), Off: numberUnlessZero(numberOf(off, t.m.Lanes))}
@@ -271,11 +277,10 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 		}
 		b.emit(Step{Op: Barrier, Scope: scope, Warps: uint8(warps)})
 		for j, units := range loads {
-			by, off := make([]uint32, t.threads), make([]uint32, t.threads)
 			for thread, u := range units {
-				if u < 0 {
+				if off[thread] = 0; u < 0 {
 					off[thread] = 1
-					by[thread] = by[max(thread-1, 0)]
+					by[thread] = before(by, thread)
 				} else {
 					by[thread] = uint32(address[u])
 				}
@@ -298,6 +303,14 @@ func (t *table) inRounds(g grouping, units [][]int32, rounds int) *Plan {
 	p := t.plan(b, b.make(wishes))
 	p.scratch, p.rounds = scratch, rounds
 	return p
+}
+
+// before is the entry before one, and 0 before the first.
+func before(by []uint32, i int) uint32 {
+	if i == 0 {
+		return 0
+	}
+	return by[i-1]
 }
 
 // container are the words of a unit: the elements at these slots, packed from the lowest bit on.
@@ -351,62 +364,66 @@ func (t *table) place(width, stores int, loads [][]int32) (address []int32, size
 	}
 	byLoad, byStore := phaseOf(load, t.m.Lanes), phaseOf(store, t.m.Lanes)
 	lanes := t.m.Lanes
-	var edges []edge
-	var ids []int32 // the unit of an edge
+	// Vertices are phases: those of a store, and those of a load.
+	warps, stored, read := t.threads/lanes, len(store.Phases), len(load.Phases)
+	as, bs := stores*warps*stored, len(loads)*warps*read
+	room := 0
+	for _, units := range loads {
+		room += len(units)
+	}
+	room = min(room, stores*t.threads)
+	edges := make([]edge, 0, room)
+	ids := make([]int32, 0, room) // the unit of an edge
 	index := make([]int32, stores*t.threads)
-	again := false
-	type at struct{ load, phase int }
-	var also [][]at // further phases that read a unit
+	also := map[int32][]int32{} // further phases that read the unit of an edge
 	halves := load.Banks / min(load.Banks, store.Banks)
 	for j, units := range loads {
 		for thread, u := range units {
 			if u < 0 {
 				continue
 			}
-			v := at{j, thread - thread%lanes + byLoad[thread%lanes]}
-			if k := index[u]; k != 0 {
-				if also[k-1][0] != v && !slices.Contains(also[k-1], v) {
-					also[k-1] = append(also[k-1], v)
-					again = true
+			v := int32((j*warps+thread/lanes)*read + byLoad[thread%lanes])
+			if k := index[u] - 1; k >= 0 {
+				if edges[k].b != v && !slices.Contains(also[k], v) {
+					also[k] = append(also[k], v)
 				}
 				continue
 			}
 			ids = append(ids, u)
 			index[u] = int32(len(ids))
-			also = append(also, []at{v})
-			owner := int(u) % t.threads
-			edges = append(edges, edge{int(u) - owner%lanes + byStore[owner%lanes], j*t.threads + v.phase, -1})
+			edges = append(edges, edge{int32(int(u)/lanes*stored + byStore[int(u)%lanes]), v, -1})
 		}
 	}
 	// With twice the banks for loads, their phases are of two halves, which take different rows of the stores' banks.
 	half := make([]int, len(edges))
-	bVertices := len(loads) * t.threads * halves
-	count := make([]int, len(loads)*t.threads)
+	count := make([]int, bs)
 	for i := range edges {
 		k := edges[i].b
-		edges[i].b = k*halves + count[k]/banks%halves
+		edges[i].b = k*int32(halves) + int32(count[k]/banks%halves)
 		count[k]++
 	}
-	need := 0
-	degreeA, degreeB := make([]int, stores*t.threads), make([]int, bVertices)
+	need := int32(0)
+	degreeA, degreeB := make([]int32, as), make([]int32, bs*halves)
 	for _, e := range edges {
 		degreeA[e.a]++
 		degreeB[e.b]++
 		need = max(need, degreeA[e.a], degreeB[e.b])
 	}
 	var bank []int
-	if again || need > banks {
-		taken := map[[2]int]bool{}
+	if len(also) > 0 || int(need) > banks {
+		taken := make([]bool, (as+bs)*banks) // by phase and bank
 		bank = make([]int, len(edges))
+		var phases []int32
 		for i, e := range edges {
+			phases = append(append(phases[:0], e.a, int32(as)+e.b/int32(halves)), also[int32(i)]...)
+			for k := range phases[2:] {
+				phases[2+k] += int32(as)
+			}
 			best, least := 0, 1<<30
-			for c := range banks {
+			for c := 0; c < banks && least > 0; c++ {
 				clash := 0
-				if taken[[2]int{-1 - e.a, c}] {
-					clash++
-				}
-				for _, v := range also[i] {
-					if taken[[2]int{v.load*t.threads + v.phase, c}] {
+				for _, v := range phases {
+					if taken[int(v)*banks+c] {
 						clash++
 					}
 				}
@@ -415,20 +432,20 @@ func (t *table) place(width, stores int, loads [][]int32) (address []int32, size
 				}
 			}
 			bank[i] = best
-			taken[[2]int{-1 - e.a, best}] = true
-			for _, v := range also[i] {
-				taken[[2]int{v.load*t.threads + v.phase, best}] = true
+			for _, v := range phases {
+				taken[int(v)*banks+best] = true
 			}
 		}
 	} else {
-		bank = colours(edges, stores*t.threads, bVertices, max(need, min(banks, len(edges))))
+		bank = colours(edges, as, bs*halves, max(int(need), min(banks, len(edges))))
 	}
 	if halves == 2 {
-		seen := map[[2]int]int{}
+		n := max(int(need), banks)
+		seen := make([]uint8, bs*n) // by phase of a load and bank
 		for i, e := range edges {
-			k := [2]int{e.b / 2, bank[i]}
-			half[i] = seen[k] % 2
-			seen[k]++
+			k := int(e.b/2)*n + bank[i]
+			half[i] = int(seen[k])
+			seen[k] ^= 1
 		}
 	}
 	perBlock := t.warps * lanes

@@ -288,9 +288,9 @@ func (t *table) shuffled() *Plan {
 			need = greedy(parcels[i:j], round[i:j], lanes)
 		} else {
 			edges := make([]edge, j-i)
-			nth := make([]int, lanes)
+			nth := make([]int32, lanes)
 			for k, p := range parcels[i:j] {
-				edges[k] = edge{p.lane, p.to[0], nth[p.to[0]]}
+				edges[k] = edge{int32(p.lane), int32(p.to[0]), nth[p.to[0]]}
 				nth[p.to[0]]++
 			}
 			copy(round[i:j], colours(edges, lanes, lanes, need))
