@@ -62,7 +62,8 @@ type option struct {
 	takes []take
 	lops  int // instructions that mask and merge
 	nodes []copied
-	ids   []int // of the nodes, within one search
+	// Within one search, numbers of the nodes and of the constants that mask and set bits.
+	ids, constants []int
 }
 
 func newOption(f *form, takes []take) option {
@@ -478,6 +479,7 @@ func (b *builder) make(c copied, needed map[copied]uint32, made map[copied]Opera
 func choose(items []item, words int) []option {
 	c := chooser{opts: make([][]option, len(items))}
 	ids := make(map[copied]int)
+	constants := make(map[uint32]int)
 	for i, it := range items {
 		type key struct {
 			nodes [4]int
@@ -506,6 +508,22 @@ func choose(items []item, words int) []option {
 				continue
 			}
 			seen[k] = true
+			if o.lops > 0 {
+				number := func(v uint32) {
+					id, ok := constants[v]
+					if !ok {
+						id = len(constants)
+						constants[v] = id
+					}
+					o.constants = append(o.constants, id)
+				}
+				for _, t := range o.takes {
+					number(t.mask)
+				}
+				if o.form.flip != 0 {
+					number(o.form.flip)
+				}
+			}
 			c.opts[i] = append(c.opts[i], o)
 		}
 		counted := make([]bool, len(c.popular))
@@ -518,9 +536,10 @@ func choose(items []item, words int) []option {
 			}
 		}
 	}
+	c.nConstants = len(constants)
 	var best []int
 	low := 1 << 30
-	for start := range 3 {
+	for start := range 4 {
 		if at, cost := c.descend(start); cost < low {
 			best, low = at, cost
 		}
@@ -534,28 +553,35 @@ func choose(items []item, words int) []option {
 
 // A chooser searches for the option of each item that is cheapest with those of the others.
 type chooser struct {
-	opts    [][]option
-	popular []int // by node, the number of items that could use it
-	uses    []int // by node, the number of items that do
+	opts       [][]option
+	popular    []int // by node, the number of items that could use it
+	uses       []int // by node, the number of items that do
+	held       []int // by constant, likewise
+	nConstants int
 }
 
+// constantPrice is what a constant costs, in thousandths of an instruction: it takes a register.
+const constantPrice = 3
+
 // descend starts with options in turn, a node's price being shared in one of three ways by the items that could use it, and
-// replaces single options while that helps. The cost is the number of instructions.
+// replaces single options while that helps. The cost is the number of instructions, in thousandths, and a little for constants.
 func (c *chooser) descend(start int) (at []int, cost int) {
-	c.uses = make([]int, len(c.popular))
+	c.uses, c.held = make([]int, len(c.popular)), make([]int, c.nConstants)
 	at = make([]int, len(c.opts))
 	order := make([]int, len(c.opts))
 	for i := range order {
 		order[i] = i
 	}
-	if start != 1 {
+	if start%2 == 0 {
 		// Items with few options first.
 		sort.SliceStable(order, func(a, b int) bool { return len(c.opts[order[a]]) < len(c.opts[order[b]]) })
 	}
-	share := func(n int) int { return 1000 / n }
-	if start == 2 {
-		share = func(n int) int { return 1000 - 500*n/len(c.opts) }
-	}
+	share := [...]func(n int) int{
+		func(n int) int { return 1000 / n },
+		func(int) int { return 1000 },
+		func(n int) int { return 1000 - 500*n/len(c.opts) },
+		func(n int) int { return 1000 / n },
+	}[start]
 	for _, i := range order {
 		at[i] = c.cheapest(i, share)
 		c.add(i, at[i], 1)
@@ -574,12 +600,13 @@ func (c *chooser) descend(start int) (at []int, cost int) {
 		}
 	}
 	for i, k := range at {
-		cost += c.opts[i][k].lops
+		cost += 1000 * c.opts[i][k].lops
 	}
 	for _, n := range c.uses {
-		if n > 0 {
-			cost++
-		}
+		cost += 1000 * min(n, 1)
+	}
+	for _, n := range c.held {
+		cost += constantPrice * min(n, 1)
 	}
 	return at, cost
 }
@@ -587,6 +614,9 @@ func (c *chooser) descend(start int) (at []int, cost int) {
 func (c *chooser) add(i, k, by int) {
 	for _, id := range c.opts[i][k].ids {
 		c.uses[id] += by
+	}
+	for _, id := range c.opts[i][k].constants {
+		c.held[id] += by
 	}
 }
 
@@ -599,6 +629,11 @@ func (c *chooser) cheapest(i int, price func(popular int) int) int {
 		for _, id := range o.ids {
 			if c.uses[id] == 0 {
 				p += price(c.popular[id])
+			}
+		}
+		for _, id := range o.constants {
+			if c.held[id] == 0 {
+				p += constantPrice
 			}
 		}
 		if p < low {

@@ -21,8 +21,9 @@ const page = "../../../docs/casts.md"
 const intro = `# Fast casts
 
 How many instructions a cast of packed codes takes, by element, in the sequences of ` + "`codegen/ptx/casts`" + `. Every sequence is
-run in the emulator on every code at every place of its words (` + "`go test ./codegen/ptx/casts`" + `), and assembled where
-there is a ptxas; this page is written by the same tests (` + "`-update`" + `) and held by them.
+run in the emulator on every code at every place of its words, shown to let no element's bits into another's result, and
+assembled where there is a ptxas (` + "`go test ./codegen/ptx/casts`" + `); this page is written by the same tests (` + "`-update`" + `) and
+held by them.
 
 Counted are all instructions but those that set constants once before a loop, and moves that name the halves of a register
 or join two: in what ptxas 13.5 makes of them, conversions read and write halves in place. In its code for u4, i4 and u3 to
