@@ -198,7 +198,7 @@ func (b *builder) uniform(wishes []wish) []int32 {
 			many = append(many, i)
 		}
 	}
-	out := b.registers(len(wishes))
+	out := carve(&b.room, len(wishes))
 	for i := range out {
 		out[i] = -1
 	}
@@ -222,16 +222,6 @@ func (b *builder) uniform(wishes []wish) []int32 {
 		}
 	}
 	return out
-}
-
-// registers is room for so many.
-func (b *builder) registers(n int) []int32 {
-	if len(b.room) < n {
-		b.room = make([]int32, max(n, 256))
-	}
-	r := b.room[:n:n]
-	b.room = b.room[n:]
-	return r
 }
 
 // A recipe is how words are made out of others, whatever registers these are in. Words are numbered: the sources in the

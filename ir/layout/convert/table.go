@@ -259,6 +259,7 @@ func (t *table) transposed() *Plan {
 type parcel struct {
 	warp, lane int
 	fields     []ref
+	next       int       // the parcel before of the same hash, and 1
 	to         []int     // lanes
 	places     [][][]int // for each of these lanes and each field: the fields of the lane that it becomes
 }
@@ -338,10 +339,16 @@ func (t *table) parcels(fields int, wishes []wish) (parcels []parcel, several bo
 		at     ref
 		places []int
 	}
+	// Room for many short slices at once.
+	var refs []ref
+	var ints []int
+	var lists [][]int
+	var readers [][][]int
+	byLane := make([][]item, lanes)
+	index := map[uint64]int{} // by hash of lane and fields: the last parcel, and 1
 	for warp := range t.blocks * t.warps {
 		first := len(parcels)
-		index := map[string]int{}
-		byLane := make([][]item, lanes)
+		clear(index)
 		for lane := range lanes {
 			thread := warp*lanes + lane
 			for a := range byLane {
@@ -358,7 +365,9 @@ func (t *table) parcels(fields int, wishes []wish) (parcels []parcel, several bo
 				if i := slices.IndexFunc(items, func(x item) bool { return x.at == at }); i >= 0 {
 					items[i].places = append(items[i].places, field)
 				} else {
-					byLane[u%lanes] = append(items, item{at, []int{field}})
+					places := carve(&ints, 1)
+					places[0] = field
+					byLane[u%lanes] = append(items, item{at, places})
 				}
 			})
 			// Nearby lanes first, by the difference that most layouts have in common.
@@ -366,11 +375,11 @@ func (t *table) parcels(fields int, wishes []wish) (parcels []parcel, several bo
 				a := lane ^ d
 				for items := byLane[a]; len(items) > 0; {
 					n := min(len(items), fields)
-					p := parcel{warp: warp, lane: a, fields: make([]ref, fields), to: []int{lane}, places: [][][]int{make([][]int, fields)}}
+					p := parcel{warp: warp, lane: a, fields: carve(&refs, fields), to: carve(&ints, 1), places: carve(&readers, 1)}
+					p.to[0], p.places[0] = lane, carve(&lists, fields)
 					for f := range p.fields {
 						p.fields[f] = anything
 					}
-					key := []byte{byte(a)}
 					// A field keeps its place where that is free.
 					for _, x := range items[:n] {
 						f := x.places[0] % fields
@@ -380,18 +389,24 @@ func (t *table) parcels(fields int, wishes []wish) (parcels []parcel, several bo
 						p.fields[f] = x.at
 						p.places[0][f] = x.places
 					}
-					for _, r := range p.fields {
-						key = append(key, byte(r.reg), byte(r.reg>>8), byte(r.reg>>16), byte(r.at))
-					}
 					items = items[n:]
-					if i, ok := index[string(key)]; ok {
-						q := &parcels[i]
+					hash := uint64(a)
+					for _, r := range p.fields {
+						hash = mix(hash + uint64(uint32(r.reg))<<8 + uint64(r.at))
+					}
+					p.next = index[hash]
+					i := p.next
+					for i != 0 && (parcels[i-1].lane != a || !slices.Equal(parcels[i-1].fields, p.fields)) {
+						i = parcels[i-1].next
+					}
+					if i != 0 {
+						q := &parcels[i-1]
 						q.to, q.places = append(q.to, lane), append(q.places, p.places[0])
 						several = true
 						continue
 					}
-					index[string(key)] = len(parcels)
 					parcels = append(parcels, p)
+					index[hash] = len(parcels)
 				}
 			}
 		}
@@ -399,6 +414,16 @@ func (t *table) parcels(fields int, wishes []wish) (parcels []parcel, several bo
 		slices.SortStableFunc(parcels[first:], func(p, q parcel) int { return cmp.Compare(len(q.to), len(p.to)) })
 	}
 	return parcels, several
+}
+
+// carve is a slice of n zeros out of a longer one.
+func carve[T any](from *[]T, n int) []T {
+	if len(*from) < n {
+		*from = make([]T, max(n, 256))
+	}
+	s := (*from)[:n:n]
+	*from = (*from)[n:]
+	return s
 }
 
 // greedy gives every parcel the first round in which its lane offers nothing yet and none of its readers reads.
