@@ -48,6 +48,7 @@ type Plan struct {
 	Estimate      Cost  // if Other is nil: the shuffles and selects of an alternative that was not written out, as these alone are dearer
 
 	scratch, rounds int
+	known           bool // Kind and Cost are
 }
 
 // maxWords bounds the 32-bit registers of a lane that either side takes: a wave alone on a SIMD of CDNA has 512.
@@ -154,8 +155,12 @@ func cheapest(plans ...*Plan) (*Plan, error) {
 
 func text(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
-// priced fills in the kind and the cost.
+// priced fills in the kind and the cost of a plan that is complete, once.
 func (p *Plan) priced() *Plan {
+	if p.known {
+		return p
+	}
+	p.known = true
 	c := Cost{Scratch: p.scratch, Rounds: p.rounds}
 	quarters, warps := 0, p.Warps
 	// The store and the load that were counted last.

@@ -27,7 +27,7 @@ func (t *table) shared() *Plan {
 			continue // the units would be the same
 		}
 		g := t.grouping(classes, owner, 8*limit)
-		last = g.count
+		last, t.room = g.count, room{}
 		p := t.through(g, owner)
 		if p == nil {
 			break
@@ -351,31 +351,38 @@ func (t *table) scope(units [][]int32) (Scope, int) {
 	return Group, warps
 }
 
+// A room is what place takes for one round after the other of the same units.
+type room struct {
+	address, index, ids []int32
+	edges               []edge
+}
+
 // place gives every unit that is loaded an address. Units of one store of one phase, and those of one load of one
 // phase, must lie in different banks: they are edges between phases, and banks a colouring of them, so that as many
 // banks suffice as a phase has lanes, whatever the distributions. Units that several phases read are placed greedily.
-func (t *table) place(width, stores int, loads [][]int32) (address []int32, size int) {
+func (t *table) place(width, stores int, loads [][]int32) ([]int32, int) {
 	cell := max(width, 4) // what a lane takes of a row of banks
 	load, store := t.m.models(false, width)[0], t.m.models(true, width)[0]
 	banks := min(load.Banks, store.Banks) * 4 / cell
-	address = make([]int32, stores*t.threads)
+	if t.room.address == nil {
+		t.room.address, t.room.index = make([]int32, stores*t.threads), make([]int32, stores*t.threads)
+	}
+	address, index := t.room.address, t.room.index
 	for i := range address {
 		address[i] = -1
 	}
+	clear(index)
 	byLoad, byStore := phaseOf(load, t.m.Lanes), phaseOf(store, t.m.Lanes)
 	lanes := t.m.Lanes
 	// Vertices are phases: those of a store, and those of a load.
 	warps, stored, read := t.threads/lanes, len(store.Phases), len(load.Phases)
 	as, bs := stores*warps*stored, len(loads)*warps*read
-	room := 0
-	for _, units := range loads {
-		room += len(units)
+	if t.room.edges == nil {
+		n := min(len(loads), stores) * t.threads
+		t.room.edges, t.room.ids = make([]edge, 0, n), make([]int32, 0, n)
 	}
-	room = min(room, stores*t.threads)
-	edges := make([]edge, 0, room)
-	ids := make([]int32, 0, room) // the unit of an edge
-	index := make([]int32, stores*t.threads)
-	also := map[int32][]int32{} // further phases that read the unit of an edge
+	edges, ids := t.room.edges[:0], t.room.ids[:0] // ids are the units of edges
+	also := map[int32][]int32{}                    // further phases that read the unit of an edge
 	halves := load.Banks / min(load.Banks, store.Banks)
 	for j, units := range loads {
 		for thread, u := range units {
@@ -394,6 +401,7 @@ func (t *table) place(width, stores int, loads [][]int32) (address []int32, size
 			edges = append(edges, edge{int32(int(u)/lanes*stored + byStore[int(u)%lanes]), v, -1})
 		}
 	}
+	t.room.edges, t.room.ids = edges, ids
 	// With twice the banks for loads, their phases are of two halves, which take different rows of the stores' banks.
 	half := make([]int, len(edges))
 	count := make([]int, bs)
@@ -449,6 +457,7 @@ func (t *table) place(width, stores int, loads [][]int32) (address []int32, size
 		}
 	}
 	perBlock := t.warps * lanes
+	size := 0
 	rows := make([]int, t.blocks*banks*halves) // that a bank has in use, by block
 	inCell := cell / width
 	for i, u := range ids {

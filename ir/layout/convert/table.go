@@ -19,6 +19,7 @@ type table struct {
 	src, dst      side
 	from          []int32 // for each slot of dst: the position in src
 	reach         int     // 0: every thread has what it wants; 1: its warp has; 2: its block
+	room          room
 }
 
 // A side is one distribution: slots elements a thread.
@@ -344,6 +345,7 @@ func (t *table) parcels(fields int, wishes []wish) (parcels []parcel, several bo
 	var ints []int
 	var lists [][]int
 	var readers [][][]int
+	parcels = make([]parcel, 0, t.dst.words*lanes)
 	byLane := make([][]item, lanes)
 	index := map[uint64]int{} // by hash of lane and fields: the last parcel, and 1
 	for warp := range t.blocks * t.warps {
