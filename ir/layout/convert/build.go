@@ -707,7 +707,7 @@ func (b *builder) permuteByThread(w wish, sources []int32) (int32, bool) {
 
 // choose makes the word that is a register of its own for every thread; a negative entry is any.
 func (b *builder) choose(of []int32) int32 {
-	var values []int32
+	values := make([]int32, 0, 8)
 	for _, v := range of {
 		if v >= 0 && !slices.Contains(values, v) {
 			values = append(values, v)
@@ -719,21 +719,19 @@ func (b *builder) choose(of []int32) int32 {
 	case 1:
 		return values[0]
 	}
-	key := ""
-	if len(of) == b.lanes {
-		buf := make([]byte, 0, 2*b.lanes)
-		for _, v := range of {
-			buf = append(buf, byte(v), byte(v>>8), byte(v>>16))
-		}
-		key = string(buf)
-		if r, ok := b.chosen[key]; ok {
-			return r
-		}
+	if len(of) != b.lanes {
+		return b.chooseAmong(of, values)
+	}
+	var room [3 * 64]byte
+	key := room[:0]
+	for _, v := range of {
+		key = append(key, byte(v), byte(v>>8), byte(v>>16))
+	}
+	if r, ok := b.chosen[string(key)]; ok {
+		return r
 	}
 	r := b.chooseAmong(of, values)
-	if key != "" {
-		b.chosen[key] = r
-	}
+	b.chosen[string(key)] = r
 	return r
 }
 
@@ -764,7 +762,7 @@ func (b *builder) chooseAmong(of, values []int32) int32 {
 			if len(values) == 2 {
 				return b.emit(Step{Op: Select, A: halves[0][0], B: halves[1][0], By: s.by})
 			}
-			low, high := make([]int32, b.lanes), make([]int32, b.lanes)
+			low, high := carve(&b.room, b.lanes), carve(&b.room, b.lanes)
 			for lane := range of {
 				low[lane], high[lane] = of[lane], of[lane^s.flip]
 				if bits.OnesCount(uint(lane&s.mask))&1 != 0 {
