@@ -343,6 +343,15 @@ func layoutObject(to []byte, v expr.Value, err error) []byte {
 		field("layout", v.String())
 	case layout.Swizzle:
 		field("swizzle", v.String())
+		if bits := v.Bits(); v.IsLinear() && bits < layout.MaxBits { // of the offsets that it moves
+			if every, err := layout.New(layout.Int(1<<bits), layout.Int(1)); err == nil {
+				if l, err = layout.WithSwizzle(v, every); err == nil {
+					ok = true
+					to = append(to, ',')
+					field("layout", l.String())
+				}
+			}
+		}
 	default:
 		field("value", v)
 	}
