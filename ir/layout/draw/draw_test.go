@@ -433,3 +433,13 @@ func TestAny(t *testing.T) {
 		check(Distribution(d))
 	}
 }
+
+func TestNoAxes(t *testing.T) {
+	var b strings.Builder
+	if err := Distribution(layout.Must(layout.Local())).Text(&b, 80, false); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "1 slot x 1 lane over a single element\n") {
+		t.Error(b.String())
+	}
+}

@@ -164,7 +164,11 @@ func Distribution(d layout.Distribution) Picture {
 	if text, ok := d.Factors(); ok {
 		p.Facts = append(p.Facts, "= "+text)
 	}
-	p.Facts = append(p.Facts, fmt.Sprintf("%s over a tile of %s", strings.Join(units, " x "), strings.Join(extents, "x")))
+	tile := "a tile of " + strings.Join(extents, "x")
+	if len(extents) == 0 {
+		tile = "a single element"
+	}
+	p.Facts = append(p.Facts, strings.Join(units, " x ")+" over "+tile)
 	if positions > MaxPositions {
 		p.Rows.Count, p.Cols.Count = 0, 0
 		p.Facts = append(p.Facts, fmt.Sprintf("%d positions are too many to draw; at most %d are", positions, MaxPositions))
