@@ -61,6 +61,10 @@ type Manifest struct {
 	Scratch int64    `json:"scratch,omitempty"` // bytes of memory of its own that each worker needs
 	Faults  []Fault  `json:"faults,omitempty"`
 	Prints  []Print  `json:"prints,omitempty"`
+	// Host is the text of the function with empty phases: what a launcher of a GPU target runs (ir/interp does), launching
+	// the phases' kernels in turn, with one block for each combination of a phase's bindings. TempSlot's Index is that of
+	// the operation in the host program's body.
+	Host string `json:"host,omitempty"`
 }
 
 // SlotKind says what a slot of a launch's context holds.
@@ -77,6 +81,10 @@ const (
 	WorkspaceSlot SlotKind = "workspace" // the address of a workspace, made before the phase that asks for it
 	PrintSlot     SlotKind = "print"     // the address of a print buffer of PrintBytes
 	CancelSlot    SlotKind = "cancel"    // set to 1 by the launcher to end the kernel early
+	// Of GPU targets, whose launcher runs Manifest.Host:
+	HostSlot  SlotKind = "host"  // the value of result Dim of operation Index of the host program's body, a scalar
+	CountSlot SlotKind = "count" // the number of steps (u32) of binding Index of the phase
+	FaultSlot SlotKind = "fault" // the address of a u32, zero at first: 1 + the number of the fault that ended the kernel
 )
 
 // Slot is eight bytes of a launch's context.
@@ -106,6 +114,13 @@ type Phase struct {
 	Serial bool `json:"serial,omitempty"`
 	// Ordered phases print: their blocks run one after the other on one thread.
 	Ordered bool `json:"ordered,omitempty"`
+	// Entry is the kernel that runs one block of a GPU target's phase, of so many threads, with so many bytes of dynamic
+	// shared memory. Its parameters are the slots, in order, of 4 bytes where their value has at most 32 bits, else of 8. The blocks
+	// stand in a row (grid dimension x): the number of a block counts the bindings of the phase, the last fastest.
+	Entry   string `json:"entry,omitempty"`
+	Threads int    `json:"threads,omitempty"`
+	Shared  int64  `json:"shared,omitempty"`
+	Params  []Slot `json:"params,omitempty"`
 }
 
 // Fault is a way in which a kernel ends with an error. Its number stands in the manifest's order.

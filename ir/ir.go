@@ -9,7 +9,10 @@
 // Operations stand in one table (op.go). What always holds is checked by [Verify] (verify.go) and lists there.
 package ir
 
-import "github.com/tilec/tilec/ir/dtype"
+import (
+	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/layout"
+)
 
 // Pos is a place in a source text, carried by every operation through all passes, so that whatever happens later can
 // name the line it is about. The zero Pos is unknown.
@@ -100,6 +103,8 @@ const (
 	Tile        // Elem over Axes, in order
 	Tensor      // Elem in memory, Dims, Mem
 	Span        // a run of at most Width consecutive indices
+	Chan        // a ring of Depth slots in shared memory (placed stage)
+	Slot        // one of its slots
 )
 
 // Mem is the memory form of a tensor.
@@ -115,11 +120,19 @@ const (
 type Type struct {
 	Kind     Kind
 	Elem     dtype.Type
-	Axes     []Axis // Tile
+	Axes     []Axis // Tile; Chan and Slot, whose axes have an extent and no span
 	Dims     []*Dim // Tensor
 	Mem      Mem    // Tensor
 	PackName string // Tensor, Packed
 	Width    int64  // Span: the largest number of indices
+	// Layout says which elements of a tile each register of each lane and warp of a block holds; nil in the value stage, where
+	// nothing has a place yet. Its tile has the axes in the same order, each of at least the extent; the rest is absent,
+	// as is what lies past a span's live length.
+	Layout *layout.Distribution
+	// Shared says where in shared memory the elements of a slot or of a tile that lies in one are: from the coordinates,
+	// the first axis first, to bits from the slot's beginning. Nil for all other types.
+	Shared *layout.Layout
+	Depth  int64 // Chan: slots
 }
 
 // Axis is one axis of a tile type: the span it runs over and that span's width, which is the axis's static extent.

@@ -176,6 +176,31 @@ const (
 	// Unpack: operand x (an integer); Axes [j]; result element j of x's bits as the result's type, lowest first.
 	Unpack
 
+	// The placed stage.
+
+	// Convert: operand x, a tile; result the same tile in another register layout, or, where x lies in a slot (Shared), in
+	// registers.
+	Convert
+	// ChanOf makes a ring of slots in shared memory, all free. Result: a chan.
+	ChanOf
+	// Acquire: operand chan; waits until its next slot is free, and gives it, to be filled. Slots come in turn.
+	Acquire
+	// Copy: operands slot, tensor, one subscript a dimension; Axes: for each axis of the slot the span that runs over
+	// it; attr mode "in" or "unchecked". Begins to copy the elements that a load of the same would give into the slot;
+	// what is absent becomes 0. The slot's bytes must not be read before they are committed and taken.
+	Copy
+	// Put: operands slot, tile (in registers); stores the tile into the slot; what is absent becomes 0.
+	Put
+	// Commit: operands chan, slot: the slot of the last Acquire is given on once what was begun into it has arrived.
+	Commit
+	// Take: operand chan; waits until its next slot is filled, and gives it, to be read.
+	Take
+	// View: operand slot; Axes: a span for each axis; result: its contents as a tile in shared memory.
+	View
+	// Release: operands chan, slot: the slot of the oldest Take that is not yet released is free again, once all of its
+	// readers are done.
+	Release
+
 	numCodes
 )
 
@@ -185,7 +210,8 @@ type Stage uint8
 const (
 	// ValueStage: tiles are values, axes are spans; what dsl/lower makes and ir/interp defines.
 	ValueStage Stage = 1 << iota
-	// PlacedStage: tiles have spaces and layouts, axes are extents; channels and roles exist.
+	// PlacedStage: tiles have layouts, and channels exist. Axes are still spans: what is absent is known by type up to the
+	// target's own code.
 	PlacedStage
 )
 
@@ -415,7 +441,7 @@ func checked(s Spec) Spec {
 
 // specs is the table. What an operation means stands beside its code, above.
 var specs = [numCodes]Spec{
-	Parallel: {Name: "parallel", Stages: ValueStage, Operands: "lo, hi for each binding", Min: 0, Max: -1, Regions: 1,
+	Parallel: {Name: "parallel", Stages: ValueStage | PlacedStage, Operands: "lo, hi for each binding", Min: 0, Max: -1, Regions: 1,
 		Effects: Control, Rule: none, Verify: verifyParallel, form: parallelForm,
 		Attrs: []AttrSpec{{Key: "by", Kind: IntsAttr, Required: true}, {Key: "name", Kind: StrAttr}}},
 	For: {Name: "for", Stages: ValueStage | PlacedStage, Operands: "lo, hi, initial values", Min: 2, Max: -1, Results: -1, Regions: 1,
@@ -428,40 +454,40 @@ var specs = [numCodes]Spec{
 	Yield: {Name: "yield", Stages: ValueStage | PlacedStage, Operands: "values, [break]", Min: 0, Max: -1,
 		Effects: Control, Rule: none, Verify: verifyYield, form: yieldForm,
 		Attrs: []AttrSpec{{Key: "breaks", Kind: BoolAttr}}},
-	Require: {Name: "require", Stages: ValueStage, Operands: "condition", Min: 1, Max: 1, Effects: Asserts,
+	Require: {Name: "require", Stages: ValueStage | PlacedStage, Operands: "condition", Min: 1, Max: 1, Effects: Asserts,
 		Rule: none, Verify: verifyCondition, form: textForm, Attrs: []AttrSpec{textAttr}},
 	Assert: {Name: "assert", Stages: ValueStage | PlacedStage, Operands: "condition, scalar or tile", Min: 1, Max: 1, Effects: Asserts,
 		Rule: none, Verify: verifyCondition, form: textForm, Attrs: []AttrSpec{textAttr}},
 	Print: {Name: "print", Stages: ValueStage | PlacedStage, Operands: "values", Min: 0, Max: -1, Effects: IO,
 		Rule: none, Verify: verifyPrint, form: textForm, Attrs: []AttrSpec{textAttr}},
-	Temp: {Name: "temp", Stages: ValueStage, Operands: "", Results: 1, Effects: Identity, Rule: ruleTemp},
+	Temp: {Name: "temp", Stages: ValueStage | PlacedStage, Operands: "", Results: 1, Effects: Identity, Rule: ruleTemp},
 
-	SpanOf: {Name: "span", Stages: ValueStage, Operands: "lo, hi", Min: 2, Max: 2, Results: 1, Effects: Identity, Rule: ruleSpanOf,
+	SpanOf: {Name: "span", Stages: ValueStage | PlacedStage, Operands: "lo, hi", Min: 2, Max: 2, Results: 1, Effects: Identity, Rule: ruleSpanOf,
 		Attrs: []AttrSpec{{Key: "width", Kind: IntAttr, Required: true}}},
-	SpanCopy: {Name: "spancopy", Stages: ValueStage, Axes: 1, Results: 1, Effects: Identity, Rule: ruleSpanCopy},
-	SpanCat:  {Name: "spancat", Stages: ValueStage, Axes: 2, Results: 1, Effects: Identity, Rule: ruleSpanCat},
-	SpanLo:   {Name: "spanlo", Stages: ValueStage, Axes: 1, Results: 1, Rule: of(ScalarType(dtype.I64))},
-	SpanHi:   {Name: "spanhi", Stages: ValueStage, Axes: 1, Results: 1, Rule: of(ScalarType(dtype.I64))},
-	Iota:     {Name: "iota", Stages: ValueStage, Axes: 1, Results: 1, Rule: ruleIota},
-	Affine: {Name: "affine", Stages: ValueStage, Operands: "variables, factors", Min: 0, Max: -1, Results: 1, Rule: ruleAffine, form: affineForm,
+	SpanCopy: {Name: "spancopy", Stages: ValueStage | PlacedStage, Axes: 1, Results: 1, Effects: Identity, Rule: ruleSpanCopy},
+	SpanCat:  {Name: "spancat", Stages: ValueStage | PlacedStage, Axes: 2, Results: 1, Effects: Identity, Rule: ruleSpanCat},
+	SpanLo:   {Name: "spanlo", Stages: ValueStage | PlacedStage, Axes: 1, Results: 1, Rule: of(ScalarType(dtype.I64))},
+	SpanHi:   {Name: "spanhi", Stages: ValueStage | PlacedStage, Axes: 1, Results: 1, Rule: of(ScalarType(dtype.I64))},
+	Iota:     {Name: "iota", Stages: ValueStage | PlacedStage, Axes: 1, Results: 1, Rule: ruleIota},
+	Affine: {Name: "affine", Stages: ValueStage | PlacedStage, Operands: "variables, factors", Min: 0, Max: -1, Results: 1, Rule: ruleAffine, form: affineForm,
 		Attrs: []AttrSpec{{Key: "coef", Kind: IntsAttr, Required: true}, {Key: "const", Kind: IntAttr, Required: true},
 			{Key: "div", Kind: IntAttr, Required: true}, {Key: "factor", Kind: IntsAttr, Required: true}, {Key: "mod", Kind: IntAttr, Required: true}}},
 
-	Load: {Name: "load", Stages: ValueStage, Operands: "tensor, subscripts, [outside]", Min: 1, Max: -1, Results: 1,
+	Load: {Name: "load", Stages: ValueStage | PlacedStage, Operands: "tensor, subscripts, [outside]", Min: 1, Max: -1, Results: 1,
 		Effects: Reads, Rule: ruleLoad, form: loadForm, Attrs: []AttrSpec{reads}, Words: []string{"mode"}},
-	Store: {Name: "store", Stages: ValueStage, Operands: "tensor, subscripts, value, [mask]", Min: 2, Max: -1,
+	Store: {Name: "store", Stages: ValueStage | PlacedStage, Operands: "tensor, subscripts, value, [mask]", Min: 2, Max: -1,
 		Effects: Writes, Rule: ruleStore, form: storeForm, Attrs: []AttrSpec{maskedAttr, writes}, Words: []string{"mode"}},
-	Atomic: {Name: "atomic", Stages: ValueStage, Operands: "tensor, subscripts, values, [mask]", Min: 2, Max: -1, Results: -1,
+	Atomic: {Name: "atomic", Stages: ValueStage | PlacedStage, Operands: "tensor, subscripts, values, [mask]", Min: 2, Max: -1, Results: -1,
 		Effects: Reads | Writes, Rule: ruleAtomic, form: storeForm, Words: []string{"kind", "mode"},
 		Attrs: []AttrSpec{kindAttr("add", "max", "min", "and", "or", "xor", "xchg", "cas"), maskedAttr, writes}},
 
-	Bcast:  {Name: "bcast", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleBcast},
-	Rebind: {Name: "rebind", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 1, Rule: ruleRebind},
-	Lookup: {Name: "lookup", Stages: ValueStage, Operands: "tile, subscript, [outside]", Min: 2, Max: 3, Axes: 1, Results: 1,
+	Bcast:  {Name: "bcast", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleBcast},
+	Rebind: {Name: "rebind", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 1, Rule: ruleRebind},
+	Lookup: {Name: "lookup", Stages: ValueStage | PlacedStage, Operands: "tile, subscript, [outside]", Min: 2, Max: 3, Axes: 1, Results: 1,
 		Effects: Checks, Rule: ruleLookup, form: lookupForm, Attrs: []AttrSpec{reads}, Words: []string{"mode"}},
-	Scatter: {Name: "scatter", Stages: ValueStage, Operands: "tile, subscript, value, [mask]", Min: 3, Max: 4, Axes: 1, Results: 1,
+	Scatter: {Name: "scatter", Stages: ValueStage | PlacedStage, Operands: "tile, subscript, value, [mask]", Min: 3, Max: 4, Axes: 1, Results: 1,
 		Effects: Checks, Rule: ruleScatter, form: scatterForm, Attrs: []AttrSpec{maskedAttr, writes}, Words: []string{"mode"}},
-	Cat: {Name: "cat", Stages: ValueStage, Operands: "x, y", Min: 2, Max: 2, Axes: 3, Results: 1, Rule: ruleCat},
+	Cat: {Name: "cat", Stages: ValueStage | PlacedStage, Operands: "x, y", Min: 2, Max: 2, Axes: 3, Results: 1, Rule: ruleCat},
 
 	Const: {Name: "const", Stages: ValueStage | PlacedStage, Results: 1, Rule: ruleConst, form: constForm,
 		Attrs: []AttrSpec{{Key: "value", Kind: NumberAttr, Required: true}}},
@@ -527,16 +553,27 @@ var specs = [numCodes]Spec{
 	Uniform:  ew("uniform", "ii:f", anyElem),
 	Normal:   ew("normal", "ii:f", anyElem),
 
-	Reduce: {Name: "reduce", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: -1, Results: 1, Rule: ruleReduce, Words: []string{"kind"},
+	Reduce: {Name: "reduce", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: -1, Results: 1, Rule: ruleReduce, Words: []string{"kind"},
 		Attrs: []AttrSpec{kindAttr("sum", "prod", "max", "min", "maxnan", "minnan", "mean", "any", "all", "argmax", "argmin", "last")}},
-	Scan: {Name: "scan", Stages: ValueStage, Operands: "values", Min: 1, Max: -1, Axes: 1, Results: -1, Regions: -1, Effects: Control,
+	Scan: {Name: "scan", Stages: ValueStage | PlacedStage, Operands: "values", Min: 1, Max: -1, Axes: 1, Results: -1, Regions: -1, Effects: Control,
 		Rule: ruleScan, Verify: verifyScan, Attrs: []AttrSpec{kindAttr("sum", "prod", "max", "func")}, Words: []string{"kind"}},
-	Topk: {Name: "topk", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 2, Rule: ruleRanked},
-	Sort: {Name: "sort", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 2, Rule: ruleRanked},
-	Contract: {Name: "contract", Stages: ValueStage, Operands: "a, b, [scales], [accumulator]", Min: 2, Max: 5, Axes: -1, Results: 1,
-		Rule: ruleContract, form: contractForm, Attrs: []AttrSpec{{Key: "acc", Kind: BoolAttr}, {Key: "scaled", Kind: IntAttr}}},
-	Pack:   {Name: "pack", Stages: ValueStage, Operands: "bits", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: rulePack},
-	Unpack: {Name: "unpack", Stages: ValueStage, Operands: "x", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: ruleUnpack},
+	Topk: {Name: "topk", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 2, Rule: ruleRanked},
+	Sort: {Name: "sort", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 2, Rule: ruleRanked},
+	Contract: {Name: "contract", Stages: ValueStage | PlacedStage, Operands: "a, b, [scales], [accumulator]", Min: 2, Max: 5, Axes: -1, Results: 1,
+		Rule: ruleContract, form: contractForm, Attrs: []AttrSpec{{Key: "acc", Kind: BoolAttr}, {Key: "atom", Kind: StrAttr}, {Key: "scaled", Kind: IntAttr}}},
+	Convert: {Name: "convert", Stages: PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleConvert},
+	ChanOf:  {Name: "chan", Stages: PlacedStage, Results: 1, Effects: Identity, Rule: given},
+	Acquire: {Name: "acquire", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
+	Copy: {Name: "copy", Stages: PlacedStage, Operands: "slot, tensor, subscripts", Min: 2, Max: -1, Axes: -1, Effects: Reads | Writes, Rule: ruleCopy,
+		Attrs: []AttrSpec{modeAttr("in", "unchecked")}, Words: []string{"mode"}},
+	Put:     {Name: "put", Stages: PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: none},
+	Commit:  {Name: "commit", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: none},
+	Take:    {Name: "take", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
+	View:    {Name: "view", Stages: PlacedStage, Operands: "slot", Min: 1, Max: 1, Axes: -1, Results: 1, Effects: Reads, Rule: ruleView},
+	Release: {Name: "release", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: none},
+
+	Pack:   {Name: "pack", Stages: ValueStage | PlacedStage, Operands: "bits", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: rulePack},
+	Unpack: {Name: "unpack", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: ruleUnpack},
 }
 
 func castSpec() Spec {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/layout"
 )
 
 // ScalarType is one element.
@@ -44,7 +45,25 @@ func (t Type) Equal(u Type) bool {
 	if t.Kind != u.Kind || t.Elem != u.Elem || t.Width != u.Width || t.Mem != u.Mem || t.PackName != u.PackName {
 		return false
 	}
-	return slices.Equal(t.Axes, u.Axes) && slices.EqualFunc(t.Dims, u.Dims, (*Dim).Equal)
+	return t.Depth == u.Depth && slices.Equal(t.Axes, u.Axes) && slices.EqualFunc(t.Dims, u.Dims, (*Dim).Equal) && t.samePlace(u)
+}
+
+// samePlace reports whether two types of one shape lie in the same place.
+func (t Type) samePlace(u Type) bool {
+	return (t.Layout == u.Layout || t.Layout != nil && u.Layout != nil && t.Layout.Equal(*u.Layout)) &&
+		(t.Shared == u.Shared || t.Shared != nil && u.Shared != nil && t.Shared.Equal(*u.Shared))
+}
+
+// Unplaced is the type as the value stage has it: without a layout.
+func (t Type) Unplaced() Type {
+	t.Layout, t.Shared = nil, nil
+	return t
+}
+
+// In is a tile's type in a register layout.
+func (t Type) In(d *layout.Distribution) Type {
+	t.Layout, t.Shared = d, nil
+	return t
 }
 
 // WithElem is t with another element type.

@@ -1,0 +1,176 @@
+package asm
+
+import (
+	"strconv"
+
+	"github.com/tilec/tilec/ir"
+)
+
+// Builder builds one kernel.
+type Builder struct {
+	// Pos is the place in the source of what is written from now on.
+	Pos    ir.Pos
+	count  [D + 1]int32
+	depth  [D + 1][]int32 // of each register: the scope that it is known in
+	scopes []*scope
+	labels int
+}
+
+// scope is the function's body, a loop's or a branch's.
+type scope struct {
+	list []Instr
+	loop bool
+	pure map[string]Reg
+}
+
+// NewBuilder is a builder of an empty kernel.
+func NewBuilder() *Builder {
+	return &Builder{scopes: []*scope{{pure: map[string]Reg{}}}}
+}
+
+func (b *Builder) top() int { return len(b.scopes) - 1 }
+
+func (b *Builder) reg(c Class, depth int) Reg {
+	b.count[c]++
+	b.depth[c] = append(b.depth[c], int32(depth))
+	return Reg{c, b.count[c] - 1}
+}
+
+// Reg is a new register, for an instruction that is written next.
+func (b *Builder) Reg(c Class) Reg { return b.reg(c, b.top()) }
+
+// Regs are n new registers.
+func (b *Builder) Regs(c Class, n int) []Reg {
+	list := make([]Reg, n)
+	for i := range list {
+		list[i] = b.Reg(c)
+	}
+	return list
+}
+
+// Var is a register that is written more than once. Inside of a loop that writes it, which must begin after the call,
+// nothing that depends on it is taken for invariant: call [Builder.Changes] in the loop's body first.
+func (b *Builder) Var(c Class) Reg { return b.Reg(c) }
+
+// Changes says that the innermost loop or branch writes these registers.
+func (b *Builder) Changes(list ...Reg) {
+	for _, r := range list {
+		b.depth[r.class][r.id] = int32(b.top())
+	}
+}
+
+// Emit writes an instruction where the builder is.
+func (b *Builder) Emit(op string, args ...Arg) {
+	s := b.scopes[b.top()]
+	s.list = append(s.list, Instr{Op: op, Args: args, Pos: b.Pos})
+}
+
+// EmitIf writes an instruction under a predicate.
+func (b *Builder) EmitIf(guard Arg, op string, args ...Arg) {
+	s := b.scopes[b.top()]
+	s.list = append(s.list, Instr{Op: op, Args: args, Guard: guard, Pos: b.Pos})
+}
+
+// Do is Emit with a new register of class c for the result, before the other arguments.
+func (b *Builder) Do(op string, c Class, args ...Arg) Reg {
+	r := b.Reg(c)
+	b.Emit(op, append([]Arg{R(r)}, args...)...)
+	return r
+}
+
+// Pure is the result of an instruction that depends on its operands alone: of an earlier one that is the same, or of one
+// that is written in the outermost loop that knows all operands.
+func (b *Builder) Pure(op string, c Class, args ...Arg) Reg {
+	key := make([]byte, 0, 64)
+	key = append(key, op...)
+	at := 0
+	for _, a := range args {
+		key = append(key, ',')
+		key = a.write(key)
+		a.regs(func(r Reg) { at = max(at, int(b.depth[r.class][r.id])) })
+	}
+	at = min(at, b.top())
+	// A branch is not left: its instructions may be for nothing.
+	for i := b.top(); i > at; i-- {
+		if !b.scopes[i].loop {
+			at = i
+		}
+	}
+	for i := b.top(); i >= 0; i-- {
+		if r, ok := b.scopes[i].pure[string(key)]; ok {
+			return r
+		}
+	}
+	r := b.reg(c, at)
+	s := b.scopes[at]
+	s.list = append(s.list, Instr{Op: op, Args: append([]Arg{R(r)}, args...), Pos: b.Pos})
+	s.pure[string(key)] = r
+	return r
+}
+
+// Label is a new name for a label.
+func (b *Builder) Label(hint string) string {
+	b.labels++
+	return "$" + hint + strconv.Itoa(b.labels)
+}
+
+// Place writes a label where the builder is. Nothing that is known before it may be forgotten behind it: a label in the
+// middle of a scope is reached from within that scope only.
+func (b *Builder) Place(label string) {
+	s := b.scopes[b.top()]
+	s.list = append(s.list, Instr{Label: label})
+}
+
+// Loop writes a loop: body, which is run in a scope of its own and branches to begin or end itself. What is invariant goes
+// before the loop: the loop's body must be reached once at least, or what it computes purely must be harmless.
+func (b *Builder) Loop(body func(begin, end string)) {
+	begin, end := b.Label("loop"), b.Label("done")
+	b.scopes = append(b.scopes, &scope{loop: true, pure: map[string]Reg{}})
+	b.Place(begin)
+	body(begin, end)
+	b.close()
+	b.Place(end)
+}
+
+// Scope writes a branch's body: what is computed in it is not known behind it.
+func (b *Builder) Scope(body func()) {
+	b.scopes = append(b.scopes, &scope{pure: map[string]Reg{}})
+	body()
+	b.close()
+}
+
+func (b *Builder) close() {
+	s := b.scopes[b.top()]
+	b.scopes = b.scopes[:b.top()]
+	p := b.scopes[b.top()]
+	p.list = append(p.list, s.list...)
+}
+
+// If writes code that runs where p is true (or, negated, false) for all threads of the block.
+func (b *Builder) If(p Arg, then func()) {
+	b.IfElse(p, then, nil)
+}
+
+// IfElse writes two arms, of which all threads of the block take the same.
+func (b *Builder) IfElse(p Arg, then, els func()) {
+	not := p
+	not.wide = !p.wide
+	other, end := b.Label("else"), ""
+	b.EmitIf(not, "bra.uni", Text(other))
+	b.Scope(then)
+	if els != nil {
+		end = b.Label("end")
+		b.Emit("bra.uni", Text(end))
+	}
+	b.Place(other)
+	if els != nil {
+		b.Scope(els)
+		b.Place(end)
+	}
+}
+
+// Code is the instructions so far.
+func (b *Builder) Code() []Instr { return b.scopes[0].list }
+
+// Registers is how many registers of a class there are.
+func (b *Builder) Registers(c Class) int { return int(b.count[c]) }

@@ -1,0 +1,240 @@
+package emit
+
+import (
+	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/ir"
+)
+
+// region emits the operations of a region, but for its yield.
+func (e *emitter) region(r *ir.Region) {
+	for _, o := range r.Ops {
+		if o.Code != ir.Yield {
+			e.operation(o)
+		}
+	}
+}
+
+// carried is a value that is written more than once: a register for each of its parts.
+type carried struct {
+	t    ir.Type
+	vars []asm.Reg
+}
+
+// parts are the operands that a value consists of: packed words where its type packs, else elements.
+func (e *emitter) parts(t ir.Type, v *value) []asm.Arg {
+	switch t.Kind {
+	case ir.Scalar:
+		return []asm.Arg{v.scalar}
+	case ir.Tile:
+		if t.Shared == nil && packs(t.Elem, e.place(t).slots) {
+			return e.words(v)
+		} else if t.Shared == nil {
+			return e.elems(v)
+		}
+	}
+	e.fail("a %s is carried", t)
+	return nil
+}
+
+// carry makes registers for values of a type.
+func (e *emitter) carry(t ir.Type) *carried {
+	c := &carried{t: t}
+	n, class := 1, classOf(t.Elem)
+	if t.Kind == ir.Tile {
+		n = e.place(t).slots
+		if packs(t.Elem, n) {
+			n, class = n*t.Elem.Bits()/32, asm.W
+		}
+	}
+	for range n {
+		c.vars = append(c.vars, e.b.Var(class))
+	}
+	return c
+}
+
+// value is the carried value.
+func (c *carried) value() *value {
+	args := make([]asm.Arg, len(c.vars))
+	for i, r := range c.vars {
+		args[i] = asm.R(r)
+	}
+	v := &value{t: c.t}
+	switch {
+	case c.t.Kind == ir.Scalar:
+		v.scalar = args[0]
+	case c.vars[0].Class() == asm.W && c.t.Elem.Bits() < 32 && packs(c.t.Elem, len(args)*32/c.t.Elem.Bits()) && c.packed():
+		v.words = args
+	default:
+		v.elems = args
+	}
+	return v
+}
+
+// packed reports whether the registers are packed words.
+func (c *carried) packed() bool {
+	return int64(len(c.vars)) != c.t.Layout.Count(0)
+}
+
+// assign writes values to the registers of several carried ones, all at once.
+func (e *emitter) assign(to []*carried, from []*value) {
+	b := e.b
+	written := map[asm.Reg]bool{}
+	for _, c := range to {
+		for _, r := range c.vars {
+			written[r] = true
+		}
+	}
+	type move struct {
+		to   asm.Reg
+		from asm.Arg
+	}
+	var moves []move
+	for i, c := range to {
+		for j, x := range e.parts(c.t, from[i]) {
+			if r, ok := x.Reg(); ok && r == c.vars[j] {
+				continue
+			} else if ok && written[r] {
+				x = asm.R(e.move(b.Reg(r.Class()), x)) // its old value, before another is written
+			}
+			moves = append(moves, move{c.vars[j], x})
+		}
+	}
+	for _, m := range moves {
+		e.move(m.to, m.from)
+	}
+}
+
+// move writes a register.
+func (e *emitter) move(to asm.Reg, x asm.Arg) asm.Reg {
+	switch c := to.Class(); {
+	case c != asm.P:
+		e.b.Emit("mov.b"+[...]string{asm.H: "16", asm.W: "32", asm.D: "64"}[c], asm.R(to), x)
+	default:
+		if k, ok := x.IntValue(); ok {
+			e.b.Emit("setp.ne.s32", asm.R(to), asm.Int(k), asm.Int(0))
+		} else {
+			e.b.Emit("mov.pred", asm.R(to), x)
+		}
+	}
+	return to
+}
+
+// bring gives carried values for the initial ones and names them in a region.
+func (e *emitter) bring(inits []*ir.Value) []*carried {
+	list := make([]*carried, len(inits))
+	from := make([]*value, len(inits))
+	for i, v := range inits {
+		list[i], from[i] = e.carry(v.Type), e.value(v)
+	}
+	e.assign(list, from)
+	return list
+}
+
+// changes tells the builder that the innermost loop writes carried values, and names them.
+func (e *emitter) changes(list []*carried, args []*ir.Value) {
+	for i, c := range list {
+		e.b.Changes(c.vars...)
+		e.set(args[i], c.value())
+	}
+}
+
+// yield writes the next values, and leaves the loop where it says so.
+func (e *emitter) yield(r *ir.Region, list []*carried, end string) {
+	y := r.Yield()
+	values, stop := y.Yielded()
+	var p asm.Arg
+	if stop != nil {
+		p = e.scalar(stop)
+		if _, ok := p.Reg(); !ok {
+			p = asm.R(e.b.Move(asm.P, p))
+		}
+	}
+	from := make([]*value, len(values))
+	for i, v := range values {
+		from[i] = e.value(v)
+	}
+	e.assign(list, from)
+	if stop != nil {
+		e.b.EmitIf(p, "bra.uni", asm.Text(end))
+	}
+}
+
+func (e *emitter) loop(o *ir.Op) {
+	b, r := e.b, o.Regions[0]
+	lo, hi, by := e.scalar(o.Operands[0]), e.scalar(o.Operands[1]), o.Int("by")
+	list := e.bring(o.Operands[2:])
+	index := b.Var(asm.D)
+	e.move(index, lo)
+	b.Loop(func(begin, end string) {
+		b.Changes(index)
+		e.changes(list, r.Args[1:])
+		done := b.SetP("ge", "s64", asm.R(index), hi)
+		b.EmitIf(asm.R(done), "bra.uni", asm.Text(end))
+		at := asm.R(index)
+		if by == 0 {
+			e.set(r.Args[0], &value{scalar: at})
+		} else {
+			e.set(r.Args[0], e.span(r.Args[0].Type, at, hi))
+		}
+		e.region(r)
+		e.yield(r, list, end)
+		b.Emit("add.s64", asm.R(index), asm.R(index), asm.Int(max(by, 1)))
+		b.Emit("bra.uni", asm.Text(begin))
+	})
+	e.results(o, list)
+}
+
+func (e *emitter) while(o *ir.Op) {
+	b, cond, body := e.b, o.Regions[0], o.Regions[1]
+	list := e.bring(o.Operands)
+	b.Loop(func(begin, end string) {
+		e.changes(list, cond.Args)
+		e.region(cond)
+		p := e.reg(o.Regions[0].Yield().Operands[0].Type.Elem, e.scalar(cond.Yield().Operands[0]))
+		b.EmitIf(asm.Not(p), "bra.uni", asm.Text(end))
+		e.changes(list, body.Args)
+		e.region(body)
+		e.yield(body, list, end)
+		b.Emit("bra.uni", asm.Text(begin))
+	})
+	e.results(o, list)
+}
+
+func (e *emitter) branch(o *ir.Op) {
+	p := e.scalar(o.Operands[0])
+	if k, ok := p.IntValue(); ok {
+		r := o.Regions[1-k]
+		e.region(r)
+		for i, v := range r.Yield().Operands {
+			e.set(o.Results[i], e.copyOf(e.value(v)))
+		}
+		return
+	}
+	list := make([]*carried, len(o.Results))
+	for i, v := range o.Results {
+		list[i] = e.carry(v.Type)
+	}
+	arm := func(r *ir.Region) func() {
+		return func() {
+			e.region(r)
+			e.yield(r, list, "")
+		}
+	}
+	if len(o.Regions[1].Ops) == 1 && len(list) == 0 {
+		e.b.If(p, arm(o.Regions[0]))
+	} else {
+		e.b.IfElse(p, arm(o.Regions[0]), arm(o.Regions[1]))
+	}
+	e.results(o, list)
+}
+
+func (e *emitter) results(o *ir.Op, list []*carried) {
+	for i, c := range list {
+		e.set(o.Results[i], c.value())
+	}
+}
+
+func (e *emitter) copyOf(v *value) *value {
+	x := *v
+	return &x
+}

@@ -1,0 +1,40 @@
+package emit
+
+import (
+	"github.com/tilec/tilec/ir"
+)
+
+// operation emits one operation. Files: control.go, memory.go (tensors), arith.go and math.go (elementwise), shape.go
+// (broadcasts, indices, conversions of layout), across.go (along an axis), contract.go (matrix products, channels).
+func (e *emitter) operation(o *ir.Op) {
+	if o.Pos.Line > 0 {
+		e.b.Pos = o.Pos
+	}
+	switch o.Code {
+	case ir.For:
+		e.loop(o)
+	case ir.While:
+		e.while(o)
+	case ir.If:
+		e.branch(o)
+	case ir.Const:
+		e.constant(o)
+	case ir.SpanOf:
+		e.set(o.Result(), e.span(o.Result().Type, e.scalar(o.Operands[0]), e.scalar(o.Operands[1])))
+	case ir.SpanCopy:
+		e.set(o.Result(), e.copyOf(e.value(o.Axes[0])))
+	case ir.SpanCat, ir.SpanLo, ir.SpanHi, ir.Iota, ir.Affine, ir.Bcast, ir.Rebind, ir.Convert:
+		e.shape(o)
+	case ir.Load, ir.Store, ir.Atomic, ir.Assert, ir.Print:
+		e.memory(o)
+	case ir.Reduce, ir.Scan, ir.Topk, ir.Sort, ir.Lookup, ir.Scatter, ir.Cat, ir.Pack, ir.Unpack:
+		e.across(o)
+	case ir.Contract, ir.ChanOf, ir.Acquire, ir.Copy, ir.Put, ir.Commit, ir.Take, ir.View, ir.Release:
+		e.contract(o)
+	default:
+		if !o.Code.Spec().Elementwise() {
+			e.fail("%s is not compiled", o.Code)
+		}
+		e.elementwise(o)
+	}
+}

@@ -1,0 +1,112 @@
+// Package emit compiles functions of the tile IR to PTX.
+//
+// In goes a function of the value stage; out comes the text of a module with a kernel for each phase, and the manifest by
+// which a launcher calls them. The function is placed first (passes.Place): every tile gets a register layout, and
+// what has to move between threads is an operation. Then each operation becomes the code of one thread: a tile is a
+// register for each slot of its layout. It always holds that the text is one that codegen/ptx/syntax takes, and that it computes
+// what ir/interp computes, but for the order of sums and the last bits of functions.
+//
+// Absence: elements of a tile past the live length of a span are unspecified in registers, and known to be absent by
+// coordinate alone ([emitter.live]): loads and stores leave them out, and what crosses an axis puts its neutral value
+// in their place. Shared memory holds zeros for them.
+package emit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tilec/tilec/codegen"
+	"github.com/tilec/tilec/codegen/ptx"
+	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/passes"
+)
+
+// Target compiles for NVIDIA processors.
+type Target struct {
+	SM ptx.Target
+}
+
+// Name is the processor's name: sm_80.
+func (t Target) Name() string { return t.SM.String() }
+
+// Compile compiles a function. The error is a [*codegen.Unsupported] for what the target cannot do, or a
+// [*passes.Misfit] for a schedule that does not fit it.
+func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*codegen.Artefact, error) {
+	began := time.Now()
+	a := &codegen.Artefact{Manifest: codegen.Manifest{Kernel: fn.Name, Target: t.Name()}}
+	step := func(name string) {
+		now := time.Now()
+		a.Report.Steps = append(a.Report.Steps, codegen.Step{Name: name, Nanos: now.Sub(began).Nanoseconds()})
+		began = now
+	}
+	for _, b := range fn.Binds {
+		a.Manifest.Binds = append(a.Manifest.Binds, b.Name+"="+b.Value)
+	}
+	placed := fn.Clone()
+	if err := passes.Place(placed, passes.Machine{Target: t.Name()}); err != nil {
+		return nil, err
+	}
+	step("place")
+	kernels, err := t.kernels(placed, &a.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	step("emit")
+	text, places := asm.Module(t.SM, t.version(kernels), kernels)
+	a.Code = []byte(text)
+	step("text")
+	if o.Text {
+		a.Stages = []codegen.Stage{
+			{Name: "ir", Ext: ".tir", Text: fn.Text(ir.NoLoc)},
+			{Name: "placed", Ext: ".tir", Text: placed.Text(ir.NoLoc)},
+			{Name: "ptx", Ext: ".ptx", Text: text, Places: places},
+		}
+	}
+	return a, ctx.Err()
+}
+
+// version is the lowest version of PTX that has what the kernels use.
+func (t Target) version([]*asm.Kernel) ptx.Version { return 70 }
+
+// kernels emits the phases of a placed function.
+func (t Target) kernels(fn *ir.Func, m *codegen.Manifest) (list []*asm.Kernel, err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case *codegen.Unsupported:
+			err = r
+		default:
+			panic(r)
+		}
+	}()
+	host := hostProgram(fn)
+	m.Host = host.Text(ir.WithLoc)
+	for _, o := range fn.Body.Ops {
+		if o.Code != ir.Parallel {
+			continue
+		}
+		e := newEmitter(t, fn, o, m)
+		e.phase(len(list))
+		list = append(list, e.kernel)
+	}
+	return list, nil
+}
+
+// hostProgram is the function with empty phases.
+func hostProgram(fn *ir.Func) *ir.Func {
+	host := fn.Clone()
+	for _, o := range host.Body.Ops {
+		if o.Code == ir.Parallel {
+			r := o.Regions[0]
+			r.Ops = r.Ops[len(r.Ops)-1:]
+		}
+	}
+	return host
+}
+
+// fail ends the compilation: the target cannot do something.
+func (e *emitter) fail(format string, args ...any) {
+	panic(&codegen.Unsupported{Target: e.target.Name(), What: fmt.Sprintf(format, args...), Pos: e.b.Pos})
+}
