@@ -174,7 +174,11 @@ func (e *emitter) loop(o *ir.Op) {
 		if by == 0 {
 			e.set(r.Args[0], &value{scalar: at})
 		} else {
-			e.set(r.Args[0], e.span(r.Args[0].Type, at, hi))
+			s := e.span(r.Args[0].Type, at, hi)
+			if o.Flag("whole") {
+				s.n, s.full = asm.Int(by), true
+			}
+			e.set(r.Args[0], s)
 		}
 		e.region(r)
 		e.yield(r, list, end)

@@ -128,7 +128,14 @@ func (e *emitter) bindings() {
 			e.values[args[i]] = &value{t: args[i].Type, scalar: at}
 			continue
 		}
-		e.values[args[i]] = e.span(args[i].Type, at, e.scalar(e.op.Operands[2*i+1]))
+		hi := e.scalar(e.op.Operands[2*i+1])
+		v := e.span(args[i].Type, at, hi)
+		if first, ok := lo.IntValue(); ok {
+			if last, ok := hi.IntValue(); ok && (last-first)%by == 0 {
+				v.n, v.full = asm.Int(by), true
+			}
+		}
+		e.values[args[i]] = v
 	}
 }
 

@@ -45,6 +45,8 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		a.Manifest.Binds = append(a.Manifest.Binds, b.Name+"="+b.Value)
 	}
 	placed := fn.Clone()
+	passes.HoistLoads(placed)
+	passes.Edges(placed)
 	if err := passes.Place(placed, passes.Machine{Target: t.Name()}); err != nil {
 		return nil, err
 	}
