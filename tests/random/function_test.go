@@ -23,6 +23,7 @@ import (
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/ir/interp"
+	"github.com/tilec/tilec/passes"
 	"github.com/tilec/tilec/runtime"
 	"github.com/tilec/tilec/runtime/array"
 	"github.com/tilec/tilec/runtime/jit"
@@ -151,6 +152,32 @@ func TestFunctions(t *testing.T) {
 	wait.Wait()
 	if ran.Load() == 0 && *functionSeeds > 0 {
 		t.Error("no function ran")
+	}
+}
+
+// TestParted holds functions whose loops are parted, and whose loads are moved, to give the same as before.
+func TestParted(t *testing.T) {
+	base, err := runtime.Open("interp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed := *first; seed < *first+*functionSeeds; seed++ {
+		f := GenerateFunction(seed)
+		want := runFunction(t, base, f, longest)
+		if want.err != nil {
+			continue // another test's matter
+		}
+		parted := *f
+		parted.Func = f.Func.Clone()
+		passes.HoistLoads(parted.Func)
+		passes.Edges(parted.Func)
+		if err := ir.Verify(parted.Func); err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, parted.Func)
+		}
+		got := runFunction(t, base, &parted, longest)
+		if got.err != nil || !cmp.Equal(got.data, want.data) || got.printed != want.printed {
+			t.Errorf("seed %d: %v: the results differ\n%s\n%s", seed, got.err, f.Func, parted.Func)
+		}
 	}
 }
 
