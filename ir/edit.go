@@ -7,8 +7,10 @@ import "slices"
 func (f *Func) Uses() []int {
 	uses := make([]int, f.Number())
 	count := func(t Type) {
-		for _, a := range t.Axes {
-			uses[a.Span.ID]++
+		if t.Kind == Tile {
+			for _, a := range t.Axes {
+				uses[a.Span.ID]++
+			}
 		}
 	}
 	f.Values(func(v *Value) { count(v.Type) })
@@ -47,6 +49,9 @@ func (f *Func) Replace(with []*Value) {
 
 // mapSpans is t with each axis's span replaced; t's own axes stay as they are.
 func (t Type) mapSpans(to func(*Value) *Value) Type {
+	if t.Kind != Tile { // the axes of channels and slots have no spans
+		return t
+	}
 	for i, a := range t.Axes {
 		s := to(a.Span)
 		if s == a.Span {

@@ -23,6 +23,7 @@ const (
 	funcToken             // @f
 	numberToken           // 12, -0.5, 0x1p-3, -inf
 	stringToken           // "text"
+	layoutToken           // #2
 	signToken             // ( ) [ ] { } < > , : = + - * / -> ..
 )
 
@@ -44,6 +45,8 @@ func (t token) String() string {
 		return "%" + t.text
 	case funcToken:
 		return "@" + t.text
+	case layoutToken:
+		return "#" + t.text
 	case stringToken:
 		return strconv.Quote(t.text)
 	}
@@ -114,6 +117,12 @@ func (l *lexer) next() (token, *SyntaxError) {
 			t.number = true
 		case t.text[0] == '.':
 			return t, l.fail(start, "%c%s is no name: it begins with a dot", c, t.text)
+		}
+	case c == '#':
+		l.at++
+		t.kind, t.text = layoutToken, l.word()
+		if n, err := strconv.Atoi(t.text); err != nil || strconv.Itoa(n) != t.text {
+			return t, l.fail(start, "#%s is no layout: # and a number", t.text)
 		}
 	case c == '"':
 		s, err := l.quoted()

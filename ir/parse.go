@@ -55,6 +55,8 @@ type parser struct {
 	values map[string]*Value
 	sizes  map[*Value]int
 	depth  int
+	// layouts are those of the function's head, by number.
+	layouts map[string]any
 }
 
 func (p *parser) advance() {
@@ -189,7 +191,7 @@ func (p *parser) uses() []*Value {
 }
 
 func (p *parser) function() *Func {
-	p.values, p.sizes = map[string]*Value{}, map[*Value]int{}
+	p.values, p.sizes, p.layouts = map[string]*Value{}, map[*Value]int{}, map[string]any{}
 	p.expect("kernel")
 	f := &Func{Name: p.take(funcToken, "a name with @"), Body: &Region{}}
 	p.fn = f
@@ -224,6 +226,7 @@ func (p *parser) function() *Func {
 		}
 		p.expect(")")
 	}
+	p.layoutList()
 	f.Pos = p.position()
 	p.body(f.Body)
 	f.Number()
@@ -352,8 +355,13 @@ func (p *parser) typ() Type {
 			t.Axes = append(t.Axes, Axis{span, p.int()})
 		}
 		p.expect("]")
+		p.tilePlace(&t)
 		p.expect(">")
 		return t
+	case p.accept("chan"):
+		return p.ring(Type{Kind: Chan})
+	case p.accept("slot"):
+		return p.ring(Type{Kind: Slot})
 	case p.accept("tensor"):
 		t := Type{Kind: Tensor}
 		p.expect("<")

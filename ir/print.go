@@ -82,6 +82,8 @@ type printer struct {
 	sizes  []string
 	count  int // unnamed values so far
 	indent int
+	// layouts are those met so far.
+	layouts layoutTable
 }
 
 func (p *printer) write(parts ...string) {
@@ -154,7 +156,7 @@ func (p *printer) typ(t Type) string {
 			return p.sizes[i]
 		}
 		return "%size" + strconv.Itoa(i)
-	})
+	}, p.layout)
 }
 
 func (p *printer) function(f *Func) {
@@ -207,10 +209,16 @@ func (p *printer) function(f *Func) {
 		}
 		p.write(")")
 	}
-	p.position(f.Pos)
-	p.write(" ")
+	// The body says which layouts there are.
+	head := p.b.String()
+	p.b.Reset()
 	p.body(f.Body)
-	p.write("\n")
+	body := p.b.String()
+	p.b.Reset()
+	p.write(head)
+	p.layouts.write(&p.b)
+	p.position(f.Pos)
+	p.write(" ", body, "\n")
 }
 
 func (p *printer) position(pos Pos) {

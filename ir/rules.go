@@ -601,7 +601,7 @@ func ruleScan(o *Op) ([]Type, error) {
 	for i, a := range o.Regions[0].Args {
 		t := types[i%len(types)]
 		rest, _ := without(t.Axes, o.Axes)
-		if !a.Type.Equal(TileType(t.Elem, rest...)) {
+		if !a.Type.Unplaced().Equal(TileType(t.Elem, rest...)) {
 			return nil, ruleErr("V9", "argument %d of the region is a %s and must be a %s", i, a.Type, TileType(t.Elem, rest...))
 		}
 	}
@@ -689,7 +689,7 @@ func ruleContract(o *Op) ([]Type, error) {
 	ra, _ := without(a.Type.Axes, o.Axes)
 	rb, _ := without(b.Type.Axes, o.Axes)
 	t := TileType(elem, union(ra, rb)...)
-	if acc != nil && !acc.Type.Equal(t) {
+	if acc != nil && !acc.Type.Unplaced().Equal(t) {
 		return nil, ruleErr("V6", "the accumulator is a %s, the result a %s", acc.Type, t)
 	}
 	return one(t)

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,11 +106,11 @@ func (t Type) String() string {
 			return "%" + strconv.Itoa(v.ID)
 		}
 		return "%" + v.Name
-	}, func(i int) string { return "%size" + strconv.Itoa(i) })
+	}, func(i int) string { return "%size" + strconv.Itoa(i) }, quoteLayout)
 }
 
-// text writes t with the given names for spans and sizes.
-func (t Type) text(span func(*Value) string, size func(int) string) string {
+// text writes t with the given names for spans, sizes and layouts.
+func (t Type) text(span func(*Value) string, size func(int) string, place func(fmt.Stringer) string) string {
 	var b strings.Builder
 	switch t.Kind {
 	case Scalar:
@@ -122,7 +123,34 @@ func (t Type) text(span func(*Value) string, size func(int) string) string {
 			}
 			b.WriteString(span(a.Span) + ":" + strconv.FormatInt(a.Extent, 10))
 		}
-		b.WriteString("]>")
+		b.WriteByte(']')
+		if t.Layout != nil {
+			b.WriteString("," + place(t.Layout))
+		}
+		if t.Shared != nil {
+			b.WriteString(",shared " + place(t.Shared))
+		}
+		b.WriteByte('>')
+	case Chan, Slot:
+		word := "slot"
+		if t.Kind == Chan {
+			word = "chan"
+		}
+		b.WriteString(word + "<" + t.Elem.String() + ",[")
+		for i, a := range t.Axes {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(strconv.FormatInt(a.Extent, 10))
+		}
+		b.WriteByte(']')
+		if t.Kind == Chan {
+			b.WriteString(",depth " + strconv.FormatInt(t.Depth, 10))
+		}
+		if t.Shared != nil {
+			b.WriteString("," + place(t.Shared))
+		}
+		b.WriteByte('>')
 	case Tensor:
 		b.WriteString("tensor<" + t.Elem.String() + ",[")
 		for i, d := range t.Dims {

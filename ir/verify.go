@@ -5,10 +5,12 @@ import (
 	"slices"
 
 	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/layout"
 )
 
-// Verify checks everything that always holds of a function of the value stage. It returns nil or the first few
-// [*Error]s, joined, in the order of the text. The rules:
+// Verify checks everything that always holds of a function, of the value stage or placed. It returns nil or the first few
+// [*Error]s, joined, in the order of the text. The rules of both stages; those of the placed one stand in
+// verify_placed.go:
 //
 //	V0   the operation exists and may stand in this stage
 //	V1   an operand is defined before it is used, in the same region or one around it
@@ -29,6 +31,9 @@ func Verify(f *Func) error {
 	v := &verifier{f: f, seen: map[*Value]bool{}}
 	v.signature()
 	if len(v.errs) == 0 {
+		v.placed = f.Placed()
+	}
+	if len(v.errs) == 0 {
 		v.region(f.Body, nil)
 	}
 	if len(v.errs) == 0 && len(f.Body.Yield().Operands) > 0 {
@@ -48,6 +53,11 @@ type verifier struct {
 	f    *Func
 	seen map[*Value]bool // values in scope
 	errs []*Error
+	// placed says that the function is one of the placed stage; warps is the number of warps of its layouts, 0 before
+	// the first, and sound are the layouts that break no rule by themselves.
+	placed bool
+	warps  int64
+	sound  map[*layout.Distribution]bool
 }
 
 // fail records an error about o, or about the function where o is nil.
@@ -184,6 +194,7 @@ func (v *verifier) typ(o *Op, t Type, rule string) {
 		if len(t.Axes) == 0 {
 			v.fail(o, ruleErr("V2", "a tile without axes"))
 		}
+		v.place(o, t)
 	case Tensor:
 		for _, d := range t.Dims {
 			v.dim(o, d, len(v.f.Sizes))
@@ -193,6 +204,8 @@ func (v *verifier) typ(o *Op, t Type, rule string) {
 			v.fail(o, ruleErr("V2", "%s is wider than %d", t, int64(MaxTile)))
 		}
 	case Scalar:
+	case Chan, Slot:
+		v.ring(o, t)
 	default:
 		v.fail(o, ruleErr("V3", "a value without type"))
 	}
@@ -204,7 +217,7 @@ func (v *verifier) typ(o *Op, t Type, rule string) {
 // op checks one operation and what is inside it.
 func (v *verifier) op(o *Op) {
 	s := o.Code.Spec()
-	if s == nil || s.Stages&ValueStage == 0 {
+	if s == nil || s.Stages&ValueStage == 0 && !v.placed {
 		v.fail(o, ruleErr("V0", "no operation of the value stage"))
 		return
 	}
@@ -247,7 +260,7 @@ func (v *verifier) op(o *Op) {
 		v.fail(o, ruleErr("V12", "%d results, %d expected", len(o.Results), len(types)))
 	default:
 		for i, t := range types {
-			if !t.Equal(o.Results[i].Type) {
+			if !fits(o, t, o.Results[i].Type) {
 				v.fail(o, ruleErr("V3", "result %d is a %s and must be a %s", i, o.Results[i].Type, t))
 			}
 		}
@@ -270,6 +283,9 @@ func (v *verifier) op(o *Op) {
 		if err := s.Verify(o); err != nil {
 			v.fail(o, err)
 		}
+	}
+	if v.placed && len(v.errs) == before {
+		v.placedOp(o)
 	}
 }
 

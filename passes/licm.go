@@ -79,7 +79,7 @@ func (l *licm) movable(loop, o *ir.Op, depth int) bool {
 	}
 	for _, v := range o.Results {
 		for _, a := range v.Type.Axes {
-			if l.depth[a.Span.ID] > depth {
+			if a.Span != nil && l.depth[a.Span.ID] > depth {
 				return false
 			}
 		}
