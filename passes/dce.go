@@ -85,8 +85,10 @@ func carries(o *ir.Op) bool { return o.Code == ir.For || o.Code == ir.While || o
 
 // reach marks what a needed value needs.
 func (d *dce) reach(v *ir.Value) {
-	for _, a := range v.Type.Axes {
-		d.need(a.Span)
+	if v.Type.Kind == ir.Tile {
+		for _, a := range v.Type.Axes {
+			d.need(a.Span)
+		}
 	}
 	o := v.Def
 	if o == nil {
