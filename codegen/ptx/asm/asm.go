@@ -70,7 +70,7 @@ const (
 	pairArg // dst|predicate
 )
 
-// Arg is an operand of an instruction. Args can be compared, but for those of vectors.
+// Arg is an operand of an instruction.
 type Arg struct {
 	kind kind
 	wide bool // a floatArg of 64 bits; a predicate that is negated
