@@ -151,10 +151,8 @@ func (a Arg) write(b []byte) []byte {
 		} else {
 			b = append(b, a.text...)
 		}
-		if a.num > 0 {
-			b = append(b, '+')
-		}
 		if a.num != 0 {
+			b = append(b, '+') // before a minus too
 			b = strconv.AppendInt(b, a.num, 10)
 		}
 		return append(b, ']')
