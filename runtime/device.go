@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/tilec/tilec/codegen"
@@ -13,9 +14,9 @@ import (
 
 // Device runs kernels. It can be used by several goroutines at once.
 type Device interface {
-	// Name is what Open takes to find it again: interp, cpu:avx512.
+	// Name is what Open takes to find it again: interp, cpu:avx512, emu:sm_80.
 	Name() string
-	// Target is the target whose artefacts it runs, and whose schedules kernels are compiled with: interp, cpu.
+	// Target is the target whose artefacts it runs, and whose schedules kernels are compiled with: interp, cpu, sm_80.
 	Target() string
 	// Level is the instruction set within the target, empty where there is but one.
 	Level() string
@@ -39,8 +40,8 @@ type Limits struct {
 	Memory  int64 // bytes that are free
 }
 
-// Open finds a device by its name: interp; cpu, which takes the best instruction level of this machine, or cpu:LEVEL. The
-// error says what there is, or what the machine lacks.
+// Open finds a device by its name: interp; cpu, which takes the best instruction level of this machine, or cpu:LEVEL;
+// emu:TARGET, the emulator of a GPU, or emu, that of the first target. The error says what there is, or what the machine lacks.
 func Open(name string) (Device, error) {
 	kind, level, given := strings.Cut(name, ":")
 	switch {
@@ -48,6 +49,10 @@ func Open(name string) (Device, error) {
 		return interpreter{}, nil
 	case kind == "interp":
 		return nil, fmt.Errorf("device %s: the interpreter has no levels", name)
+	case kind == "emu" && !given:
+		return Emulator(emulated[0], true)
+	case kind == "emu" && slices.Contains(emulated, level):
+		return Emulator(level, true)
 	case kind != "cpu":
 		return nil, fmt.Errorf("there is no device %q: there are %s", name, strings.Join(Devices(), ", "))
 	}
@@ -73,6 +78,9 @@ func Devices() []string {
 				names = append(names, "cpu:"+level)
 			}
 		}
+	}
+	for _, t := range emulated {
+		names = append(names, "emu:"+t)
 	}
 	return names
 }

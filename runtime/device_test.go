@@ -32,7 +32,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if again := d.Name(); !slices.Contains(names, again) || !strings.HasPrefix(again, name) || !strings.HasPrefix(name, d.Target()) {
+		if again := d.Name(); !slices.Contains(names, again) || !strings.HasPrefix(again, name) || !strings.HasPrefix(strings.TrimPrefix(name, "emu:"), d.Target()) {
 			t.Errorf("%s calls itself %s, of target %s", name, again, d.Target())
 		}
 		if l := d.Limits(); l.Workers < 1 || l.Memory < 1<<20 {

@@ -108,11 +108,8 @@ func (c *compiled) bind(sizes []int64, args []interp.Arg, layouts []string, _ in
 	if err != nil {
 		return nil, err
 	}
-	for i, n := range found {
-		if sizes[i] != n {
-			return nil, &interp.Fault{Kind: interp.BadArgs, Pos: c.fn.Pos,
-				Message: fmt.Sprintf("the dimension %s is given as %d, and is %d in the arguments", c.fn.Sizes[i].Name, sizes[i], n)}
-		}
+	if err := agree(c.fn, sizes, found); err != nil {
+		return nil, err
 	}
 	values := make([]cpu.Value, len(args))
 	for i, p := range c.fn.Params {
@@ -139,6 +136,17 @@ func (c *compiled) bind(sizes []int64, args []interp.Arg, layouts []string, _ in
 		return nil, &interp.Fault{Kind: interp.Limit, Pos: c.fn.Pos, Message: err.Error(), Err: err}
 	}
 	return &compiledRun{c, l, sizes, args}, nil
+}
+
+// agree refuses sizes that are not those which the arguments have.
+func agree(fn *ir.Func, sizes, found []int64) error {
+	for i, n := range found {
+		if sizes[i] != n {
+			return &interp.Fault{Kind: interp.BadArgs, Pos: fn.Pos,
+				Message: fmt.Sprintf("the dimension %s is given as %d, and is %d in the arguments", fn.Sizes[i].Name, sizes[i], n)}
+		}
+	}
+	return nil
 }
 
 // misaligned reports whether memory does not begin where elements of a type may.
@@ -197,7 +205,11 @@ func (r *compiledRun) run(ctx context.Context, o Options) error {
 
 // print writes what a print statement printed.
 func (c *compiled) print(to io.Writer, p cpu.Printed) error {
-	statement, types := c.kernel.Manifest().Prints[p.Print], c.prints[p.Print]
+	return writePrint(to, c.kernel.Manifest().Prints[p.Print], c.prints[p.Print], p)
+}
+
+// writePrint writes what a print statement printed of values of some types.
+func writePrint(to io.Writer, statement codegen.Print, types []ir.Type, p cpu.Printed) error {
 	values := make([]interp.PrintValue, len(p.Values))
 	for i, v := range p.Values {
 		values[i] = interp.PrintValue{Elem: dtype.I64, Dims: v.Lengths, Data: v.Data}

@@ -45,7 +45,7 @@ can be read by benchstat. The interpreter checks every access, so its times say 
 				if *threads < 0 || *threads > 1024 {
 					return misusef("-threads %d: a number from 1 to 1024", *threads)
 				}
-				x, err := device.open(env)
+				x, err := device.open(env, true)
 				if err != nil {
 					return err
 				}

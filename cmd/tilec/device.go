@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -23,8 +24,8 @@ type deviceFlags struct{ target, on *string }
 
 func addDeviceFlags(fs *flag.FlagSet) deviceFlags {
 	return deviceFlags{
-		fs.String("target", "", "the target `name`: interp, cpu, or cpu:LEVEL for an instruction level (default: cpu where LLVM is found, else interp)"),
-		fs.String("on", "", "the `device` to run on: interp, cpu or cpu:LEVEL"),
+		fs.String("target", "", "the target `name`: interp, cpu, cpu:LEVEL for an instruction level, or a GPU: sm_80 (default: cpu where LLVM is found, else interp)"),
+		fs.String("on", "", "the `device` to run on: interp, cpu, cpu:LEVEL, emu or emu:TARGET, the emulator of a GPU"),
 	}
 }
 
@@ -35,8 +36,9 @@ type executor struct {
 }
 
 // open finds the device that the flags ask for. Without any it is the CPU where LLVM is found, else the interpreter,
-// which is said.
-func (f deviceFlags) open(env *environment) (*executor, error) {
+// which is said; where the target is a GPU, its emulator, which is said too. Without checks the emulator does not look for
+// races and for reads of nothing.
+func (f deviceFlags) open(env *environment, checks bool) (*executor, error) {
 	name := *f.target
 	if name != "" {
 		if err := checkTarget(name); err != nil {
@@ -44,7 +46,13 @@ func (f deviceFlags) open(env *environment) (*executor, error) {
 		}
 	}
 	if on := *f.on; on != "" {
-		kind, _, _ := strings.Cut(on, ":")
+		kind, rest, _ := strings.Cut(on, ":")
+		if kind == "emu" {
+			if rest == "" {
+				rest = cmp.Or(name, runtime.Emulated()[0])
+			}
+			return openEmulator(rest, name, checks)
+		}
 		if !slices.Contains(targets(), kind) {
 			return nil, misusef("no device %q here%s: there are %s", on, nearest(on, runtime.Devices()), strings.Join(runtime.Devices(), ", "))
 		}
@@ -65,14 +73,30 @@ func (f deviceFlags) open(env *environment) (*executor, error) {
 			fmt.Fprintln(env.stderr, "tilec: no LLVM was found, so this runs on the interpreter, which is slow: install LLVM 16 to 22, as by 'apt install llvm-19' ('tilec version' tells more; -target interp is silent)")
 		}
 	}
+	if slices.Contains(runtime.Emulated(), name) {
+		fmt.Fprintf(env.stderr, "tilec: no GPU is used yet, so this runs on the emulator of %s (-on emu is silent)\n", name)
+		return openEmulator(name, name, checks)
+	}
 	device, err := runtime.Open(name)
 	if err != nil {
 		return nil, misusef("%v", err)
 	}
-	if device.Target() != "interp" {
+	if device.Target() == "cpu" {
 		if _, err := toolchain.LLVM(); err != nil {
 			return nil, fmt.Errorf("target %s: %w", device.Target(), err)
 		}
+	}
+	return &executor{device, jit.New()}, nil
+}
+
+// openEmulator opens the emulator of a target, which a -target, if there is one, must be.
+func openEmulator(name, target string, checks bool) (*executor, error) {
+	if target != "" && target != name {
+		return nil, misusef("-on emu:%s is no device of target %s", name, target)
+	}
+	device, err := runtime.Emulator(name, checks)
+	if err != nil {
+		return nil, misusef("%v", err)
 	}
 	return &executor{device, jit.New()}, nil
 }
@@ -102,7 +126,7 @@ func reference() *executor {
 }
 
 // targets are the targets that can run a kernel.
-func targets() []string { return []string{"interp", "cpu"} }
+func targets() []string { return append([]string{"interp", "cpu"}, runtime.Emulated()...) }
 
 // checkTarget refuses a target, with or without a level, that there is not, or not yet.
 func checkTarget(name string) error {
@@ -110,15 +134,18 @@ func checkTarget(name string) error {
 	switch {
 	case slices.Contains(targets(), target):
 	case slices.Contains(check.Targets, target):
-		return misusef("target %s does not run yet: the targets there are now are %s", target, strings.Join(targets(), " and "))
+		return misusef("target %s does not run yet: the targets there are now are %s", target, listed(targets()))
 	default:
-		return misusef("no target %q%s: the targets there are now are %s", target, nearest(target, check.Targets), strings.Join(targets(), " and "))
+		return misusef("no target %q%s: the targets there are now are %s", target, nearest(target, check.Targets), listed(targets()))
 	}
 	if !given {
 		return nil
 	}
 	if target == "interp" {
 		return misusef("target %s: the interpreter has no levels", name)
+	}
+	if target != "cpu" {
+		return misusef("target %s: %s has no levels", name, target)
 	}
 	var names []string
 	for _, l := range cpu.Levels() {
@@ -157,7 +184,7 @@ func checkCompiled(names ...string) error {
 			return err
 		}
 		if targetOf(name) == "interp" {
-			return misusef("nothing is compiled for target interp, which runs the tile IR: the target that is compiled for is cpu")
+			return misusef("nothing is compiled for target interp, which runs the tile IR: the targets that are compiled for are %s", listed(targets()[1:]))
 		}
 	}
 	return nil

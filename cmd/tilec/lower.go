@@ -91,7 +91,7 @@ default are bound with -D.`,
 func lowerTarget(env *environment, fn *ir.Func, name string, asm bool) error {
 	target, level := levelOf(name)
 	if !asm {
-		text, err := jit.Text(target, fn, codegen.Options{Level: level})
+		text, err := jit.Text(env.ctx, target, fn, codegen.Options{Level: level})
 		if err == nil {
 			_, err = fmt.Fprint(env.stdout, text)
 		}

@@ -54,7 +54,7 @@ the output's root mean square.`,
 				if len(args) == 0 {
 					return misusef("name a .tile file")
 				}
-				x, err := device.open(env)
+				x, err := device.open(env, true)
 				if err != nil {
 					return err
 				}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tilec/tilec/codegen"
 	"github.com/tilec/tilec/dsl/check"
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/eval"
@@ -29,13 +30,13 @@ rounds instead, with sizes, generics and tile sizes drawn at random; the seed is
 			device := addDeviceFlags(fs)
 			pattern := fs.String("run", "", "run only tests whose package.kernel/name matches this `regexp`")
 			verbose := fs.Bool("v", false, "print every test, with its cases and times, and what it prints")
-			fs.Bool("race", true, "report races between blocks (the interpreter always does, the CPU never)")
+			race := fs.Bool("race", true, "report races and reads of nothing (the interpreter always does, the CPU never)")
 			fuzz := fs.Int("fuzz", 0, "run `N` rounds of drawn sizes, generics and tile sizes")
 			seed := fs.Uint64("seed", 0, "the `seed` of drawn data (default: 0; with -fuzz: from the clock)")
 			timeout := fs.Duration("timeout", 10*time.Minute, "how `long` one case of a test may take (0: as long as it likes)")
 			asJSON := fs.Bool("json", false, "print one JSON object for each result")
 			return func(env *environment, args []string) error {
-				x, err := device.open(env)
+				x, err := device.open(env, *race)
 				if err != nil {
 					return err
 				}
@@ -244,6 +245,7 @@ func (r *reporter) failure(result *suite.Result) diag.List {
 	}
 	var wrong *eval.Failure
 	var other *eval.Error
+	var unsupported *codegen.Unsupported
 	fault := faultOf(result.Err)
 	switch {
 	case errors.As(result.Err, &wrong):
@@ -257,6 +259,12 @@ func (r *reporter) failure(result *suite.Result) diag.List {
 			faults[0].Note(other.Span, "in this call")
 		}
 		list = append(list, faults...)
+	case errors.As(result.Err, &unsupported) && unsupported.Pos.File != "":
+		at := diag.Pos{Line: unsupported.Pos.Line, Col: unsupported.Pos.Col}
+		d := list.Add("E0611", diag.Span{File: unsupported.Pos.File, Start: at, End: at}, "target %s: %s", unsupported.Target, unsupported.What)
+		if errors.As(result.Err, &other) && other.Span.IsValid() {
+			d.Note(other.Span, "in this call")
+		}
 	case errors.As(result.Err, &other):
 		list.Add("E0611", other.Span, "%s", strings.TrimPrefix(other.Error(), other.Span.String()+": "))
 	default:

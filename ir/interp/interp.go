@@ -95,6 +95,45 @@ type Options struct {
 	MaxSteps int64
 	// MaxMemory bounds the bytes of temps, shadows and tiles, 0 for 8 GiB.
 	MaxMemory int64
+	// Device, if set, runs the blocks of parallel operations. What is initialised, and who races, is then its to check.
+	Device Device
+}
+
+// Device runs parallel operations in the interpreter's place, which is left with what stands around them.
+type Device interface {
+	// Temp makes the memory of a temp, of so many bytes.
+	Temp(o *ir.Op, bytes int) ([]byte, error)
+	// Launch runs the blocks of a parallel operation. There is at least one.
+	Launch(g *Grid) error
+	// Wrote tells of a tensor that the function itself has written to: a parameter or the result of a temp.
+	Wrote(tensor *ir.Value)
+}
+
+// Grid is a parallel operation that a run has reached.
+type Grid struct {
+	Op *ir.Op
+	// Counts are the numbers of blocks along each binding, Blocks their product.
+	Counts []int64
+	Blocks int64
+
+	run *run
+}
+
+// Scalar is the value of a scalar of the function's body that is known here.
+func (g *Grid) Scalar(v *ir.Value) Arg {
+	c := &g.run.main.cells[g.run.prog.cells[v]]
+	switch c.class {
+	case f32Class:
+		return Arg{Float: float64(c.f32[0])}
+	case f64Class:
+		return Arg{Float: c.f64[0]}
+	case intClass:
+		return Arg{Int: c.i64[0]}
+	}
+	if c.b[0] {
+		return Arg{Int: 1}
+	}
+	return Arg{}
 }
 
 const defaultMemory = 8 << 30

@@ -11,6 +11,7 @@ import (
 // Program is a function ready to run, any number of times and at once.
 type Program struct {
 	fn     *ir.Func
+	cells  map[*ir.Value]int
 	types  []ir.Type // of each cell
 	consts []constant
 	phases []phase
@@ -41,6 +42,7 @@ type phase struct {
 // tensorUse is what a phase does with a tensor.
 type tensorUse struct {
 	cell          int
+	tensor        *ir.Value
 	reads, writes bool
 	marks         bool // a store may meet itself
 }
@@ -93,7 +95,8 @@ func Compile(fn *ir.Func) (*Program, error) {
 	if err := ir.Verify(fn); err != nil {
 		return nil, err
 	}
-	c := &compiler{p: &Program{fn: fn}, cells: map[*ir.Value]int{}}
+	c := &compiler{p: &Program{fn: fn, cells: map[*ir.Value]int{}}}
+	c.cells = c.p.cells
 	fn.Values(func(v *ir.Value) {
 		c.cells[v] = len(c.p.types)
 		c.p.types = append(c.p.types, v.Type)
@@ -277,7 +280,7 @@ func (c *compiler) uses(o *ir.Op) []tensorUse {
 				return &uses[i]
 			}
 		}
-		uses = append(uses, tensorUse{cell: k})
+		uses = append(uses, tensorUse{cell: k, tensor: v})
 		return &uses[len(uses)-1]
 	}
 	visit := func(o *ir.Op) {

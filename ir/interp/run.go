@@ -122,7 +122,15 @@ func (r *run) bind(args []Arg) error {
 			return faultf(Limit, t.op.Pos, "temp %s of shape %s needs %d MiB, more than is left of the memory limit of %d MiB",
 				t.op.Result().Name, text, bytes>>20, r.memory>>20)
 		}
-		m := &memory{name: t.op.Result().Name, elem: typ.Elem, dims: shape, data: make([]byte, bytes), poisoned: true}
+		m := &memory{name: t.op.Result().Name, elem: typ.Elem, dims: shape, poisoned: true}
+		if r.opts.Device == nil {
+			m.data = make([]byte, bytes)
+		} else {
+			var err error
+			if m.data, err = r.opts.Device.Temp(t.op, bytes); err != nil {
+				return faultf(Limit, t.op.Pos, "temp %s: %v", m.name, err)
+			}
+		}
 		m.layout(nil)
 		m.poison()
 		r.main.cells[t.cell].mem = m
@@ -216,6 +224,9 @@ func (r *run) phase(p *phase) error {
 			return err
 		}
 	}
+	if r.opts.Device != nil {
+		return r.hosted(p, counts, blocks)
+	}
 	for _, u := range p.uses {
 		m := r.main.cells[u.cell].mem
 		mode := untracked
@@ -246,6 +257,29 @@ func (r *run) phase(p *phase) error {
 	}
 	for _, u := range p.uses {
 		r.main.cells[u.cell].mem.settle()
+	}
+	return nil
+}
+
+// hosted is phase where a device runs the blocks.
+func (r *run) hosted(p *phase, counts []int64, blocks int64) error {
+	if p.grid != nil {
+		return r.opts.Device.Launch(&Grid{p.step.op, counts, blocks, r})
+	}
+	err := r.guard(r.main, func() error { return p.step.run(r.main) })
+	if err == nil && r.stop.Load() {
+		err = r.main.stopped(p.step.op)
+	}
+	if err != nil {
+		return err
+	}
+	for _, k := range p.step.kill {
+		r.main.drop(&r.main.cells[k])
+	}
+	for _, u := range p.uses {
+		if u.writes {
+			r.opts.Device.Wrote(u.tensor)
+		}
 	}
 	return nil
 }

@@ -480,17 +480,25 @@ func (l *Launch) rewind() {
 
 // printed hands on what the print buffer holds, and empties it.
 func (l *Launch) printed(print func(Printed) error) error {
-	data := l.print.Bytes()
-	used := binary.LittleEndian.Uint64(data)
-	if used == printHead {
-		return nil
-	}
 	defer l.rewind()
-	damaged := fmt.Errorf("%w: the print buffer of kernel %s is damaged", ErrDamaged, l.kernel.manifest.Kernel)
-	if used < printHead || used > uint64(len(data)) {
-		return damaged
+	err := ReadPrints(l.print.Bytes(), len(l.kernel.manifest.Prints), print)
+	if errors.Is(err, ErrDamaged) {
+		return fmt.Errorf("kernel %s: %w", l.kernel.manifest.Kernel, err)
 	}
-	if print == nil {
+	return err
+}
+
+// ReadPrints hands the records of a print buffer (codegen.PrintBytes) on, of a kernel with so many print statements. The error
+// is that of print, or says that the buffer is damaged.
+func ReadPrints(data []byte, statements int, print func(Printed) error) error {
+	damaged := fmt.Errorf("%w: its print buffer is damaged", ErrDamaged)
+	used := binary.LittleEndian.Uint64(data)
+	switch {
+	case used == printHead:
+		return nil
+	case used < printHead || used > uint64(len(data)):
+		return damaged
+	case print == nil:
 		return nil
 	}
 	for data = data[printHead:used]; len(data) > 0; {
@@ -498,7 +506,7 @@ func (l *Launch) printed(print func(Printed) error) error {
 			return damaged
 		}
 		number, size := binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[8:])
-		if size < 16 || size > uint64(len(data)) || number >= uint64(len(l.kernel.manifest.Prints)) {
+		if size < 16 || size > uint64(len(data)) || number >= uint64(statements) {
 			return damaged
 		}
 		p := Printed{Print: int(number)}

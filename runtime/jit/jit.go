@@ -1,7 +1,7 @@
 // Package jit compiles functions for the devices of this machine, in process.
 //
 // In go functions of the tile IR after the passes; out come kernels that are ready to be launched. It always holds that
-// what was compiled before, by this or an earlier process with the same LLVM, is not compiled again, and that what comes
+// what was compiled before, by this or an earlier process with the same LLVM where that is used, is not compiled again, and that what comes
 // from the cache is what would be compiled.
 package jit
 
@@ -12,12 +12,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/tilec/tilec/codegen"
 	"github.com/tilec/tilec/codegen/cpu"
+	"github.com/tilec/tilec/codegen/ptx"
+	"github.com/tilec/tilec/codegen/ptx/emit"
 	"github.com/tilec/tilec/codegen/toolchain"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/runtime"
@@ -26,8 +30,12 @@ import (
 
 // Target is a compiler by the name of its target. The error says which there are.
 func Target(name string) (codegen.Target, error) {
+	if slices.Contains(runtime.Emulated(), name) {
+		sm, err := ptx.ParseTarget(name)
+		return emit.Target{SM: sm}, err
+	}
 	if name != "cpu" {
-		return nil, fmt.Errorf("nothing compiles for target %s: there is cpu", name)
+		return nil, noTarget(name)
 	}
 	tool, err := toolchain.LLVM()
 	if err != nil {
@@ -36,10 +44,22 @@ func Target(name string) (codegen.Target, error) {
 	return cpu.Target{Toolchain: tool}, nil
 }
 
-// Text is what a target makes of a function before any program of others works on it: for cpu its LLVM IR.
-func Text(target string, fn *ir.Func, o codegen.Options) (string, error) {
+func noTarget(name string) error {
+	return fmt.Errorf("nothing compiles for target %s: there are cpu, %s", name, strings.Join(runtime.Emulated(), ", "))
+}
+
+// Text is what a target makes of a function before any program of others works on it: for cpu its LLVM IR, for a GPU its PTX.
+func Text(ctx context.Context, target string, fn *ir.Func, o codegen.Options) (string, error) {
 	if target != "cpu" {
-		return "", fmt.Errorf("nothing compiles for target %s: there is cpu", target)
+		t, err := Target(target)
+		if err != nil {
+			return "", err
+		}
+		a, err := t.Compile(ctx, fn, o)
+		if err != nil {
+			return "", err
+		}
+		return string(a.Code), nil
 	}
 	text, _, err := cpu.Module(fn, o)
 	return text, err
@@ -76,9 +96,11 @@ func (c *Compiler) Compile(ctx context.Context, target string, fn *ir.Func, o co
 		return t.Compile(ctx, fn, o)
 	}
 	began := time.Now()
-	id, err := toolchain.ID()
-	if err != nil {
-		return nil, err
+	id := ""
+	if target == "cpu" {
+		if id, err = toolchain.ID(); err != nil {
+			return nil, err
+		}
 	}
 	key := cache.Key([]byte("artefact"), []byte(build()), []byte(id), []byte(target), []byte(o.Level), strconv.AppendBool(nil, o.Deterministic), []byte(fn.Text(ir.WithLoc)))
 	if data, ok := c.Cache.Get(key); ok {

@@ -87,11 +87,15 @@ func (r *run) footprint() int {
 	return r.warps*perWarp + shared*2 + shared>>r.k.sharedShift*(12+8*r.warps)
 }
 
-// all runs the blocks. One runs to its end, unless it takes long: then others begin, for it may wait for them.
-func (r *run) all(blocks int) {
+// all runs the blocks. One runs to its end, unless it takes long: then others begin, for it may wait for them. It gives
+// false where the launch's Progress ended it.
+func (r *run) all(blocks int) bool {
 	var active []*block
 	next := 0
 	most := min(residents, max(1, residentBytes/max(1, r.footprint())))
+	if r.launch.InOrder {
+		most = 1
+	}
 	for !r.halted && (next < blocks || len(active) > 0) {
 		if len(active) == 0 || next < blocks && len(active) < most {
 			active = append(active, r.begin(next))
@@ -111,8 +115,12 @@ func (r *run) all(blocks int) {
 				r.find(TooLong, -1, nil, 0, 0, 0, "%d warp instructions were executed without an end", r.executed)
 				r.halted = true
 			}
+			if p := r.launch.Progress; p != nil && !p(next-len(active)) {
+				return false
+			}
 		}
 	}
+	return true
 }
 
 // begin makes a block ready.

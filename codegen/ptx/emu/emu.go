@@ -29,6 +29,7 @@ package emu
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -101,6 +102,18 @@ func (m *Machine) Upload(name string, data []byte) (*Buffer, error) {
 	return &Buffer{r.base, r.data[:len(data):len(data)], r}, nil
 }
 
+// Zeros is a buffer of size zero bytes.
+func (m *Machine) Zeros(name string, size int) (*Buffer, error) {
+	r, err := m.allocate(name, size)
+	if err != nil {
+		return nil, err
+	}
+	return &Buffer{r.base, r.data[:size:size], r}, nil
+}
+
+// Written says that all bytes of the buffer have been written, from outside.
+func (b *Buffer) Written() { b.r.init = nil }
+
 // vectorPad is how many bytes a region has behind its end, so that whole words can be looked at.
 const vectorPad = 16
 
@@ -148,7 +161,14 @@ type Launch struct {
 	Shared int // bytes of dynamic shared memory
 	// Args are the kernel's arguments in order: *Buffer for an address, or a number or bytes of the parameter's size.
 	Args []any
+	// InOrder runs one block after the other.
+	InOrder bool
+	// Progress, if set, is told now and then how many blocks have ended; where it gives false the launch ends with ErrEnded.
+	Progress func(done int) bool
 }
+
+// ErrEnded is the error of a launch that its Progress ended.
+var ErrEnded = errors.New("the launch was ended")
 
 const (
 	maxBlocks = 1 << 40
@@ -208,7 +228,9 @@ func (p *Program) Launch(l Launch) (*Report, error) {
 	if n := r.footprint(); n > residentBytes {
 		return nil, fmt.Errorf("%s: a block takes %d bytes here, %d are the most", l.Kernel, n, residentBytes)
 	}
-	r.all(blocks)
+	if !r.all(blocks) {
+		return nil, ErrEnded
+	}
 	return r.finish(), nil
 }
 

@@ -47,6 +47,13 @@ func (f *Finding) String() string {
 	if f.Loc.Line > 0 {
 		fmt.Fprintf(&b, "%s:%d: ", f.File, f.Loc.Line)
 	}
+	b.WriteString(f.Message())
+	return b.String()
+}
+
+// Message is String without the place in the source.
+func (f *Finding) Message() string {
+	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", f.Kind, f.Text)
 	if f.Pos.Line > 0 {
 		fmt.Fprintf(&b, " [ptx %s %s]", f.Pos, f.Instr)
