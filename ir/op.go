@@ -190,7 +190,7 @@ const (
 	// it; attr mode "in" or "unchecked". Begins to copy the elements that a load of the same would give into the slot;
 	// what is absent becomes 0. The slot's bytes must not be read before they are committed and taken.
 	Copy
-	// Put: operands slot, tile (in registers); stores the tile into the slot; what is absent becomes 0.
+	// Put: operands slot, tile (in registers, over the slot's axes in their order); stores the tile into the slot; what is absent becomes 0.
 	Put
 	// Commit: operands chan, slot: the slot of the last Acquire is given on once what was begun into it has arrived.
 	Commit
@@ -567,11 +567,11 @@ var specs = [numCodes]Spec{
 	Acquire: {Name: "acquire", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
 	Copy: {Name: "copy", Stages: PlacedStage, Operands: "slot, tensor, subscripts", Min: 2, Max: -1, Axes: -1, Effects: Reads | Writes, Rule: ruleCopy,
 		Attrs: []AttrSpec{modeAttr("in", "unchecked")}, Words: []string{"mode"}},
-	Put:     {Name: "put", Stages: PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: none},
-	Commit:  {Name: "commit", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: none},
+	Put:     {Name: "put", Stages: PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: rulePut},
+	Commit:  {Name: "commit", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
 	Take:    {Name: "take", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
 	View:    {Name: "view", Stages: PlacedStage, Operands: "slot", Min: 1, Max: 1, Axes: -1, Results: 1, Effects: Reads, Rule: ruleView},
-	Release: {Name: "release", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: none},
+	Release: {Name: "release", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
 
 	Pack:   {Name: "pack", Stages: ValueStage | PlacedStage, Operands: "bits", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: rulePack},
 	Unpack: {Name: "unpack", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: ruleUnpack},

@@ -259,10 +259,21 @@ func ruleAffine(o *Op) ([]Type, error) {
 	return one(TileType(dtype.I64, axes...))
 }
 
-// Subscripts are the subscript operands of a Load, Store or Atomic, one for each dimension of its tensor.
+// Tensor is the tensor of a Load, Store, Atomic or Copy.
+func (o *Op) Tensor() *Value {
+	if o.Code == Copy {
+		return o.Operands[1]
+	}
+	return o.Operands[0]
+}
+
+// Subscripts are the subscript operands of a Load, Store, Atomic or Copy, one for each dimension of its tensor.
 func (o *Op) Subscripts() []*Value {
-	n := 1 + len(o.Operands[0].Type.Dims)
-	return o.Operands[1:min(n, len(o.Operands))]
+	rest := o.Operands[1:]
+	if o.Code == Copy {
+		rest = o.Operands[2:]
+	}
+	return rest[:min(len(o.Tensor().Type.Dims), len(rest))]
 }
 
 // Stored are the value operands of a Store (one) or Atomic (one, two for cas).

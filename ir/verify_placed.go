@@ -19,10 +19,11 @@ import (
 //	     two no other slot of the channel is acquired or, in a region inside, taken, and nothing looks into a slot
 //	     outside of that time
 
-// maxRing is the most bits that the slots of a channel take, maxSlot the most elements of one.
+// maxRing is the most bits that the slots of a channel take, maxSlot the most elements of one, maxSlots the most slots.
 const (
-	maxRing = 1 << 30
-	maxSlot = 1 << 22
+	maxSlots = 1 << 10
+	maxRing  = 1 << 30
+	maxSlot  = 1 << 22
 )
 
 // lanes are the lanes of a warp.
@@ -145,8 +146,8 @@ func (v *verifier) ring(o *Op, t Type) {
 		v.fail(o, ruleErr("P3", "a channel goes through a region"))
 	case t.Kind == Slot && (o == nil || o.Code != Acquire && o.Code != Take):
 		v.fail(o, ruleErr("P3", "a slot goes through a region"))
-	case t.Kind == Chan && t.Depth < 1:
-		v.fail(o, ruleErr("P3", "%s has no slots", t))
+	case t.Kind == Chan && (t.Depth < 1 || t.Depth > maxSlots):
+		v.fail(o, ruleErr("P3", "%s has %d slots, not 1 to %d", t, t.Depth, maxSlots))
 	case !t.Elem.Valid(): // said elsewhere
 	case len(t.Axes) == 0 || t.Shared == nil:
 		v.fail(o, ruleErr("P3", "%s has no layout of memory", t))

@@ -71,6 +71,9 @@ type cell struct {
 	// lo, hi are the indices lo … hi-1 of a span.
 	lo, hi int64
 	mem    *memory // tensors
+	// ch is a channel, that of a slot, or that of the slot in which a tile lies; ticket is the slot's use.
+	ch     *channel
+	ticket int64
 
 	class class
 	elem  dtype.Type

@@ -1,4 +1,5 @@
-// Package interp is the meaning of the value stage of the tile IR: it runs a function on real arrays.
+// Package interp is the meaning of the tile IR, of the value stage and of the placed one: it runs a function on real
+// arrays.
 //
 // In go a verified [ir.Func], decoded once by [Compile], and tensors in memory; out come the tensors that the function
 // writes, or a [Fault] that names the line of the .tile text. It always holds that
@@ -9,10 +10,12 @@
 //     in which floats are added atomically, and which of several races is reported (and not even that with one worker);
 //   - a subscript outside its tensor, a read of what nothing has written, two blocks of one phase writing one element,
 //     and a block reading what another block of the phase writes are found, and end the run;
+//   - where tiles have layouts of registers nothing else is computed; what goes through a channel goes through memory
+//     laid out as its slots are, under the rules of package ring;
 //   - a run ends when its context does, and stays within its memory limit.
 //
 // What is where: program.go decodes operations into steps, run.go runs phases and blocks, frame.go holds the values of
-// a worker, memory.go and access.go reach tensors, and the other files have the operations by family.
+// a worker, memory.go and access.go reach tensors, channel.go runs channels, and the other files have the operations by family.
 package interp
 
 import (
@@ -160,11 +163,12 @@ const (
 	Asserted                  // an assertion that does not hold
 	Limit                     // memory or steps
 	Cancelled                 // the context ended
+	Deadlock                  // a wait that nothing can end
 )
 
 func (k Kind) String() string {
 	return [...]string{"internal", "arguments", "require", "bounds", "uninitialised", "race", "division", "assert", "limit",
-		"cancelled"}[k]
+		"cancelled", "deadlock"}[k]
 }
 
 // Fault is why a run ended early: what was wrong, where in the .tile text, and, where two places disagree, the other.

@@ -54,6 +54,8 @@ type grid struct {
 	bounds []int // cells of lo, hi of each binding
 	by     []int64
 	body   *block
+	// channels are the cells of the channels that the body makes.
+	channels []int
 	// captures are the cells that the body reads and that are made outside it.
 	captures []int
 }
@@ -262,9 +264,14 @@ func (c *compiler) grid(o *ir.Op) (*grid, error) {
 		use(q.Axes...)
 		define(q.Results)
 		for _, v := range q.Results {
-			for _, a := range v.Type.Axes {
-				use(a.Span)
+			if v.Type.Kind == ir.Tile {
+				for _, a := range v.Type.Axes {
+					use(a.Span)
+				}
 			}
+		}
+		if q.Code == ir.ChanOf {
+			g.channels = append(g.channels, c.cell(q.Result()))
 		}
 	})
 	return g, nil
@@ -285,8 +292,8 @@ func (c *compiler) uses(o *ir.Op) []tensorUse {
 	}
 	visit := func(o *ir.Op) {
 		switch o.Code {
-		case ir.Load:
-			find(o.Operands[0]).reads = true
+		case ir.Load, ir.Copy:
+			find(o.Tensor()).reads = true
 		case ir.Store:
 			u := find(o.Operands[0])
 			u.writes = true
@@ -353,6 +360,8 @@ func (c *compiler) step(o *ir.Op, kill []int) (func(w *worker) error, error) {
 		return c.packBits(o), nil
 	case ir.Unpack:
 		return c.unpackBits(o), nil
+	case ir.Convert, ir.ChanOf, ir.Acquire, ir.Copy, ir.Put, ir.Commit, ir.Take, ir.View, ir.Release:
+		return c.channel(o), nil
 	}
 	if s := o.Code.Spec(); s != nil && s.Elementwise() {
 		return c.elementwise(o, kill)
@@ -393,7 +402,7 @@ func (c *compiler) elementwise(o *ir.Op, kill []int) (func(w *worker) error, err
 // plan decodes the subscripts of a load, store or atomic operation.
 func (c *compiler) plan(o *ir.Op) *accessPlan {
 	subs := o.Subscripts()
-	p := &accessPlan{op: o, tensor: c.cell(o.Operands[0]), edge: edgeOf(o.Str("mode")), gathers: gathers(o)}
+	p := &accessPlan{op: o, tensor: c.cell(o.Tensor()), edge: edgeOf(o.Str("mode")), gathers: gathers(o)}
 	c.p.sites, c.p.plans = append(c.p.sites, o), append(c.p.plans, p)
 	if n := len(c.p.sites); n < maxSites {
 		p.site = uint32(n)

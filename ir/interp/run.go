@@ -406,7 +406,10 @@ func (q *queue) work(w *worker) {
 				if err := w.tick(q.grid.op); err != nil {
 					return err
 				}
-				return w.exec(q.grid.body)
+				if err := w.exec(q.grid.body); err != nil {
+					return err
+				}
+				return w.settled(q.grid)
 			}); err != nil {
 				r.fail(err, b)
 				break
