@@ -2,7 +2,8 @@ package asm
 
 // Arithmetic on integers of a class, W or D, folded where it is with constants. Operands are registers or integers.
 
-func (c Class) suffix() string { return [...]string{"", "", "16", "32", "64"}[c] }
+// Suffix is the width in the names of types: 32 in s32.
+func (c Class) Suffix() string { return [...]string{"", "", "16", "32", "64"}[c] }
 
 // fits wraps k to the class, as signed.
 func (c Class) fits(k int64) int64 {
@@ -25,7 +26,7 @@ func (b *Builder) Add(c Class, x, y Arg) Arg {
 			return x
 		}
 	}
-	return R(b.Pure("add.s"+c.suffix(), c, x, y))
+	return R(b.Pure("add.s"+c.Suffix(), c, x, y))
 }
 
 // Sub is x - y.
@@ -33,7 +34,7 @@ func (b *Builder) Sub(c Class, x, y Arg) Arg {
 	if y.kind == intArg {
 		return b.Add(c, x, Int(c.fits(-y.num)))
 	}
-	return R(b.Pure("sub.s"+c.suffix(), c, x, y))
+	return R(b.Pure("sub.s"+c.Suffix(), c, x, y))
 }
 
 // Mul is x · y, its low bits.
@@ -53,13 +54,13 @@ func (b *Builder) Mul(c Class, x, y Arg) Arg {
 			return b.Shl(c, x, log2(k))
 		}
 	}
-	return R(b.Pure("mul.lo.s"+c.suffix(), c, x, y))
+	return R(b.Pure("mul.lo.s"+c.Suffix(), c, x, y))
 }
 
 // Mad is x · y + z.
 func (b *Builder) Mad(c Class, x, y, z Arg) Arg {
 	if x.kind == regArg && y.kind == regArg && !(z.kind == intArg && z.num == 0) {
-		return R(b.Pure("mad.lo.s"+c.suffix(), c, x, y, z))
+		return R(b.Pure("mad.lo.s"+c.Suffix(), c, x, y, z))
 	}
 	return b.Add(c, b.Mul(c, x, y), z)
 }
@@ -72,7 +73,7 @@ func (b *Builder) Shl(c Class, x Arg, n int) Arg {
 	case x.kind == intArg:
 		return Int(c.fits(x.num << n))
 	}
-	return R(b.Pure("shl.b"+c.suffix(), c, x, Int(int64(n))))
+	return R(b.Pure("shl.b"+c.Suffix(), c, x, Int(int64(n))))
 }
 
 func (b *Builder) Shr(c Class, x Arg, n int) Arg {
@@ -85,7 +86,7 @@ func (b *Builder) Shr(c Class, x Arg, n int) Arg {
 		}
 		return Int(int64(uint64(x.num) >> n))
 	}
-	return R(b.Pure("shr.u"+c.suffix(), c, x, Int(int64(n))))
+	return R(b.Pure("shr.u"+c.Suffix(), c, x, Int(int64(n))))
 }
 
 // And, Or and Xor are bit by bit.
@@ -96,7 +97,7 @@ func (b *Builder) And(c Class, x, y Arg) Arg {
 	if y.kind == intArg && y.num == 0 {
 		return Int(0)
 	}
-	return R(b.Pure("and.b"+c.suffix(), c, x, y))
+	return R(b.Pure("and.b"+c.Suffix(), c, x, y))
 }
 
 func (b *Builder) Or(c Class, x, y Arg) Arg {
@@ -109,7 +110,7 @@ func (b *Builder) Or(c Class, x, y Arg) Arg {
 	if x.kind == intArg {
 		return Int(x.num | y.num)
 	}
-	return R(b.Pure("or.b"+c.suffix(), c, x, y))
+	return R(b.Pure("or.b"+c.Suffix(), c, x, y))
 }
 
 func (b *Builder) Xor(c Class, x, y Arg) Arg {
@@ -122,7 +123,7 @@ func (b *Builder) Xor(c Class, x, y Arg) Arg {
 	if x.kind == intArg {
 		return Int(x.num ^ y.num)
 	}
-	return R(b.Pure("xor.b"+c.suffix(), c, x, y))
+	return R(b.Pure("xor.b"+c.Suffix(), c, x, y))
 }
 
 // Widen is a word, sign-extended.
@@ -150,7 +151,7 @@ func (b *Builder) Move(c Class, x Arg) Reg {
 		k := x.num
 		return b.Pure("setp.ne.s32", P, Int(k), Int(0))
 	}
-	return b.Pure("mov.b"+c.suffix(), c, x)
+	return b.Pure("mov.b"+c.Suffix(), c, x)
 }
 
 // SetP compares: test is eq, ne, lt, le, gt, ge (or lo, ls, hi, hs) and kind s32, u64, f32 and the like.
@@ -165,7 +166,7 @@ func (b *Builder) NotP(p Reg) Reg    { return b.Pure("not.pred", P, R(p)) }
 
 // Select is p ? x : y.
 func (b *Builder) Select(c Class, p Reg, x, y Arg) Reg {
-	return b.Pure("selp.b"+c.suffix(), c, x, y, R(p))
+	return b.Pure("selp.b"+c.Suffix(), c, x, y, R(p))
 }
 
 func log2(k int64) int {

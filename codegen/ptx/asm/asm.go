@@ -126,6 +126,9 @@ func (a Arg) Reg() (Reg, bool) { return a.reg, a.kind == regArg && !a.wide }
 // IntValue is the argument's value, if it is an integer constant.
 func (a Arg) IntValue() (int64, bool) { return a.num, a.kind == intArg }
 
+// FloatBits are the argument's bits, if it is a constant made by F32 or F64.
+func (a Arg) FloatBits() (uint64, bool) { return uint64(a.num), a.kind == floatArg }
+
 func (a Arg) write(b []byte) []byte {
 	switch a.kind {
 	case regArg:
