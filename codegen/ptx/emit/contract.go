@@ -57,13 +57,7 @@ func (e *emitter) converted(x asm.Arg, from, to dtype.Type) asm.Arg {
 	case from == dtype.BF16 && to == dtype.F32:
 		return b.Shl(asm.W, x, 16)
 	}
-	return e.cast(x, from, to)
-}
-
-// cast is an element of one type as the nearest of another, saturated.
-func (e *emitter) cast(x asm.Arg, from, to dtype.Type) asm.Arg {
-	return e.apply(&ir.Op{Code: ir.Cast, Operands: []*ir.Value{{Type: ir.ScalarType(from)}}, Results: []*ir.Value{{Type: ir.ScalarType(to)}},
-		Attrs: []ir.Attr{{Key: "overflow", Val: "sat"}, {Key: "round", Val: "rne"}}, Pos: e.b.Pos}, []asm.Arg{x})
+	return e.cast(from, to, dtype.Default, x)
 }
 
 // wrapped is a sum as an element of an integer type: its low bits, extended.

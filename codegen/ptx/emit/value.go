@@ -14,7 +14,8 @@ import (
 //	integers up to 32 bits    a word, extended by the type's sign
 //	64-bit integers and f64   a double
 //	f32                       a word
-//	smaller floats            a word with the code, zeros above
+//	smaller floats            a word with the code, zeros above; of tf32 the low 13 bits may be anything
+//	bipolar integers          a word with the code, zeros above
 type value struct {
 	t ir.Type
 	// scalar is a scalar's element, the same in all threads.
