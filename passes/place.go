@@ -1,9 +1,12 @@
 package passes
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
 )
 
 // Machine is what placing has to know of a target.
@@ -25,6 +28,9 @@ func (m *Misfit) Error() string {
 	return m.Pos.String() + ": " + m.Text
 }
 
+// maxWarps is the largest number of warps of a block.
+const maxWarps = 32
+
 // Warps is the number of warps of a block: the schedule word warps, 4 without.
 func Warps(fn *ir.Func) int {
 	for _, b := range fn.Binds {
@@ -35,6 +41,351 @@ func Warps(fn *ir.Func) int {
 	return 4
 }
 
-// Place brings a function from the value stage to the placed one: every tile gets a register layout, contractions the
-// instructions that compute them, and conversions stand where layouts meet. What follows is placed in the function itself.
-func Place(fn *ir.Func, m Machine) error { return nil }
+// Place brings a function from the value stage to the placed one, in place: everything that runs on the device stands in
+// a phase ([phases]), every tile in it has a register layout, contractions name the instructions that compute them, and
+// conversions stand where layouts meet. The error is a [*Misfit].
+//
+// What layout an operation asks of its operands is in place_needs.go, and holds for every placed function.
+func Place(fn *ir.Func, m Machine) error {
+	warps := Warps(fn)
+	if warps < 1 || warps > maxWarps {
+		return &Misfit{Text: fmt.Sprintf("warps = %d: a block has 1 to %d warps; %d is the nearest that fits", warps, maxWarps, min(max(warps, 1), maxWarps)), Pos: fn.Pos}
+	}
+	phases(fn)
+	for _, o := range fn.Body.Ops {
+		if o.Code != ir.Parallel {
+			continue
+		}
+		p := &placer{fn: fn, m: m, warps: int64(warps), forms: newForms(), extents: map[*ir.Value]int64{},
+			home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{}, converted: map[conversion]*ir.Value{},
+			after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
+		if err := p.phase(o.Regions[0]); err != nil {
+			return err
+		}
+	}
+	fn.Number()
+	return nil
+}
+
+// placer places one phase.
+type placer struct {
+	fn    *ir.Func
+	m     Machine
+	warps int64
+	forms *forms
+	// extents are the padded extents of spans.
+	extents map[*ir.Value]int64
+	// home is the form in which a tile is defined.
+	home map[*ir.Value]*form
+	// at is the form over all axes at which a store or atomic works.
+	at map[*ir.Op]*form
+	// converted are tiles in other forms than their home.
+	converted map[conversion]*ir.Value
+	// after are operations to insert behind another one, first at the beginning of a region.
+	after map[*ir.Op][]*ir.Op
+	first map[*ir.Region][]*ir.Op
+}
+
+// conversion is a tile in a form.
+type conversion struct {
+	v *ir.Value
+	f *form
+}
+
+func (p *placer) phase(r *ir.Region) error {
+	p.joinExtents(r)
+	if err := p.fits(r); err != nil {
+		return err
+	}
+	p.homes(r)
+	p.operands(r)
+	p.insert(r)
+	p.drop(r)
+	return nil
+}
+
+// joinExtents gives spans that stand for each other in one layout one extent.
+func (p *placer) joinExtents(r *ir.Region) {
+	r.Walk(func(o *ir.Op) {
+		if o.Code == ir.Rebind {
+			from, to := o.Axes[0], o.Axes[1]
+			p.extents[from], p.extents[to] = p.extent(from), p.extent(from)
+		}
+	})
+}
+
+// extent is the padded extent of a span.
+func (p *placer) extent(span *ir.Value) int64 {
+	n, ok := p.extents[span]
+	if !ok {
+		n = extent(span.Type.Width)
+		p.extents[span] = n
+	}
+	return n
+}
+
+// tile are the padded extents of a type.
+func (p *placer) tile(t ir.Type) []int64 {
+	tile := make([]int64, len(t.Axes))
+	for i, a := range t.Axes {
+		tile[i] = p.extent(a.Span)
+	}
+	return tile
+}
+
+// maxRegisters is the largest number of registers of a thread that one tile may take. A thread has 255; what is
+// computed piece by piece may never be there at once.
+const maxRegisters = 400
+
+// fits refuses tiles that threads have no registers for.
+func (p *placer) fits(r *ir.Region) error {
+	var err error
+	r.Walk(func(o *ir.Op) {
+		for _, v := range o.Results {
+			if v.Type.Kind != ir.Tile || err != nil {
+				continue
+			}
+			if n := registers(v.Type.Elem, p.tile(v.Type), p.warps); n > maxRegisters {
+				err = &Misfit{Text: p.tooLarge(v.Type, n), Pos: o.Pos}
+			}
+		}
+	})
+	return err
+}
+
+// registers is the least number of registers that a tile takes in each thread of so many warps.
+func registers(elem dtype.Type, tile []int64, warps int64) int64 {
+	n := int64(1)
+	for _, e := range tile {
+		n *= e
+	}
+	n = (n + 32*warps - 1) / (32 * warps)
+	switch bits := int64(elem.Bits()); {
+	case elem == dtype.Bool:
+		return n / 8 // a bit of a register, or of a predicate
+	case bits > 32:
+		return 2 * n
+	case bits == 8 || bits == 16:
+		return (n*bits + 31) / 32
+	}
+	return n
+}
+
+func (p *placer) tooLarge(t ir.Type, n int64) string {
+	text := fmt.Sprintf("%s takes %d registers of each of %d threads, which have 255", t.Unplaced(), n, 32*p.warps)
+	for w := 2 * p.warps; w <= maxWarps; w *= 2 {
+		if registers(t.Elem, p.tile(t), w) <= maxRegisters/2 {
+			return text + fmt.Sprintf("; with warps = %d it takes %d", w, registers(t.Elem, p.tile(t), w))
+		}
+	}
+	// Halve the widest axis until it fits.
+	tile := p.tile(t)
+	widths := make([]int64, len(tile))
+	for i, a := range t.Axes {
+		widths[i] = a.Extent
+	}
+	for registers(t.Elem, tile, p.warps) > maxRegisters/2 {
+		i := slices.Index(tile, slices.Max(tile))
+		tile[i], widths[i] = (tile[i]+1)/2, (widths[i]+1)/2
+	}
+	return text + fmt.Sprintf("; a tile of %s fits", times(widths))
+}
+
+func times(list []int64) string {
+	s := ""
+	for i, n := range list {
+		if i > 0 {
+			s += "x"
+		}
+		s += strconv.FormatInt(n, 10)
+	}
+	return s
+}
+
+// homes gives every tile of a region a form.
+func (p *placer) homes(r *ir.Region) {
+	for _, v := range r.Args {
+		p.settle(v, p.usual(v.Type))
+	}
+	for _, o := range r.Ops {
+		if o.Code == ir.Scan {
+			p.scan(o)
+		}
+		for i, v := range o.Results {
+			if v.Type.Kind == ir.Tile {
+				p.settle(v, p.result(o, i))
+			}
+		}
+		for _, q := range o.Regions {
+			if o.Code != ir.Scan {
+				p.homes(q)
+			}
+			if o.Code == ir.For || o.Code == ir.While {
+				args := q.Args[len(q.Args)-len(o.Results):]
+				for i, v := range args {
+					p.settle(v, p.home[o.Results[i]])
+				}
+			}
+		}
+	}
+}
+
+// scan gives the results of a scan, and what its function is about, their forms.
+func (p *placer) scan(o *ir.Op) {
+	t := o.Operands[0].Type
+	f := p.usual(t)
+	if len(o.Regions) == 1 && !separable(o.Regions[0]) {
+		f = p.kept(t, o.Axes[0])
+	}
+	for _, v := range o.Results {
+		p.settle(v, f)
+	}
+	for _, r := range o.Regions {
+		p.homes(r)
+		for _, v := range r.Args {
+			if v.Type.Kind == ir.Tile {
+				at, _ := axesIn(t, v.Type.Axes)
+				p.settle(v, p.forms.project(f, at))
+			}
+		}
+	}
+}
+
+// separable reports whether what stands in a region works on elements alone, so that each lane can run it on elements
+// of its own.
+func separable(r *ir.Region) bool {
+	for _, o := range r.Ops {
+		switch {
+		case o.Code == ir.Yield, o.Code == ir.Const, o.Code.Spec().Elementwise():
+		case o.Code == ir.Bcast && o.Operands[0].Type.Kind == ir.Scalar:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// kept is a form in which every thread has the whole of an axis.
+func (p *placer) kept(t ir.Type, span *ir.Value) *form {
+	tile := p.tile(t)
+	i := t.Axis(span)
+	n := tile[i]
+	tile[i] = 1
+	f := p.forms.blocked(tile, 1, p.warps)
+	tile[i] = n
+	return p.forms.make(tile, append([]digit{{Size: n, Axis: i, Stride: 1}}, f.digits...))
+}
+
+func (p *placer) settle(v *ir.Value, f *form) {
+	if f != nil {
+		p.home[v] = f
+		v.Type = v.Type.In(f.dist)
+	}
+}
+
+// usual is the form of a tile that nothing asks for in another; nil where the type is no tile.
+func (p *placer) usual(t ir.Type) *form {
+	if t.Kind != ir.Tile {
+		return nil
+	}
+	return p.forms.blocked(p.tile(t), 4, p.warps)
+}
+
+// operands gives every operation its operands in the forms that it needs.
+func (p *placer) operands(r *ir.Region) {
+	for _, o := range r.Ops {
+		for i, v := range o.Operands {
+			if v.Type.Kind != ir.Tile {
+				continue
+			}
+			if f := p.need(o, i); f != nil {
+				o.Operands[i] = p.in(v, f)
+			}
+		}
+		for _, q := range o.Regions {
+			p.operands(q)
+		}
+	}
+}
+
+// in is a tile in a form.
+func (p *placer) in(v *ir.Value, f *form) *ir.Value {
+	if p.home[v] == f {
+		return v
+	}
+	key := conversion{v, f}
+	if w, ok := p.converted[key]; ok {
+		return w
+	}
+	o := v.Def
+	var c *ir.Op
+	if o != nil && cheap(o) {
+		c = o.Clone(map[*ir.Value]*ir.Value{})
+	} else {
+		c = &ir.Op{Code: ir.Convert, Operands: []*ir.Value{v}, Results: []*ir.Value{{Name: v.Name}}}
+		c.Results[0].Def = c
+		if o != nil {
+			c.Pos = o.Pos
+		}
+	}
+	w := c.Results[0]
+	w.Type = v.Type
+	p.settle(w, f)
+	p.converted[key] = w
+	if o != nil {
+		c.Parent = o.Parent
+		p.after[o] = append(p.after[o], c)
+	} else {
+		c.Parent = v.Region
+		p.first[v.Region] = append(p.first[v.Region], c)
+		if c.Pos == (ir.Pos{}) && v.Region.Parent != nil {
+			c.Pos = v.Region.Parent.Pos
+		}
+	}
+	return w
+}
+
+// cheap reports whether an operation costs less than to move its result: it is done again in another form.
+func cheap(o *ir.Op) bool {
+	switch o.Code {
+	case ir.Iota, ir.Affine:
+		return true
+	case ir.Bcast:
+		return o.Operands[0].Type.Kind == ir.Scalar
+	}
+	return false
+}
+
+// insert puts the conversions where they belong.
+func (p *placer) insert(r *ir.Region) {
+	var ops []*ir.Op
+	ops = append(ops, p.first[r]...)
+	for _, o := range r.Ops {
+		for _, q := range o.Regions {
+			p.insert(q)
+		}
+		ops = append(ops, o)
+		ops = append(ops, p.after[o]...)
+	}
+	r.Ops = ops
+}
+
+// drop takes out cheap operations that were done again wherever they were used.
+func (p *placer) drop(r *ir.Region) {
+	used := map[*ir.Value]bool{}
+	r.Walk(func(o *ir.Op) {
+		for _, v := range o.Operands {
+			used[v] = true
+		}
+	})
+	var clean func(r *ir.Region)
+	clean = func(r *ir.Region) {
+		r.Ops = slices.DeleteFunc(r.Ops, func(o *ir.Op) bool { return cheap(o) && !used[o.Result()] })
+		for _, o := range r.Ops {
+			for _, q := range o.Regions {
+				clean(q)
+			}
+		}
+	}
+	clean(r)
+}

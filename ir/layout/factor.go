@@ -237,6 +237,21 @@ func (d Distribution) Slice(axis int) (Distribution, error) {
 	return e, within("slice", err)
 }
 
+// Thin is the distribution without the register slots that repeat others: it drops the digits of registers along which
+// all positions hold the same element. It leaves a distribution that has no digits as it is.
+func (d Distribution) Thin() Distribution {
+	digits, ok := d.Digits()
+	if !ok {
+		return d
+	}
+	kept := slices.DeleteFunc(digits, func(g Digit) bool { return g.Unit == Register && g.Axis == Replica })
+	e, err := Distribute(d.tile, kept...)
+	if err != nil {
+		return d // not reached: the digits that are left reach no further
+	}
+	return e
+}
+
 // renumbered is the distribution over another tile, where a step along axis i of this one's tile is a step of
 // strides[i] elements.
 func (d Distribution) renumbered(tile, strides []int64) (Distribution, error) {

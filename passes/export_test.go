@@ -1,0 +1,4 @@
+package passes
+
+// Phases is phases, for tests that need the language.
+var Phases = phases
