@@ -52,22 +52,17 @@ func Place(fn *ir.Func, m Machine) error {
 		return &Misfit{Text: fmt.Sprintf("warps = %d: a block has 1 to %d warps; %d is the nearest that fits", warps, maxWarps, min(max(warps, 1), maxWarps)), Pos: fn.Pos}
 	}
 	phases(fn)
-	for _, o := range fn.Body.Ops {
-		if o.Code != ir.Parallel {
-			continue
-		}
-		p := &placer{fn: fn, m: m, warps: int64(warps), forms: newForms(), extents: map[*ir.Value]int64{},
-			home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{}, converted: map[conversion]*ir.Value{},
-			after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
-		if err := p.phase(o.Regions[0]); err != nil {
-			return err
-		}
+	p := &placer{fn: fn, m: m, warps: int64(warps), forms: newForms(), extents: map[*ir.Value]int64{},
+		home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{}, converted: map[conversion]*ir.Value{},
+		after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
+	if err := p.place(fn.Body); err != nil {
+		return err
 	}
 	fn.Number()
 	return nil
 }
 
-// placer places one phase.
+// placer places a function.
 type placer struct {
 	fn    *ir.Func
 	m     Machine
@@ -92,7 +87,7 @@ type conversion struct {
 	f *form
 }
 
-func (p *placer) phase(r *ir.Region) error {
+func (p *placer) place(r *ir.Region) error {
 	p.joinExtents(r)
 	if err := p.fits(r); err != nil {
 		return err

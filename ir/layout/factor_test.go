@@ -130,6 +130,13 @@ func TestFactors(t *testing.T) {
 			t.Fatalf("%v: %d positions hold an element, %v", ab, n, ok)
 		}
 
+		// A register slot for every second one that there is, and back.
+		digits, _ := ab.Digits()
+		twice := Must(Distribute(ab.tile, append([]Digit{{2, Register, Replica, 0}}, digits...)...))
+		if thin := twice.Thin(); twice.Count(Register) != 2*ab.Count(Register) || !thin.Equal(ab.Thin()) || thin.Count(Register) > ab.Count(Register) {
+			t.Fatalf("%v thinned is %v, %v is %v", twice, thin, ab, ab.Thin())
+		}
+
 		order := r.Perm(axes)
 		p := Must(ab.Permute(order...))
 		s := Must(ab.Slice(order[0]))
