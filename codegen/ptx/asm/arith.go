@@ -1,5 +1,7 @@
 package asm
 
+import "slices"
+
 // Arithmetic on integers of a class, W or D, folded where it is with constants. Operands are registers or integers.
 
 // Suffix is the width in the names of types: 32 in s32.
@@ -63,6 +65,26 @@ func (b *Builder) Mad(c Class, x, y, z Arg) Arg {
 		return R(b.Pure("mad.lo.s"+c.Suffix(), c, x, y, z))
 	}
 	return b.Add(c, b.Mul(c, x, y), z)
+}
+
+// Sum is the sum of all terms. What is known in outer loops is added there: the terms that are known furthest out come
+// first, and those that are known in the same loop in the order given.
+func (b *Builder) Sum(c Class, terms ...Arg) Arg {
+	k := int64(0)
+	var list []Arg
+	for _, x := range terms {
+		if x.kind == intArg {
+			k = c.fits(k + x.num)
+		} else {
+			list = append(list, x)
+		}
+	}
+	slices.SortStableFunc(list, func(x, y Arg) int { return b.Depth(x) - b.Depth(y) })
+	sum := Int(0)
+	for _, x := range list {
+		sum = b.Add(c, sum, x)
+	}
+	return b.Add(c, sum, Int(k))
 }
 
 // Shl is x << n, Shr the logical x >> n.

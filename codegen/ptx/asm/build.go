@@ -59,6 +59,13 @@ func (b *Builder) Changes(list ...Reg) {
 	}
 }
 
+// Depth is how many loops and branches stand around the outermost place where an operand is known.
+func (b *Builder) Depth(x Arg) int {
+	at := 0
+	x.regs(func(r Reg) { at = max(at, int(b.depth[r.class][r.id])) })
+	return min(at, b.top())
+}
+
 // Emit writes an instruction where the builder is.
 func (b *Builder) Emit(op string, args ...Arg) {
 	s := b.scopes[b.top()]

@@ -218,8 +218,10 @@ func (e *emitter) branch(o *ir.Op) {
 	for i, v := range o.Results {
 		list[i] = e.carry(v.Type)
 	}
+	before := e.order.pending
 	arm := func(r *ir.Region) func() {
 		return func() {
+			e.order.pending = before
 			e.region(r)
 			e.yield(r, list, "")
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/ir/layout"
+	"github.com/tilec/tilec/ir/layout/convert"
 	"github.com/tilec/tilec/passes"
 )
 
@@ -29,11 +30,16 @@ type emitter struct {
 	// written are the tensors that the phase writes.
 	written map[*ir.Value]bool
 	shared  arena
+	linears map[*ir.Value]*linear
+	maps    map[mapKey][]int
+	plans   map[planKey]*convert.Plan
+	order   order
 }
 
 func newEmitter(t Target, fn *ir.Func, op *ir.Op, m *codegen.Manifest) *emitter {
 	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.Warps(fn),
-		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{}}
+		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{},
+		linears: map[*ir.Value]*linear{}, maps: map[mapKey][]int{}, plans: map[planKey]*convert.Plan{}}
 }
 
 // phase emits the kernel of the phase.

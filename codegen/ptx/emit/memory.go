@@ -1,5 +1,365 @@
 package emit
 
-import "github.com/tilec/tilec/ir"
+import (
+	"fmt"
 
-func (e *emitter) memory(o *ir.Op) { e.fail("%s is not compiled", o.Code) }
+	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
+)
+
+// memory emits what reaches tensors, and what leaves the kernel otherwise.
+func (e *emitter) memory(o *ir.Op) {
+	switch o.Code {
+	case ir.Load:
+		e.load(o)
+	case ir.Store:
+		e.store(o)
+	default:
+		e.fail("%s is not compiled", o.Code)
+	}
+}
+
+// access is a load, store or atomic: where each element of a tile, or the scalar, lies in a tensor.
+type access struct {
+	o *ir.Op
+	// t is the type that holds the elements; p its place, nil of a scalar.
+	t ir.Type
+	p *place
+	x *tensor
+	// bits are those of an element. Offsets are counted in units: of a byte, or of a bit where elements are narrower.
+	bits, unit int64
+	// terms are the uniform part of the offset, by the factor of each axis of t; doubles in units.
+	terms, by []asm.Arg
+	subs      []sub
+}
+
+// sub is a subscript that is looked at itself: because it is no linear form, or because it may be outside.
+type sub struct {
+	linear *linear
+	v      *value
+	slots  []int // of v for each slot
+	dim    int
+}
+
+// newAccess prepares an access; t is the type of the elements in registers.
+func (e *emitter) newAccess(o *ir.Op, t ir.Type) *access {
+	a := &access{o: o, t: t, x: e.value(o.Operands[0]).tensor, bits: int64(t.Elem.Bits())}
+	a.unit = a.bits / 8
+	if a.bits < 8 {
+		a.unit = a.bits
+	}
+	if t.Kind == ir.Tile {
+		a.p = e.place(t)
+		a.by = make([]asm.Arg, len(t.Axes))
+		for i := range a.by {
+			a.by[i] = asm.Int(0)
+		}
+	}
+	if a.bits >= 8 {
+		a.terms = []asm.Arg{a.x.base}
+	}
+	b := e.b
+	for d, v := range o.Subscripts() {
+		stride := b.Mul(asm.D, a.x.strides[d], asm.Int(a.unit))
+		l := e.linear(v)
+		s := sub{linear: l, dim: d}
+		if l == nil {
+			s.v, s.slots = e.value(v), e.slotsOf(v.Type, t)
+			a.subs = append(a.subs, s)
+			continue
+		}
+		a.subs = append(a.subs, s)
+		a.terms = append(a.terms, e.scaled(l.terms, stride)...)
+		for i, axis := range t.Axes {
+			a.by[i] = b.Add(asm.D, a.by[i], b.Mul(asm.D, l.factor(axis.Span), stride))
+		}
+	}
+	return a
+}
+
+// scaled is a sum times a factor, as terms: what is known in the same loop is added before it is multiplied.
+func (e *emitter) scaled(terms []asm.Arg, by asm.Arg) []asm.Arg {
+	var list []asm.Arg
+	byDepth := map[int][]asm.Arg{}
+	deepest := 0
+	for _, x := range terms {
+		d := e.b.Depth(x)
+		byDepth[d] = append(byDepth[d], x)
+		deepest = max(deepest, d)
+	}
+	for d := range deepest + 1 {
+		if len(byDepth[d]) > 0 {
+			list = append(list, e.b.Mul(asm.D, e.b.Sum(asm.D, byDepth[d]...), by))
+		}
+	}
+	return list
+}
+
+// farthest is the largest offset in an address that is left to the instruction.
+const farthest = 1 << 22
+
+// offset is where the element in a slot lies: a double in units, and what is to be added to it.
+func (e *emitter) offset(a *access, slot int) (asm.Arg, int64) {
+	b := e.b
+	terms := append([]asm.Arg{}, a.terms...)
+	imm := int64(0)
+	if a.p != nil {
+		for i, by := range a.by {
+			terms = append(terms, e.along(a.p, i, by))
+			at := b.Mul(asm.D, by, asm.Int(a.p.coords[slot][i]))
+			if k, ok := at.IntValue(); ok {
+				imm += k
+			} else {
+				terms = append(terms, at)
+			}
+		}
+	}
+	for _, s := range a.subs {
+		if s.linear == nil {
+			stride := b.Mul(asm.D, a.x.strides[s.dim], asm.Int(a.unit))
+			terms = append(terms, b.Mul(asm.D, e.elem(s.v, s.slots[slot]), stride))
+		}
+	}
+	if imm < -farthest || imm > farthest {
+		terms, imm = append(terms, asm.Int(imm)), 0
+	}
+	sum := b.Sum(asm.D, terms...)
+	return sum, imm
+}
+
+// address is the address of the element in a slot, of a byte and more.
+func (e *emitter) address(a *access, slot int) asm.Arg {
+	sum, imm := e.offset(a, slot)
+	return asm.At(e.b.Move(asm.D, sum), imm)
+}
+
+// guard is a predicate that holds where the element in a slot exists, and its subscripts are inside as far as that is
+// not proven; ok is false where it always holds.
+type guard struct {
+	p  asm.Reg
+	ok bool
+}
+
+func (e *emitter) and(g guard, p asm.Reg) guard {
+	if g.ok {
+		p = e.b.AndP(g.p, p)
+	}
+	return guard{p, true}
+}
+
+func (g guard) emit(b *asm.Builder, op string, args ...asm.Arg) {
+	if g.ok {
+		b.EmitIf(asm.R(g.p), op, args...)
+	} else {
+		b.Emit(op, args...)
+	}
+}
+
+func (e *emitter) guard(a *access, slot int) guard {
+	var g guard
+	if a.p != nil {
+		g.p, g.ok = e.live(a.t, slot, nil)
+	}
+	if mode := a.o.Str("mode"); mode != "else" && mode != "skip" {
+		return g
+	}
+	for _, s := range a.subs {
+		at := asm.Arg{}
+		if s.linear != nil {
+			at = e.index(s.linear, a.t, slot)
+		} else {
+			at = e.elem(s.v, s.slots[slot])
+		}
+		extent := a.x.dims[s.dim]
+		if k, ok := at.IntValue(); ok {
+			if n, ok := extent.IntValue(); ok && k >= 0 && k < n {
+				continue
+			}
+		}
+		g = e.and(g, e.b.SetP("lt", "u64", e.double(at), extent))
+	}
+	return g
+}
+
+// double is an operand in a register.
+func (e *emitter) double(x asm.Arg) asm.Arg { return asm.R(e.b.Move(asm.D, x)) }
+
+// suffixes of loads, by the width of an element; small integers extend their sign.
+func loadKind(t dtype.Type) string {
+	switch n := t.Bits(); {
+	case n >= 32:
+		return fmt.Sprintf(".b%d", n)
+	case t.IsInt() && t.Signed:
+		return fmt.Sprintf(".s%d", n)
+	default:
+		return fmt.Sprintf(".u%d", n)
+	}
+}
+
+func (e *emitter) load(o *ir.Op) {
+	e.meets(o)
+	t := o.Result().Type
+	a := e.newAccess(o, t)
+	n := 1
+	if a.p != nil {
+		n = a.p.slots
+	}
+	var outside asm.Arg
+	if o.Str("mode") == "else" {
+		outside = e.scalar(o.Operands[len(o.Operands)-1])
+	}
+	list := make([]asm.Arg, n)
+	for slot := range list {
+		if a.p != nil && a.p.twin[slot] != slot {
+			list[slot] = list[a.p.twin[slot]]
+			continue
+		}
+		list[slot] = e.loadOne(a, slot, outside)
+	}
+	if t.Kind == ir.Scalar {
+		e.set(o.Result(), &value{scalar: list[0]})
+	} else {
+		e.set(o.Result(), &value{elems: list})
+	}
+}
+
+// loadOne loads the element in a slot.
+func (e *emitter) loadOne(a *access, slot int, outside asm.Arg) asm.Arg {
+	b, t := e.b, a.t.Elem
+	g := e.guard(a, slot)
+	if a.bits < 8 {
+		return e.loadBits(a, slot, g, outside)
+	}
+	class := classOf(t)
+	if t == dtype.Bool {
+		class = asm.W
+	}
+	r := b.Reg(class)
+	if g.ok {
+		pad := asm.Int(0)
+		if a.o.Str("mode") == "else" {
+			pad = e.code(t, outside)
+		}
+		e.move(r, pad)
+	}
+	g.emit(b, e.loadOp(a)+loadKind(t), asm.R(r), e.address(a, slot))
+	if t == dtype.Bool {
+		return asm.R(b.SetP("ne", "s32", asm.R(r), asm.Int(0)))
+	}
+	return asm.R(r)
+}
+
+func (e *emitter) loadOp(a *access) string {
+	if e.written[a.o.Operands[0]] {
+		return "ld.global"
+	}
+	return "ld.global.nc"
+}
+
+func (e *emitter) store(o *ir.Op) {
+	e.meets(o)
+	v := o.Stored()[0]
+	t := v.Type
+	a := e.newAccess(o, t)
+	x := e.value(v)
+	var mask *value
+	var slots []int
+	if m := o.Mask(); m != nil {
+		mask = e.value(m)
+		if t.Kind == ir.Tile {
+			slots = e.slotsOf(m.Type, t)
+		}
+	}
+	e.each(a, func(slot int, own guard) {
+		g := e.guard(a, slot)
+		if own.ok {
+			g = e.and(g, own.p)
+		}
+		if mask != nil {
+			var m asm.Arg
+			if slots == nil {
+				m = mask.scalar
+			} else {
+				m = e.elem(mask, slots[slot])
+			}
+			if k, ok := m.IntValue(); ok && k == 0 {
+				return
+			} else if !ok {
+				g = e.and(g, e.reg(dtype.Bool, m))
+			}
+		}
+		if a.bits < 8 {
+			e.storeBits(a, slot, g, e.elem(x, slot))
+			return
+		}
+		data := e.elem(x, slot)
+		class := classOf(t.Elem)
+		if t.Elem == dtype.Bool {
+			data, class = e.code(t.Elem, data), asm.W
+		}
+		g.emit(e.b, fmt.Sprintf("st.global.b%d", a.bits), e.address(a, slot), asm.R(e.b.Move(class, data)))
+	})
+}
+
+// each visits the slots whose elements this thread gives on: each element once in the block. The predicate says whether
+// this thread is the one.
+func (e *emitter) each(a *access, visit func(slot int, own guard)) {
+	if a.p == nil {
+		own := e.b.SetP("eq", "s32", asm.R(e.b.Pure("mov.u32", asm.W, asm.Text("%tid.x"))), asm.Int(0))
+		visit(0, guard{own, true})
+		return
+	}
+	var own guard
+	own.p, own.ok = e.owner(a.p)
+	for slot := range a.p.slots {
+		if a.p.twin[slot] == slot {
+			visit(slot, own)
+		}
+	}
+}
+
+// loadBits loads an element of less than a byte.
+func (e *emitter) loadBits(a *access, slot int, g guard, outside asm.Arg) asm.Arg {
+	b, t := e.b, a.t.Elem
+	at, shift := e.bitAddress(a, slot)
+	pad := asm.Int(0)
+	low := b.Reg(asm.W)
+	if g.ok {
+		e.move(low, pad)
+	}
+	g.emit(b, e.loadOp(a)+".u8", asm.R(low), asm.At(at, 0))
+	word := asm.R(low)
+	if 8%a.bits != 0 {
+		// It may go on in the next byte.
+		high := b.Reg(asm.W)
+		e.move(high, pad)
+		e.and(g, b.SetP("gt", "s32", e.word(shift), asm.Int(8-a.bits))).emit(b, e.loadOp(a)+".u8", asm.R(high), asm.At(at, 1))
+		word = asm.R(b.Pure("prmt.b32", asm.W, word, asm.R(high), asm.Int(0x1140)))
+	}
+	kind := "bfe.u32"
+	if t.IsInt() && t.Signed {
+		kind = "bfe.s32"
+	}
+	x := asm.R(b.Pure(kind, asm.W, word, shift, asm.Int(a.bits)))
+	if a.o.Str("mode") == "else" && g.ok {
+		x = asm.R(b.Select(asm.W, g.p, x, outside))
+	}
+	return x
+}
+
+func (e *emitter) word(x asm.Arg) asm.Arg { return asm.R(e.b.Move(asm.W, x)) }
+
+// bitAddress is the address of the byte in which the element in a slot begins, and the bit of it, a word.
+func (e *emitter) bitAddress(a *access, slot int) (asm.Reg, asm.Arg) {
+	b := e.b
+	sum, imm := e.offset(a, slot)
+	sum = b.Add(asm.D, sum, asm.Int(imm))
+	byteAt := b.Add(asm.D, a.x.base, b.Shr(asm.D, sum, 3))
+	return b.Move(asm.D, byteAt), b.And(asm.W, b.Narrow(sum), asm.Int(7))
+}
+
+// storeBits stores an element of less than a byte.
+func (e *emitter) storeBits(a *access, slot int, g guard, x asm.Arg) {
+	e.fail("a store of %s", a.t.Elem)
+}

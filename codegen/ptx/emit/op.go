@@ -12,11 +12,11 @@ func (e *emitter) operation(o *ir.Op) {
 	}
 	switch o.Code {
 	case ir.For:
-		e.loop(o)
+		e.around(o, func() { e.loop(o) })
 	case ir.While:
-		e.while(o)
+		e.around(o, func() { e.while(o) })
 	case ir.If:
-		e.branch(o)
+		e.around(o, func() { e.branch(o) })
 	case ir.Const:
 		e.constant(o)
 	case ir.SpanOf:

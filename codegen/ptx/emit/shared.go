@@ -45,4 +45,7 @@ func (e *emitter) sharedBase() asm.Reg {
 }
 
 // barrier lets all threads of the block wait for each other; what they wrote is seen by all of them.
-func (e *emitter) barrier() { e.b.Emit("bar.sync", asm.Int(0)) }
+func (e *emitter) barrier() {
+	e.b.Emit("bar.sync", asm.Int(0))
+	e.order.settle()
+}

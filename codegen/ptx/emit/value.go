@@ -27,6 +27,8 @@ type value struct {
 	elems []asm.Arg
 	// words have the elements of 8 or 16 bits packed, slot 0 in the lowest bits: 32/bits of them in each.
 	words []asm.Arg
+	// at makes a tile's element in a slot where elems and words are nil: each is computed where it is asked for.
+	at func(slot int) asm.Arg
 	// tensor is the address of a tensor's first element, and its strides in elements.
 	tensor *tensor
 	// slot is where a slot of a channel, or a tile that lies in one, begins in shared memory: a word, in bytes from the
@@ -64,6 +66,9 @@ func (e *emitter) elem(v *value, slot int) asm.Arg {
 	if v.elems != nil {
 		return v.elems[slot]
 	}
+	if v.words == nil {
+		return v.at(slot)
+	}
 	bits := v.t.Elem.Bits()
 	per := 32 / bits
 	return e.unpack(v.t.Elem, v.words[slot/per], slot%per)
@@ -88,9 +93,10 @@ func (e *emitter) words(v *value) []asm.Arg {
 	}
 	bits := v.t.Elem.Bits()
 	per := 32 / bits
-	list := make([]asm.Arg, len(v.elems)/per)
+	elems := e.elems(v)
+	list := make([]asm.Arg, len(elems)/per)
 	for i := range list {
-		list[i] = e.pack(bits, v.elems[i*per:(i+1)*per])
+		list[i] = e.pack(bits, elems[i*per:(i+1)*per])
 	}
 	return list
 }

@@ -1,0 +1,158 @@
+package emit
+
+import (
+	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
+)
+
+// linear is an index that is linear in the positions along axes: the sum of terms, the same in all threads, and of
+// each span's position times its factor. All are doubles.
+type linear struct {
+	terms []asm.Arg
+	spans []*ir.Value
+	by    []asm.Arg
+}
+
+func (l *linear) factor(span *ir.Value) asm.Arg {
+	for i, s := range l.spans {
+		if s == span {
+			return l.by[i]
+		}
+	}
+	return asm.Int(0)
+}
+
+// addLinear adds y·k to x.
+func (e *emitter) addLinear(x, y *linear, k asm.Arg) {
+	for _, t := range y.terms {
+		x.terms = append(x.terms, e.b.Mul(asm.D, t, k))
+	}
+	for i, s := range y.spans {
+		by := e.b.Mul(asm.D, y.by[i], k)
+		found := false
+		for j := range x.spans {
+			if x.spans[j] == s {
+				x.by[j], found = e.b.Add(asm.D, x.by[j], by), true
+			}
+		}
+		if !found {
+			x.spans, x.by = append(x.spans, s), append(x.by, by)
+		}
+	}
+}
+
+// linear is an i64 scalar, a span (its indices), or a tile of i64 as a linear form; nil where it is none.
+func (e *emitter) linear(v *ir.Value) *linear {
+	if l, ok := e.linears[v]; ok {
+		return l
+	}
+	l := e.linearOf(v)
+	if l == nil && v.Type.Kind == ir.Scalar {
+		l = &linear{terms: []asm.Arg{e.scalar(v)}}
+	}
+	e.linears[v] = l
+	return l
+}
+
+func (e *emitter) linearOf(v *ir.Value) *linear {
+	o, one := v.Def, asm.Int(1)
+	if v.Type.Kind == ir.Span {
+		l := &linear{spans: []*ir.Value{v}, by: []asm.Arg{one}}
+		switch {
+		case o != nil && o.Code == ir.SpanOf:
+			e.addLinear(l, e.linear(o.Operands[0]), one)
+		case o != nil && o.Code == ir.SpanCopy:
+			l.terms = e.linear(o.Axes[0]).terms
+		default:
+			l.terms = []asm.Arg{e.value(v).lo}
+		}
+		return l
+	}
+	if o == nil || v.Type.Elem != dtype.I64 {
+		return nil
+	}
+	l := &linear{}
+	switch o.Code {
+	case ir.Const:
+		l.terms = []asm.Arg{asm.Int(o.Int("value"))}
+	case ir.Iota:
+		return e.linear(o.Axes[0])
+	case ir.Affine:
+		if o.Int("div") != 1 || o.Int("mod") != 0 {
+			return nil
+		}
+		return e.affineForm(o)
+	case ir.Bcast, ir.Convert:
+		if o.Operands[0].Type.Shared != nil {
+			return nil
+		}
+		return e.linear(o.Operands[0])
+	case ir.Rebind:
+		x := e.linear(o.Operands[0])
+		if x == nil {
+			return nil
+		}
+		l.terms, l.by = x.terms, x.by
+		for _, s := range x.spans {
+			if s == o.Axes[0] {
+				s = o.Axes[1]
+			}
+			l.spans = append(l.spans, s)
+		}
+	case ir.Add, ir.Sub:
+		x, y := e.linear(o.Operands[0]), e.linear(o.Operands[1])
+		if x == nil || y == nil {
+			return nil
+		}
+		e.addLinear(l, x, one)
+		if o.Code == ir.Sub {
+			one = asm.Int(-1)
+		}
+		e.addLinear(l, y, one)
+	default:
+		return nil
+	}
+	return l
+}
+
+// affineForm is what an affine operation computes before its division.
+func (e *emitter) affineForm(o *ir.Op) *linear {
+	l := &linear{terms: []asm.Arg{asm.Int(o.Int("const"))}}
+	factor := o.Ints("factor")
+	for i, c := range o.Ints("coef") {
+		k := asm.Int(c)
+		if f := factor[i]; f >= 0 {
+			k = e.b.Mul(asm.D, e.scalar(o.Operands[f]), k)
+		}
+		e.addLinear(l, e.linear(o.Operands[i]), k)
+	}
+	return l
+}
+
+// uniform is the part of a linear form that is the same in all threads and slots.
+func (e *emitter) uniform(l *linear) asm.Arg { return e.b.Sum(asm.D, l.terms...) }
+
+// along is a thread's part of a coordinate times a factor, a double.
+func (e *emitter) along(p *place, axis int, by asm.Arg) asm.Arg {
+	part := e.part(p, axis)
+	if k, ok := by.IntValue(); ok {
+		if _, constant := part.IntValue(); !constant && k != 0 && k != 1 && k == int64(int32(k)) {
+			return asm.R(e.b.Pure("mul.wide.s32", asm.D, part, by))
+		}
+	}
+	return e.b.Mul(asm.D, e.b.Widen(part), by)
+}
+
+// index is the value of a linear form for the element in a slot of a tile.
+func (e *emitter) index(l *linear, t ir.Type, slot int) asm.Arg {
+	terms := append([]asm.Arg{}, l.terms...)
+	if t.Kind == ir.Tile {
+		p := e.place(t)
+		for i, a := range t.Axes {
+			by := l.factor(a.Span)
+			terms = append(terms, e.along(p, i, by), e.b.Mul(asm.D, by, asm.Int(p.coords[slot][i])))
+		}
+	}
+	return e.b.Sum(asm.D, terms...)
+}

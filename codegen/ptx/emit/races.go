@@ -1,0 +1,156 @@
+package emit
+
+import (
+	"slices"
+
+	"github.com/tilec/tilec/ir"
+)
+
+// order knows which accesses of tensors other threads of the block may still have under way, so that a barrier stands
+// between two that may meet in an element.
+type order struct {
+	pending []visit
+}
+
+// visit is an access of a tensor that the phase writes. Earlier says that it was done in an earlier iteration of a loop
+// that is not left, rather than before the present access in the same iteration.
+type visit struct {
+	op      *ir.Op
+	earlier bool
+}
+
+// settle says that all threads have met.
+func (o *order) settle() { o.pending = nil }
+
+func (o *order) add(list ...visit) {
+	for _, v := range list {
+		if !slices.Contains(o.pending, v) {
+			o.pending = append(slices.Clip(o.pending), v)
+		}
+	}
+}
+
+// around emits an operation with regions.
+func (e *emitter) around(o *ir.Op, emit func()) {
+	var within []visit
+	for _, r := range o.Regions {
+		r.Walk(func(x *ir.Op) {
+			if e.tracked(x) {
+				within = append(within, visit{x, false})
+			}
+		})
+	}
+	before := e.order.pending
+	if o.Code != ir.If {
+		for _, v := range within {
+			e.order.add(visit{v.op, true})
+		}
+	}
+	emit()
+	e.order.add(before...)
+	e.order.add(within...)
+}
+
+// tracked reports whether an operation reaches a tensor that the phase writes.
+func (e *emitter) tracked(o *ir.Op) bool {
+	switch o.Code {
+	case ir.Load, ir.Store, ir.Atomic:
+		return e.written[o.Operands[0]]
+	case ir.Copy:
+		return e.written[o.Operands[1]]
+	}
+	return false
+}
+
+// meets puts a barrier before an access that may meet an earlier one of another thread, and notes it.
+func (e *emitter) meets(o *ir.Op) {
+	if !e.tracked(o) {
+		return
+	}
+	if slices.ContainsFunc(e.order.pending, func(v visit) bool { return e.conflict(v, o) }) {
+		e.barrier()
+	}
+	e.order.add(visit{o, false})
+}
+
+// conflict reports whether two accesses may meet in an element, in different threads, one of them writing.
+func (e *emitter) conflict(v visit, o *ir.Op) bool {
+	if tensorOperand(v.op) != tensorOperand(o) || v.op.Code == o.Code && o.Code != ir.Store {
+		return false
+	}
+	if v.op.Code == ir.Copy || o.Code == ir.Copy {
+		return v.op.Code == ir.Store || o.Code == ir.Store || v.op.Code == ir.Atomic || o.Code == ir.Atomic
+	}
+	if !e.sameThreads(v.op, o) {
+		return true
+	}
+	if !v.earlier {
+		return false
+	}
+	for r := o.Parent; r.Parent != nil && r.Parent.Code != ir.Parallel; r = r.Parent.Parent {
+		if l := r.Parent; l.Code != ir.If && !apart(l, o) {
+			return true
+		}
+	}
+	return false
+}
+
+func tensorOperand(o *ir.Op) *ir.Value {
+	if o.Code == ir.Copy {
+		return o.Operands[1]
+	}
+	return o.Operands[0]
+}
+
+// sameThreads reports whether two accesses that name the same elements do so in the same threads.
+func (e *emitter) sameThreads(x, y *ir.Op) bool {
+	if !slices.Equal(x.Subscripts(), y.Subscripts()) || x.Code == ir.Atomic || y.Code == ir.Atomic {
+		return false
+	}
+	if x == y {
+		return true
+	}
+	a, b := accessType(x), accessType(y)
+	if a.Kind == ir.Scalar {
+		return x.Code == ir.Store && y.Code == ir.Store
+	}
+	if !slices.Equal(a.Axes, b.Axes) || !a.Layout.Equal(*b.Layout) {
+		return false
+	}
+	// Of replicas one stores, and all load.
+	return x.Code == ir.Store && y.Code == ir.Store || !e.place(a).replicated
+}
+
+// accessType is the type that says where the elements of a load, store or atomic are held.
+func accessType(o *ir.Op) ir.Type {
+	if o.Code == ir.Load {
+		return o.Result().Type
+	}
+	return o.Stored()[0].Type
+}
+
+// apart reports whether an access names, in different iterations of a loop around it, other elements, or the same.
+func apart(loop, o *ir.Op) bool {
+	same := true
+	for _, s := range o.Subscripts() {
+		if loop.Code == ir.For && s == loop.Regions[0].Args[0] {
+			return true
+		}
+		same = same && !within(loop, s)
+	}
+	return same
+}
+
+// within reports whether a value is made in one of an operation's regions.
+func within(o *ir.Op, v *ir.Value) bool {
+	r := v.Region
+	if v.Def != nil {
+		r = v.Def.Parent
+	}
+	for ; r != nil && r.Parent != nil; r = r.Parent.Parent {
+		if r.Parent == o {
+			return true
+		}
+	}
+	return false
+}
