@@ -191,7 +191,7 @@ func (e *emitter) run(p *convert.Plan, words []asm.Arg) []asm.Arg {
 		case convert.Merge: // mask ? B : A, bit by bit
 			regs[s.To] = asm.R(b.Pure("lop3.b32", asm.W, regs[s.A], regs[s.B], e.number(s.By), asm.Int(0xf0&^0xaa|0xcc&0xaa)))
 		case convert.Shuffle:
-			regs[s.To] = asm.R(e.shuffle(s.By, regs[s.A]))
+			regs[s.To] = asm.R(e.fromLane(s.By, regs[s.A]))
 		case convert.Transpose:
 			regs[s.To] = asm.R(b.Do("movmatrix.sync.aligned.m8n8.trans.b16", asm.W, asm.R(word(s.A))))
 		case convert.Store, convert.Load:
@@ -271,8 +271,8 @@ func (e *emitter) meet(s *convert.Step) {
 	}
 }
 
-// shuffle is a word of another lane.
-func (e *emitter) shuffle(by convert.Number, x asm.Arg) asm.Reg {
+// fromLane is a word of another lane.
+func (e *emitter) fromLane(by convert.Number, x asm.Arg) asm.Reg {
 	b := e.b
 	kind, lane := "idx", asm.Arg{}
 	if flip, ok := flips(by); ok {

@@ -42,12 +42,12 @@ func (e *emitter) addLinear(x, y *linear, k asm.Arg) {
 	}
 }
 
-// linear is an i64 scalar, a span (its indices), or a tile of i64 as a linear form; nil where it is none.
-func (e *emitter) linear(v *ir.Value) *linear {
+// form is an i64 scalar, a span (its indices), or a tile of i64 as a linear form; nil where it is none.
+func (e *emitter) form(v *ir.Value) *linear {
 	if l, ok := e.linears[v]; ok {
 		return l
 	}
-	l := e.linearOf(v)
+	l := e.formOf(v)
 	if l == nil && v.Type.Kind == ir.Scalar {
 		l = &linear{terms: []asm.Arg{e.scalar(v)}}
 	}
@@ -55,15 +55,15 @@ func (e *emitter) linear(v *ir.Value) *linear {
 	return l
 }
 
-func (e *emitter) linearOf(v *ir.Value) *linear {
+func (e *emitter) formOf(v *ir.Value) *linear {
 	o, one := v.Def, asm.Int(1)
 	if v.Type.Kind == ir.Span {
 		l := &linear{spans: []*ir.Value{v}, by: []asm.Arg{one}}
 		switch {
 		case o != nil && o.Code == ir.SpanOf:
-			e.addLinear(l, e.linear(o.Operands[0]), one)
+			e.addLinear(l, e.form(o.Operands[0]), one)
 		case o != nil && o.Code == ir.SpanCopy:
-			l.terms = e.linear(o.Axes[0]).terms
+			l.terms = e.form(o.Axes[0]).terms
 		default:
 			l.terms = []asm.Arg{e.value(v).lo}
 		}
@@ -77,7 +77,7 @@ func (e *emitter) linearOf(v *ir.Value) *linear {
 	case ir.Const:
 		l.terms = []asm.Arg{asm.Int(o.Int("value"))}
 	case ir.Iota:
-		return e.linear(o.Axes[0])
+		return e.form(o.Axes[0])
 	case ir.Affine:
 		if o.Int("div") != 1 || o.Int("mod") != 0 {
 			return nil
@@ -87,9 +87,9 @@ func (e *emitter) linearOf(v *ir.Value) *linear {
 		if o.Operands[0].Type.Shared != nil {
 			return nil
 		}
-		return e.linear(o.Operands[0])
+		return e.form(o.Operands[0])
 	case ir.Rebind:
-		x := e.linear(o.Operands[0])
+		x := e.form(o.Operands[0])
 		if x == nil {
 			return nil
 		}
@@ -101,7 +101,7 @@ func (e *emitter) linearOf(v *ir.Value) *linear {
 			l.spans = append(l.spans, s)
 		}
 	case ir.Add, ir.Sub:
-		x, y := e.linear(o.Operands[0]), e.linear(o.Operands[1])
+		x, y := e.form(o.Operands[0]), e.form(o.Operands[1])
 		if x == nil || y == nil {
 			return nil
 		}
@@ -125,7 +125,7 @@ func (e *emitter) affineForm(o *ir.Op) *linear {
 		if f := factor[i]; f >= 0 {
 			k = e.b.Mul(asm.D, e.scalar(o.Operands[f]), k)
 		}
-		e.addLinear(l, e.linear(o.Operands[i]), k)
+		e.addLinear(l, e.form(o.Operands[i]), k)
 	}
 	return l
 }

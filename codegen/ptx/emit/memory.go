@@ -62,7 +62,7 @@ func (e *emitter) newAccess(o *ir.Op, t ir.Type) *access {
 	b := e.b
 	for d, v := range o.Subscripts() {
 		stride := b.Mul(asm.D, a.x.strides[d], asm.Int(a.unit))
-		l := e.linear(v)
+		l := e.form(v)
 		s := sub{linear: l, dim: d}
 		if l == nil {
 			s.v, s.slots = e.value(v), e.slotsOf(v.Type, t)

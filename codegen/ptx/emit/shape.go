@@ -3,6 +3,7 @@ package emit
 import (
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/ir/layout"
 )
 
@@ -17,7 +18,7 @@ func (e *emitter) shape(o *ir.Op) {
 	case ir.SpanHi:
 		e.set(o.Result(), &value{scalar: e.end(o.Axes[0])})
 	case ir.Iota:
-		e.indices(o, e.linear(o.Axes[0]), 1, 0)
+		e.indices(o, e.form(o.Axes[0]), 1, 0)
 	case ir.Affine:
 		e.indices(o, e.affineForm(o), o.Int("div"), o.Int("mod"))
 	case ir.Bcast:
@@ -53,10 +54,10 @@ func (e *emitter) indices(o *ir.Op, l *linear, div, mod int64) {
 	at := func(slot int) asm.Arg {
 		x := e.index(l, t, slot)
 		if div > 1 {
-			x = e.floorDiv(x, div)
+			x = e.floorDiv(dtype.I64, x, asm.Int(div))
 		}
 		if mod > 0 {
-			x = e.floorMod(x, mod)
+			x = e.floorMod(dtype.I64, x, asm.Int(mod))
 		}
 		return x
 	}
@@ -65,33 +66,6 @@ func (e *emitter) indices(o *ir.Op, l *linear, div, mod int64) {
 		return
 	}
 	e.set(o.Result(), &value{at: at})
-}
-
-// floorDiv is x / k of doubles, rounded down; k is positive.
-func (e *emitter) floorDiv(x asm.Arg, k int64) asm.Arg {
-	b := e.b
-	if v, ok := x.IntValue(); ok {
-		return asm.Int(ir.FloorDiv(v, k))
-	}
-	if k&(k-1) == 0 {
-		return asm.R(b.Pure("shr.s64", asm.D, x, asm.Int(int64(log2(k)))))
-	}
-	// Negative numbers are counted from the other side: floor(x / k) = not(not(x) / k).
-	sign := asm.R(b.Pure("shr.s64", asm.D, x, asm.Int(63)))
-	q := asm.R(b.Pure("div.u64", asm.D, b.Xor(asm.D, x, sign), asm.Int(k)))
-	return b.Xor(asm.D, q, sign)
-}
-
-// floorMod is what is left of that division, 0 … k-1.
-func (e *emitter) floorMod(x asm.Arg, k int64) asm.Arg {
-	b := e.b
-	if v, ok := x.IntValue(); ok {
-		return asm.Int(v - ir.FloorDiv(v, k)*k)
-	}
-	if k&(k-1) == 0 {
-		return b.And(asm.D, x, asm.Int(k-1))
-	}
-	return b.Sub(asm.D, x, b.Mul(asm.D, e.floorDiv(x, k), asm.Int(k)))
 }
 
 func (e *emitter) broadcast(o *ir.Op) {
