@@ -281,7 +281,7 @@ func (e *emitter) encode(t dtype.Type, x asm.Arg) asm.Arg {
 	case t == dtype.Bool:
 		return e.cast(t, dtype.U32, dtype.Default, x)
 	case t == dtype.TF32:
-		return e.single(t, x)
+		return b.And(asm.W, x, word(^uint32(0x1fff)))
 	case t.Kind == dtype.IntKind && t.Bits() < 32:
 		return b.And(asm.W, x, asm.Int(1<<t.Bits()-1))
 	}
@@ -301,10 +301,7 @@ func (e *emitter) decode(t dtype.Type, x asm.Arg) asm.Arg {
 		}
 		return x
 	}
-	switch {
-	case t == dtype.TF32:
-		return e.single(t, x)
-	case t.Kind == dtype.IntKind:
+	if t.Kind == dtype.IntKind {
 		return e.wrap(t, x)
 	}
 	return x

@@ -169,7 +169,7 @@ func (e *emitter) halfOp(code ir.Code, t dtype.Type, n int, x []asm.Arg) (y asm.
 	case ir.Abs:
 		return b.And(asm.W, x[0], all(sign-1)), true
 	case ir.Copysign: // bit by bit, of the second where the third is set
-		return asm.R(b.Pure("lop3.b32", asm.W, x[0], x[1], all(sign), asm.Int(0xe4))), true
+		return asm.R(b.Pure("lop3.b32", asm.W, x[0], x[1], all(sign), asm.Int(0xd8))), true
 	case ir.Min:
 		return pure("min", x...)
 	case ir.Max:
