@@ -527,7 +527,7 @@ func (p *printer) by(by int64) {
 }
 
 func (p *printer) parallel(o *Op) {
-	if name := o.Str("name"); name != "" {
+	if name, ok := o.Attr("name").(string); ok {
 		p.write(" ", strconv.Quote(name))
 	}
 	by := o.Ints("by")

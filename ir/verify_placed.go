@@ -12,7 +12,7 @@ import (
 //	P1   every tile has one place: registers, whose layout consists of digits, covers at least the axes' extents, and gives
 //	     each element to a register of 32 lanes, of as many warps as every other layout's, of one block; or shared
 //	     memory, where convert alone takes it
-//	P2   where an operation works on elements in their places, these are the same: see placedRule
+//	P2   where an operation works on elements in their places, these fit: see [layoutRule]
 //	P3   a channel stands at the top of a phase; its slots have its type, hold what is put into them at places of their
 //	     own, and neither channels nor slots nor what is seen of them leave a region
 //	P4   what is acquired is committed, and what is taken is released, once, in the same region and in turn; between the
@@ -196,6 +196,11 @@ func (v *verifier) placedOp(o *Op) {
 	if o.Code == ChanOf && (o.Parent.Parent == nil || o.Parent.Parent.Code != Parallel) {
 		v.fail(o, ruleErr("P3", "a channel is made in a region that is not the one of a phase"))
 	}
+	if v.allPlaced(o) {
+		if err := layoutRule(o); err != nil {
+			v.fail(o, err)
+		}
+	}
 	switch o.Code {
 	case Acquire:
 		v.span(o, Commit)
@@ -224,6 +229,26 @@ func (v *verifier) placedOp(o *Op) {
 	}
 }
 
+// allPlaced reports whether the tiles of an operation keep rule P1, so far as the rules of layouts rely on it.
+func (v *verifier) allPlaced(o *Op) bool {
+	placed := func(x *Value) bool {
+		t := x.Type
+		return t.Kind != Tile || t.Layout != nil && v.sound[t.Layout] && len(t.Layout.Tile()) == len(t.Axes)
+	}
+	all := true
+	for _, list := range [][]*Value{o.Operands, o.Results} {
+		for _, x := range list {
+			all = all && placed(x)
+		}
+	}
+	for _, r := range o.Regions {
+		for _, x := range r.Args {
+			all = all && placed(x)
+		}
+	}
+	return all
+}
+
 // span checks the time of a slot, from the operation that gives it to the one that ends it.
 func (v *verifier) span(o *Op, end Code) {
 	c, s := o.Operands[0], o.Results[0]
@@ -232,7 +257,7 @@ func (v *verifier) span(o *Op, end Code) {
 	over := -1
 	for i := at + 1; i < len(ops); i++ {
 		p := ops[i]
-		if p.Code == end && p.Operands[1] == s {
+		if p.Code == end && p.Operands[0] == c && p.Operands[1] == s {
 			if over >= 0 {
 				v.fail(p, ruleErr("P4", "%s of %s a second time", end, nameOf(s)))
 				return
@@ -256,7 +281,7 @@ func (v *verifier) span(o *Op, end Code) {
 			case o.Code == Acquire && q.Code == Acquire:
 				v.fail(q, ruleErr("P4", "a slot is acquired before %s, the last one, is committed", nameOf(s)))
 				return
-			case o.Code == Take && q.Code == Release:
+			case o.Code == Take && q.Code == Release && q.Operands[1] != s:
 				v.fail(q, ruleErr("P4", "a slot is released before %s, which was taken earlier", nameOf(s)))
 				return
 			}
