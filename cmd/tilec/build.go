@@ -24,9 +24,10 @@ func buildCommand() *command {
 		long: `Compiles kernels ahead of time: each kernel of the files, or those named, for each target. For cpu and each level it
 writes KERNEL.cpu.LEVEL.ll (LLVM IR), .s (assembly) and .o (an object), and beside them one manifest.json that says how
 the objects are called. The same text and flags give the same files, byte for byte. Levels need not be this machine's:
-cpu:neon makes objects for arm64.`,
+cpu:neon makes objects for arm64. For sm_80 it writes KERNEL.sm_80.ptx, which a driver compiles when it loads it, and in the
+manifest the host program that launches its kernels.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			target := fs.String("target", "cpu", "the targets, as `cpu,cpu:avx2`")
+			target := fs.String("target", "cpu", "the targets, as `cpu,cpu:avx2,sm_80`")
 			levels := fs.String("level", "", "the levels of targets that name none, as `avx2,avx512` (default: this machine's best)")
 			out := fs.String("o", ".", "the `folder` to write to, which is made if it is not there")
 			deterministic := fs.Bool("deterministic", false, "keep the order of every sum the same for any number of threads")
@@ -66,7 +67,7 @@ func targetList(target, levels string) ([]string, error) {
 	var names []string
 	for _, name := range strings.Split(target, ",") {
 		list := []string{name}
-		if levels != "" && !strings.Contains(name, ":") {
+		if levels != "" && name == "cpu" {
 			list = nil
 			for _, level := range strings.Split(levels, ",") {
 				list = append(list, name+":"+level)
@@ -151,13 +152,16 @@ func compileAll(env *environment, report *reporter, arg string, defs *defines, t
 	return list, nil
 }
 
+// levelled reports whether a kernel is for the CPU: machine code of an instruction level, and not PTX.
+func levelled(c *compiled) bool { return c.artefact.Manifest.Level != "" }
+
 // built is an entry of manifest.json.
 type built struct {
 	codegen.Manifest
 	Package string            `json:"package"`
 	Sizes   []string          `json:"sizes"`
 	Params  []builtParam      `json:"params"`
-	Files   map[string]string `json:"files"` // by what they are: llvm, assembly, object
+	Files   map[string]string `json:"files"` // by what they are: llvm, assembly, object; ptx
 }
 
 type builtParam struct {
@@ -192,19 +196,24 @@ func (b *builder) file(arg string, defs *defines, target string) error {
 
 func (b *builder) add(c *compiled) error {
 	stem := c.kernel.Name + "." + strings.ReplaceAll(c.target, ":", ".")
-	entry := built{Manifest: c.artefact.Manifest, Package: c.kernel.Package.Name, Sizes: []string{}, Params: []builtParam{}, Files: map[string]string{"object": stem + ".o"}}
+	entry := built{Manifest: c.artefact.Manifest, Package: c.kernel.Package.Name, Sizes: []string{}, Params: []builtParam{}, Files: map[string]string{}}
 	for _, s := range c.fn.Sizes {
 		entry.Sizes = append(entry.Sizes, s.Name)
 	}
 	for _, p := range c.fn.Params {
 		entry.Params = append(entry.Params, builtParam{p.Name, p.Role.String(), p.Type.String()})
 	}
-	if _, twice := b.files[stem+".o"]; twice {
+	if slices.ContainsFunc(b.list, func(o built) bool {
+		return o.Kernel == c.kernel.Name && o.Target == entry.Target && o.Level == entry.Level
+	}) {
 		return misusef("two kernels are called %s: build them into folders of their own", c.kernel.Name)
 	}
-	b.files[stem+".o"] = string(c.artefact.Code)
+	if levelled(c) {
+		entry.Files["object"] = stem + ".o"
+		b.files[stem+".o"] = string(c.artefact.Code)
+	}
 	for _, s := range c.artefact.Stages {
-		if s.Name == "ir" {
+		if s.Name == "ir" || s.Name == "placed" {
 			continue
 		}
 		entry.Files[s.Name] = stem + s.Ext
@@ -285,7 +294,11 @@ func (b *builder) print(asJSON bool) error {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		fmt.Fprintf(b.env.stdout, "%s.%s for %s:%s: %s\n", k.Package, k.Kernel, k.Target, k.Level, strings.Join(names, " "))
+		target := k.Target
+		if k.Level != "" {
+			target += ":" + k.Level
+		}
+		fmt.Fprintf(b.env.stdout, "%s.%s for %s: %s\n", k.Package, k.Kernel, target, strings.Join(names, " "))
 	}
 	fmt.Fprintf(b.env.stdout, "wrote %s\n", filepath.Join(b.folder, "manifest.json"))
 	return nil

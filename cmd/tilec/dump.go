@@ -21,10 +21,10 @@ func dumpCommand() *command {
 		args:  "FILE[:KERNEL]",
 		short: "show every stage of a kernel on one page",
 		long: `Writes one HTML page, which needs nothing else, with every stage of the kernels of a file side by side: the text, the
-tile IR, the LLVM IR, the assembly. Lines that come from the same line of the text are marked together under the mouse;
+tile IR, the LLVM IR, the assembly; for a GPU the placed tile IR and the PTX. Lines that come from the same line of the text are marked together under the mouse;
 a click keeps the mark and brings the others into view.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			target := fs.String("target", "cpu", "the target `name`, cpu:LEVEL for a level")
+			target := fs.String("target", "cpu", "the target `name`: cpu, cpu:LEVEL for a level, sm_80")
 			out := fs.String("o", "", "the `file` to write (default: standard output)")
 			var defs defines
 			fs.Var(&defs, "D", "give a generic, a tile size or a schedule word, `name=value` (repeatable)")
@@ -110,7 +110,13 @@ func dumpPage(w io.Writer, report *reporter, list []*compiled) error {
 		k := dumpKernel{Name: c.kernel.Package.Name + "." + c.kernel.Name, Target: c.target}
 		k.Facts = append(k.Facts, c.artefact.Manifest.Binds...)
 		k.Facts = append(k.Facts, c.artefact.Report.Plans...)
-		k.Facts = append(k.Facts, fmt.Sprintf("%d instructions", c.artefact.Report.Instructions), fmt.Sprintf("%d spills in innermost loops", c.artefact.Report.Spills))
+		if levelled(c) {
+			k.Facts = append(k.Facts, fmt.Sprintf("%d instructions", c.artefact.Report.Instructions), fmt.Sprintf("%d spills in innermost loops", c.artefact.Report.Spills))
+		} else {
+			for _, p := range c.artefact.Manifest.Phases {
+				k.Facts = append(k.Facts, fmt.Sprintf("%s: %d threads, %d bytes of shared memory", p.Entry, p.Threads, p.Shared))
+			}
+		}
 		for _, file := range sourcesOf(c) {
 			panel := dumpPanel{Title: file}
 			for i, line := range strings.Split(strings.TrimSuffix(string(report.source(file)), "\n"), "\n") {
@@ -118,7 +124,7 @@ func dumpPage(w io.Writer, report *reporter, list []*compiled) error {
 			}
 			k.Panels = append(k.Panels, panel)
 		}
-		titles := map[string]string{"ir": "Tile IR", "llvm": "LLVM IR", "assembly": "Assembly"}
+		titles := map[string]string{"ir": "Tile IR", "llvm": "LLVM IR", "assembly": "Assembly", "placed": "Placed tile IR", "ptx": "PTX"}
 		for _, s := range c.artefact.Stages {
 			panel := dumpPanel{Title: titles[s.Name]}
 			for i, line := range strings.Split(strings.TrimSuffix(s.Text, "\n"), "\n") {

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 
 	"github.com/tilec/tilec/codegen"
 	"github.com/tilec/tilec/dsl/compile"
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/passes"
+	"github.com/tilec/tilec/runtime"
 	"github.com/tilec/tilec/runtime/jit"
 )
 
@@ -17,10 +20,11 @@ func lowerCommand() *command {
 		args:  "FILE[:KERNEL]",
 		short: "print the IR of a kernel",
 		long: `Prints the tile IR of a kernel: -raw as it is lowered, otherwise after the passes. With -stage target it prints what
-the target makes of it: for cpu the LLVM IR, or with -asm the assembly that LLVM makes of that. Generics that have no
+the target makes of it: for cpu the LLVM IR, or with -asm the assembly that LLVM makes of that; for sm_80 the PTX. With
+-stage placed it prints what the passes make of it before, for a GPU: the tile IR with a register layout for every tile. Generics that have no
 default are bound with -D.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			stage := fs.String("stage", "value", "the `stage`: value or target (placed is not there yet)")
+			stage := fs.String("stage", "value", "the `stage`: value, placed or target")
 			explicit := fs.Bool("explicit", false, "print the explicit form as a .tile file (not there yet)")
 			raw := fs.Bool("raw", false, "before any pass")
 			asm := fs.Bool("asm", false, "the assembly, with -stage target")
@@ -33,22 +37,25 @@ default are bound with -D.`,
 				if len(args) != 1 {
 					return misusef("name one .tile file")
 				}
-				native := *stage == "target"
+				native, placed := *stage == "target", *stage == "placed"
 				if *target == "" {
 					*target = "interp"
-					if native {
+					switch {
+					case native:
 						*target = "cpu"
+					case placed:
+						*target = runtime.Emulated()[0]
 					}
 				}
 				switch {
 				case *explicit:
-					return misusef("-explicit needs the placed stage, which is not there yet")
-				case *stage == "placed":
-					return misusef("there is no placed stage yet; the stages there are: value and target")
-				case *stage != "value" && !native:
+					return misusef("-explicit is not there yet")
+				case placed && !slices.Contains(runtime.Emulated(), *target):
+					return misusef("target %s has no placed stage: %s has", *target, listed(runtime.Emulated()))
+				case *stage != "value" && !native && !placed:
 					return misusef("no stage %q; the stages are value, placed and target", *stage)
-				case *raw && native:
-					return misusef("-raw is before any pass, and -stage target after all")
+				case *raw && (native || placed):
+					return misusef("-raw is before any pass, and -stage %s after them", *stage)
 				case *asm && !native:
 					return misusef("-asm goes with -stage target")
 				}
@@ -75,6 +82,11 @@ default are bound with -D.`,
 				}
 				if native {
 					return lowerTarget(env, fn, *target, *asm)
+				}
+				if placed {
+					if err := passes.Place(fn, passes.Machine{Target: *target}); err != nil {
+						return err
+					}
 				}
 				where := ir.NoLoc
 				if *locations {

@@ -13,7 +13,6 @@ import (
 // give the places beside the lines.
 
 var (
-	irPlace    = regexp.MustCompile(` loc\(("(?:[^"\\]|\\.)*"):(\d+):(\d+)\)`)
 	llvmPlace  = regexp.MustCompile(`,? !dbg !(\d+)`)
 	llvmNode   = regexp.MustCompile(`^!(\d+) = (?:distinct )?!(DI\w+)\((.*)\)$`)
 	llvmEscape = regexp.MustCompile(`\\[0-9A-Fa-f]{2}`)
@@ -26,27 +25,6 @@ var (
 func digits(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
-}
-
-// irStage is the tile IR of a function.
-func irStage(fn *ir.Func, places bool) codegen.Stage {
-	s := codegen.Stage{Name: "ir", Ext: ".tir", Text: fn.Text(ir.Loc(places))}
-	if !places {
-		return s
-	}
-	lines := strings.Split(strings.TrimSuffix(s.Text, "\n"), "\n")
-	for i, line := range lines {
-		var at ir.Pos
-		if m := irPlace.FindAllStringSubmatch(line, -1); m != nil {
-			last := m[len(m)-1] // of the operation, after those of what it has
-			file, _ := strconv.Unquote(last[1])
-			at = ir.Pos{File: file, Line: digits(last[2]), Col: digits(last[3])}
-		}
-		lines[i] = irPlace.ReplaceAllString(line, "")
-		s.Places = append(s.Places, at)
-	}
-	s.Text = strings.Join(lines, "\n") + "\n"
-	return s
 }
 
 // llvmStage is a module, whose instructions may have debug locations.

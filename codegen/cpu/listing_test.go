@@ -70,7 +70,7 @@ entry:
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := irStage(fn, true)
+	s := codegen.IRStage("ir", fn, true)
 	if strings.Contains(s.Text, "loc(") || len(s.Places) != strings.Count(s.Text, "\n") || s.Places[1] != (ir.Pos{File: "k.tile", Line: 3, Col: 9}) {
 		t.Errorf("%q %v", s.Text, s.Places)
 	}

@@ -105,6 +105,6 @@ func (t Target) stages(ctx context.Context, a *codegen.Artefact, fn *ir.Func, o 
 	}
 	assembly := assemblyStage(string(listing), o.Places)
 	a.Report.Instructions, a.Report.Spills = weigh(assembly.Text)
-	a.Stages = []codegen.Stage{irStage(fn, o.Places), llvmStage(text, o.Places), assembly}
+	a.Stages = []codegen.Stage{codegen.IRStage("ir", fn, o.Places), llvmStage(text, o.Places), assembly}
 	return nil
 }

@@ -61,8 +61,8 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 	step("text")
 	if o.Text {
 		a.Stages = []codegen.Stage{
-			{Name: "ir", Ext: ".tir", Text: fn.Text(ir.NoLoc)},
-			{Name: "placed", Ext: ".tir", Text: placed.Text(ir.NoLoc)},
+			codegen.IRStage("ir", fn, o.Places),
+			codegen.IRStage("placed", placed, o.Places),
 			{Name: "ptx", Ext: ".ptx", Text: text, Places: places},
 		}
 	}

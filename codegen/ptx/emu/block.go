@@ -381,7 +381,7 @@ func (r *run) finish() *Report {
 		}
 		in := r.k.code[pc].in
 		rep.Lanes += h.lanes
-		rep.ByClass[classOf(in)] += h.instructions
+		rep.ByClass[ClassOf(in)] += h.instructions
 		rep.SharedWavefronts += h.wavefronts
 		rep.SharedConflicts += h.conflicts
 		rep.Lines = append(rep.Lines, LineCount{in.Pos, in.Loc, in.Name(), h.instructions, h.lanes, h.wavefronts, h.conflicts})

@@ -154,7 +154,8 @@ const (
 	ControlClass Class = "control"
 )
 
-func classOf(in *syntax.Instr) Class {
+// ClassOf is the class of an instruction.
+func ClassOf(in *syntax.Instr) Class {
 	switch in.Opcode {
 	case "ld", "ldu", "st", "atom", "red", "ldmatrix", "stmatrix", "prefetch", "prefetchu", "discard", "applypriority", "createpolicy":
 		return MemoryClass
