@@ -13,6 +13,16 @@ func (e *emitter) across(o *ir.Op) {
 	switch o.Code {
 	case ir.Reduce:
 		e.reduce(o)
+	case ir.Lookup:
+		e.lookup(o)
+	case ir.Scatter:
+		e.scatter(o)
+	case ir.Cat:
+		e.cat(o)
+	case ir.Pack:
+		e.packBits(o)
+	case ir.Unpack:
+		e.unpackBits(o)
 	default:
 		e.fail("%s is not compiled", o.Code)
 	}

@@ -317,23 +317,21 @@ func indexOf(list []layout.Digit, axis int) int {
 	return -1
 }
 
-// sliced is a layout without some axes: what is held along them is held by replicas, but by one register.
-func sliced(d *layout.Distribution, axes ...int) *layout.Distribution {
-	number := make([]int, len(d.Tile()))
-	var tile []int64
-	for i, n := range d.Tile() {
-		if contains(axes, i) {
-			number[i] = layout.Replica
-			continue
-		}
-		number[i] = len(tile)
-		tile = append(tile, n)
+// part gives x the layout that it has as a part of a tile of type r: what r holds along other axes is held by replicas,
+// but by one register.
+func part(x *ir.Value, r ir.Type) {
+	if x.Type.Kind != ir.Tile {
+		return
 	}
-	all, _ := d.Digits()
+	tile := make([]int64, len(x.Type.Axes))
+	for i, a := range x.Type.Axes {
+		tile[i] = r.Layout.Tile()[r.Axis(a.Span)]
+	}
+	all, _ := r.Layout.Digits()
 	var digits []layout.Digit
 	for _, g := range all {
 		if g.Axis != layout.Replica {
-			g.Axis = number[g.Axis]
+			g.Axis = x.Type.Axis(r.Axes[g.Axis].Span)
 		}
 		if g.Axis == layout.Replica {
 			if g.Unit == layout.Register {
@@ -343,11 +341,11 @@ func sliced(d *layout.Distribution, axes ...int) *layout.Distribution {
 		}
 		digits = append(digits, g)
 	}
-	r, err := layout.Distribute(tile, digits...)
+	d, err := layout.Distribute(tile, digits...)
 	if err != nil {
 		panic(err)
 	}
-	return &r
+	x.Type = x.Type.In(&d)
 }
 
 // exact draws elements of which sums and products in any order are exact, unless something special is among them.
@@ -395,7 +393,7 @@ var reduceTypes = []dtype.Type{dtype.F32, dtype.F16, dtype.F64, dtype.I32, dtype
 func TestReduce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	kinds := []string{"sum", "prod", "max", "min", "maxnan", "minnan", "mean", "any", "all", "argmax", "argmin", "last"}
-	for n := range 400 {
+	for n := range 240 {
 		kind := kinds[n%len(kinds)]
 		from := reduceTypes[rng.IntN(len(reduceTypes))]
 		elem := from
@@ -444,8 +442,203 @@ func TestReduce(t *testing.T) {
 		a.store(r, kept...)
 		a.finish(r.Def, func() {
 			a.layout(a.inputs[0])
+			part(r, a.inputs[0].Type)
+		})
+	}
+}
+
+// indexes draws index values of an axis, and some beside it where they may be.
+func indexes(x axis, beside bool) func(rng *rand.Rand) uint64 {
+	return func(rng *rand.Rand) uint64 {
+		k := x.lo
+		if x.n > 0 {
+			k += rng.Int64N(x.n)
+		}
+		if beside && rng.IntN(4) == 0 {
+			k = x.lo - 2 + rng.Int64N(x.width+4)
+			if rng.IntN(8) == 0 {
+				k += 1 << 32
+			}
+		}
+		return uint64(k)
+	}
+}
+
+func anything(t dtype.Type) func(rng *rand.Rand) uint64 {
+	return exact(t, "")
+}
+
+func TestLookup(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 2))
+	for n := range 100 {
+		elem := reduceTypes[rng.IntN(len(reduceTypes))]
+		axes := drawAxes(rng, 3, []int64{40, 12}[rng.IntN(2)]) // e, a, i
+		if axes[0].n == 0 {
+			axes[0].n = 1
+		}
+		inTable := [][]int{{0}, {0, 1}, {1, 0}}[rng.IntN(3)]
+		inIndex := [][]int{{}, {2}, {1}, {1, 2}, {2, 1}, {0}, {0, 2}}[rng.IntN(7)]
+		mode := []string{"in", "else", "unchecked"}[rng.IntN(3)]
+		var outAxes []int
+		for _, k := range inTable {
+			if k != 0 {
+				outAxes = append(outAxes, k)
+			}
+		}
+		for _, k := range inIndex {
+			if !contains(outAxes, k) {
+				outAxes = append(outAxes, k)
+			}
+		}
+		bySpan := len(inIndex) == 1 && inIndex[0] == 2 && rng.IntN(2) == 0
+		if bySpan {
+			mode = "else"
+		}
+		a := newAlong(t, uint64(n), []int{1, 2, 4, 8}[rng.IntN(4)], axes, []data{{elem, inTable, anything(elem)},
+			{dtype.I64, inIndex, indexes(axes[0], mode == "else")}}, []data{{elem, outAxes, nil}})
+		var other *ir.Value
+		if mode == "else" {
+			switch {
+			case elem.IsFloat():
+				other = a.b.ConstFloat(elem, 1)
+			default:
+				other = a.b.ConstInt(elem, 1)
+			}
+			a.x.e.constant(other.Def)
+		}
+		index := a.inputs[1]
+		if bySpan {
+			index = a.spans[2]
+		}
+		r := a.b.Lookup(a.inputs[0], a.spans[0], index, mode, other)
+		a.store(r, outAxes...)
+		a.finish(r.Def, func() {
+			a.layout(a.inputs[0], r)
 			if r.Type.Kind == ir.Tile {
-				r.Type = r.Type.In(sliced(a.inputs[0].Type.Layout, reduced...))
+				part(a.inputs[1], r.Type)
+			}
+		})
+	}
+}
+
+func TestScatter(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 2))
+	for n := range 100 {
+		elem := reduceTypes[rng.IntN(len(reduceTypes))]
+		axes := drawAxes(rng, 4, []int64{20, 7}[rng.IntN(2)]) // e, a, i, k
+		if axes[0].n == 0 {
+			axes[0].n = 1
+		}
+		inTable := [][]int{{0}, {0, 1}, {1, 0}}[rng.IntN(3)]
+		inIndex := [][]int{{}, {2}, {1}, {1, 2}, {2, 1}, {3, 2}, {3, 1, 2}}[rng.IntN(7)]
+		mode := []string{"in", "skip", "unchecked"}[rng.IntN(3)]
+		var union []int
+		for _, k := range append(append([]int{}, inTable...), inIndex...) {
+			if k != 0 && !contains(union, k) {
+				union = append(union, k)
+			}
+		}
+		rng.Shuffle(len(union), func(i, j int) { union[i], union[j] = union[j], union[i] })
+		bySpan := len(inIndex) == 1 && inIndex[0] == 2 && rng.IntN(2) == 0
+		if bySpan {
+			mode = "skip"
+		}
+		a := newAlong(t, uint64(n), []int{1, 2, 4, 8}[rng.IntN(4)], axes, []data{{elem, inTable, anything(elem)},
+			{dtype.I64, inIndex, indexes(axes[0], mode == "skip")}, {elem, union, anything(elem)}, {dtype.Bool, union, anything(dtype.Bool)}},
+			[]data{{elem, inTable, nil}})
+		index, mask := a.inputs[1], a.inputs[3]
+		if bySpan {
+			index = a.spans[2]
+		}
+		if rng.IntN(2) == 0 {
+			mask = nil
+		}
+		r := a.b.Scatter(a.inputs[0], a.spans[0], index, a.inputs[2], mode, mask)
+		a.store(r, inTable...)
+		a.finish(r.Def, func() {
+			a.layout(a.inputs[0], a.inputs[2], r)
+			if rng.IntN(2) == 0 {
+				r.Type = r.Type.In(a.inputs[0].Type.Layout)
+			}
+			if len(union) > 0 {
+				part(a.inputs[1], a.inputs[2].Type)
+				part(a.inputs[3], a.inputs[2].Type)
+			}
+		})
+	}
+}
+
+func TestCat(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 2))
+	for n := range 60 {
+		elem := reduceTypes[rng.IntN(len(reduceTypes))]
+		axes := drawAxes(rng, 3, []int64{40, 9}[rng.IntN(2)])
+		u := axis{0, axes[0].n + axes[1].n, axes[0].width + axes[1].width}
+		axes = append(axes, u)
+		x, y, out := []int{0, 2}, []int{1, 2}, []int{3, 2}
+		switch rng.IntN(3) {
+		case 0:
+			x, y, out = []int{2, 0}, []int{2, 1}, []int{2, 3}
+		case 1:
+			x, y, out = []int{0}, []int{1}, []int{3}
+		}
+		a := newAlong(t, uint64(n), []int{1, 2, 4, 8}[rng.IntN(4)], axes, []data{{elem, x, anything(elem)}, {elem, y, anything(elem)}}, []data{{elem, out, nil}})
+		a.spans[3] = a.b.SpanCat(a.spans[0], a.spans[1], "u")
+		r := a.b.Cat(a.inputs[0], a.inputs[1], a.spans[0], a.spans[1], a.spans[3])
+		a.store(r, out...)
+		a.finish(r.Def, func() { a.layout(a.inputs[0], a.inputs[1], r) })
+	}
+}
+
+func TestPack(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 2))
+	for n := range 80 {
+		axes := drawAxes(rng, 3, 9)
+		width := []int64{1, 2, 3, 4, 5, 8, 16, 32, 64}[rng.IntN(9)]
+		axes[1].width, axes[1].n = width, width
+		if rng.IntN(2) == 0 {
+			axes[1].n = rng.Int64N(width + 1)
+		}
+		in, out := []int{0, 1, 2}, []int{0, 2}
+		if rng.IntN(4) == 0 {
+			in, out = []int{1}, nil
+		}
+		warps := []int{1, 2, 4, 8}[rng.IntN(4)]
+		a := newAlong(t, uint64(n), warps, axes, []data{{dtype.Bool, in, anything(dtype.Bool)}}, []data{{dtype.Uint(int(width)), out, nil}})
+		r := a.b.Pack(a.inputs[0], a.spans[1])
+		a.store(r, out...)
+		a.finish(r.Def, func() {
+			a.layout(a.inputs[0], r)
+			if rng.IntN(2) == 0 {
+				part(r, a.inputs[0].Type)
+			}
+		})
+	}
+}
+
+func TestUnpack(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 2))
+	for n := range 80 {
+		axes := drawAxes(rng, 2, 12)
+		from := []dtype.Type{dtype.U8, dtype.I8, dtype.U32, dtype.U64, dtype.I64, dtype.U4, dtype.I16}[rng.IntN(7)]
+		to := []dtype.Type{dtype.Bool, dtype.U2, dtype.I4, dtype.Bipolar(2), dtype.U8, dtype.F8E4M3, dtype.F16, dtype.I16, dtype.F32, dtype.I32, dtype.F64}[rng.IntN(11)]
+		if to.Bits() > from.Bits() {
+			continue
+		}
+		width := int64(from.Bits() / to.Bits())
+		width = 1 + rng.Int64N(width)
+		axes[1] = axis{0, rng.Int64N(width + 1), width}
+		in, out := []int{0}, []int{0, 1}
+		if rng.IntN(4) == 0 {
+			in, out = nil, []int{1}
+		}
+		a := newAlong(t, uint64(n), []int{1, 2, 4, 8}[rng.IntN(4)], axes, []data{{from, in, func(rng *rand.Rand) uint64 { return rng.Uint64() }}}, []data{{to, out, nil}})
+		r := a.b.Unpack(a.inputs[0], a.spans[1], to)
+		a.store(r, out...)
+		a.finish(r.Def, func() {
+			a.layout(a.inputs[0], r)
+			if rng.IntN(2) == 0 {
+				part(a.inputs[0], r.Type)
 			}
 		})
 	}

@@ -147,15 +147,9 @@ func (e *emitter) operand(t dtype.Type, x asm.Arg) asm.Arg {
 
 // quotient divides a sum in type t by the number of elements.
 func (e *emitter) quotient(o *ir.Op, t dtype.Type) func(sum asm.Arg) asm.Arg {
-	x := o.Operands[0].Type
 	n := asm.Int(1)
 	for _, a := range o.Axes {
-		s := e.value(a)
-		live := s.n
-		if s.full {
-			live = asm.Int(x.Axes[x.Axis(a)].Extent)
-		}
-		n = e.b.Mul(asm.W, n, live)
+		n = e.b.Mul(asm.W, n, e.live32(e.value(a)))
 	}
 	in := t
 	if t != dtype.F64 {
@@ -178,11 +172,7 @@ func (e *emitter) lastOf(o *ir.Op, axis int) *reduction {
 	from := x.Type.Elem
 	c := classOf(from)
 	p := e.place(x.Type)
-	s := e.value(o.Axes[0])
-	n := s.n
-	if s.full {
-		n = asm.Int(x.Type.Axes[axis].Extent)
-	}
+	n := e.live32(e.value(o.Axes[0]))
 	cast := e.casting(from, t, false)
 	word := c
 	if c == asm.P {
