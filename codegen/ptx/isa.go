@@ -209,6 +209,26 @@ func (f *Form) match(mods []string, at, group int, p Pick, fitted *int, want *[]
 	return false
 }
 
+// Since is the first version in which a target has an instruction, an opcode with its modifiers; that of the target itself for
+// one that it does not have.
+func (t Target) Since(instruction string) Version {
+	words := strings.SplitAfter(strings.ReplaceAll(instruction, ".", "\x00."), "\x00")
+	for i := range words {
+		words[i] = strings.TrimSuffix(words[i], "\x00")
+	}
+	first := Version(0)
+	for _, f := range Forms(words[0]) {
+		p, ok, _, _ := f.Match(words[1:])
+		if !ok {
+			continue
+		}
+		if v, w := f.Needs(p); w.Has(t) && (first == 0 || v < first) {
+			first = v
+		}
+	}
+	return max(first, t.since())
+}
+
 // Forms are the rows of an opcode, the word before the first dot; nil where there is no such instruction.
 func Forms(opcode string) []*Form { return table()[opcode] }
 

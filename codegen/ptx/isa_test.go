@@ -112,6 +112,24 @@ func TestTakes(t *testing.T) {
 	}
 }
 
+func TestSince(t *testing.T) {
+	for _, c := range []struct {
+		target, instruction string
+		want                Version
+	}{
+		{"sm_80", "add.f32", 70}, {"sm_80", "ret", 70}, {"sm_80", "szext.clamp.u32", 76}, {"sm_80", "nothing.at.all", 70},
+		{"sm_89", "add.f32", 78}, {"sm_120", "add.f32", 87},
+	} {
+		target, err := ParseTarget(c.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := target.Since(c.instruction); got != c.want {
+			t.Errorf("%s has %s since %s, not %s", c.target, c.instruction, got, c.want)
+		}
+	}
+}
+
 func TestTargets(t *testing.T) {
 	for _, name := range []string{"sm_80", "sm_90a", "sm_100f"} {
 		x, err := ParseTarget(name)

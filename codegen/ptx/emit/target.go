@@ -70,7 +70,19 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 }
 
 // version is the lowest version of PTX that has what the kernels use.
-func (t Target) version([]*asm.Kernel) ptx.Version { return 70 }
+func (t Target) version(kernels []*asm.Kernel) ptx.Version {
+	v := ptx.OldestVersion
+	seen := map[string]bool{}
+	for _, k := range kernels {
+		for _, in := range k.Code() {
+			if in.Op != "" && !seen[in.Op] {
+				seen[in.Op] = true
+				v = max(v, t.SM.Since(in.Op))
+			}
+		}
+	}
+	return v
+}
 
 // kernels emits the phases of a placed function.
 func (t Target) kernels(fn *ir.Func, m *codegen.Manifest) (list []*asm.Kernel, err error) {

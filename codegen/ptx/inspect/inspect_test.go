@@ -110,7 +110,7 @@ func TestAssemble(t *testing.T) {
 			t.Errorf("%+v", k)
 		}
 	}
-	if _, err := Assemble(t.Context(), ptxas, "sm_80", strings.Replace(loops, "ret;", "rot;", 1)); err == nil || !strings.Contains(err.Error(), "line 36") {
+	if _, err := Assemble(t.Context(), ptxas, "sm_80", strings.Replace(loops, "ret;", "rot;", 1)); err == nil || !strings.Contains(err.Error(), "line 32") {
 		t.Error(err)
 	}
 	nvdisasm := Disassembler()
