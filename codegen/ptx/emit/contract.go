@@ -8,9 +8,26 @@ import (
 
 // contract emits a product of matrices, or an operation on a channel.
 func (e *emitter) contract(o *ir.Op) {
-	switch {
-	case o.Code == ir.Contract:
-		e.product(o)
+	switch o.Code {
+	case ir.Contract:
+		if o.Str("atom") != "" {
+			e.mma(o)
+		} else {
+			e.product(o)
+		}
+	case ir.ChanOf:
+		e.channel(o)
+	case ir.Acquire:
+		e.acquire(o)
+	case ir.Copy:
+		e.copyIn(o)
+	case ir.Commit:
+		e.commit(o)
+	case ir.Take:
+		e.take(o)
+	case ir.View:
+		e.seen(o)
+	case ir.Release: // the barrier of a later take, or of an acquire in a ring of one stage, orders the reads
 	default:
 		e.fail("%s is not compiled", o.Code)
 	}

@@ -3,6 +3,7 @@ package emit
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tilec/tilec/codegen"
@@ -13,6 +14,7 @@ import (
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/ir/layout"
+	"github.com/tilec/tilec/ir/layout/fragment"
 )
 
 // bench is a kernel around single operations: tiles come from memory element by element and go there, whatever their layout.
@@ -232,13 +234,7 @@ func TestContract(t *testing.T) {
 				if elem.Signed {
 					list[i] -= 3
 				}
-				code := uint64(list[i])
-				if elem.IsFloat() {
-					code = elem.Encode(float64(list[i]), 0, 0)
-				}
-				for j := range bytesOf(elem) {
-					raw[i*bytesOf(elem)+j] = byte(code >> (8 * j))
-				}
+				putCode(elem, raw[i*bytesOf(elem):], list[i])
 			}
 			if len(v) > 0 {
 				ty = ty.In(spread(rng, warps, extents...))
@@ -282,14 +278,7 @@ func TestContract(t *testing.T) {
 		check = func(i int) {
 			if i == len(result) {
 				k := index(tr)
-				code := uint64(0)
-				for j := range bytesOf(ts.r) {
-					code |= uint64(buf.Bytes[int(k)*bytesOf(ts.r)+j]) << (8 * j)
-				}
-				got := float64(ts.r.DecodeInt(code))
-				if ts.r.IsFloat() {
-					got = ts.r.Decode(code)
-				}
+				got := getCode(ts.r, buf.Bytes[int(k)*bytesOf(ts.r):])
 				if want := float64(c[k]); got != want {
 					t.Fatalf("case %d, %v, roles %v: %v instead of %v at %d\n%s", n, ts, roles, got, want, k, text)
 				}
@@ -302,4 +291,146 @@ func TestContract(t *testing.T) {
 		}
 		check(0)
 	}
+}
+
+// fragmentOf is the distribution of a tile of so many elements by an operand of an instruction, of which the first axis
+// repeats first; warps lie along one axis, and the other warps hold the same.
+func fragmentOf(t *testing.T, name string, extents [2]int64, warps, axis int, swap bool) *layout.Distribution {
+	f, err := fragment.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digits, _ := f.Distribution.Digits()
+	size := f.Distribution.Tile()
+	var list, last []layout.Digit
+	count := int64(1)
+	for i := range 2 {
+		n := extents[i] / size[i]
+		if axis == i {
+			n /= int64(warps)
+			last = append(last, layout.Digit{Size: int64(warps), Unit: layout.Warp, Axis: i, Stride: size[i] * n})
+		}
+		list = append(list, layout.Digit{Size: n, Unit: layout.Register, Axis: i, Stride: size[i]})
+		count *= n
+	}
+	if axis < 0 {
+		last = append(last, layout.Digit{Size: int64(warps), Unit: layout.Warp, Axis: layout.Replica})
+	}
+	at := 0
+	for at < len(digits) && digits[at].Unit == layout.Register {
+		at++
+	}
+	all := slices.Concat(digits[:at], list, digits[at:], last)
+	tile := extents
+	if swap {
+		tile[0], tile[1] = tile[1], tile[0]
+		for i := range all {
+			if all[i].Axis != layout.Replica {
+				all[i].Axis = 1 - all[i].Axis
+			}
+		}
+	}
+	d, err := layout.Distribute(tile[:], all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &d
+}
+
+// TestMatrixInstructions multiplies small integers by every instruction, of ragged extents, and with axes in both orders.
+func TestMatrixInstructions(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 2))
+	atoms := []struct {
+		name string
+		a, b dtype.Type
+		c    dtype.Type
+	}{
+		{"mma_m16n8k16_bf16", dtype.BF16, dtype.BF16, dtype.F32}, {"mma_m16n8k16_f16", dtype.F16, dtype.F16, dtype.F32},
+		{"mma_m16n8k16_f16_f16", dtype.F16, dtype.F16, dtype.F16}, {"mma_m16n8k32_s8", dtype.I8, dtype.I8, dtype.I32},
+		{"mma_m16n8k32_u8xs8", dtype.U8, dtype.I8, dtype.I32}, {"mma_m8n8k4_f64", dtype.F64, dtype.F64, dtype.F64},
+	}
+	for n := range 24 {
+		c := atoms[n%len(atoms)]
+		atom, err := fragment.Find(c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const warps = 2
+		x := newBench(t, warps, uint64(n))
+		M, N, K := atom.M*warps*2, atom.N*3, atom.K*2
+		lm, ln, lk := M-rng.Int64N(9), N-rng.Int64N(9), K
+		if n%2 == 0 {
+			lk = 1 + rng.Int64N(K)
+		}
+		m, nn, k := x.span(M, lm, true), x.span(N, ln, false), x.span(K, lk, n%4 == 0)
+		swapA, swapB, swapC := rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0
+		make2 := func(elem dtype.Type, d *layout.Distribution, swap bool, s ...*ir.Value) (ir.Type, []byte, func(i, j int64) int64) {
+			if swap {
+				s[0], s[1] = s[1], s[0]
+			}
+			ty := ir.TileType(elem, ir.AxesOf(s...)...).In(d)
+			list := make([]int64, ty.Len())
+			raw := make([]byte, len(list)*bytesOf(elem))
+			for i := range list {
+				list[i] = rng.Int64N(7)
+				if elem.Signed {
+					list[i] -= 3
+				}
+				putCode(elem, raw[i*bytesOf(elem):], list[i])
+			}
+			return ty, raw, func(i, j int64) int64 {
+				if swap {
+					i, j = j, i
+				}
+				return list[i*ty.Axes[1].Extent+j]
+			}
+		}
+		ta, rawA, a := make2(c.a, fragmentOf(t, c.name+".a", [2]int64{M, K}, warps, 0, swapA), swapA, m, k)
+		tb, rawB, b := make2(c.b, fragmentOf(t, c.name+".b", [2]int64{K, N}, warps, -1, swapB), swapB, k, nn)
+		tc, rawC, acc := make2(c.c, fragmentOf(t, c.name+".c", [2]int64{M, N}, warps, 0, swapC), swapC, m, nn)
+		va, vb, vc := x.tile(ta, rawA), x.tile(tb, rawB), x.tile(tc, rawC)
+		r := &ir.Value{Name: "r", Type: tc}
+		o := &ir.Op{Code: ir.Contract, Operands: []*ir.Value{va, vb, vc}, Axes: []*ir.Value{k}, Results: []*ir.Value{r},
+			Attrs: []ir.Attr{{Key: "acc", Val: true}, {Key: "atom", Val: c.name}}}
+		x.e.contract(o)
+		buf := x.out(r, len(rawC))
+		text, _ := x.run()
+		for i := range lm {
+			for j := range ln {
+				want := acc(i, j)
+				for s := range lk {
+					want += a(i, s) * b(s, j)
+				}
+				at := i*N + j
+				if swapC {
+					at = j*M + i
+				}
+				if got := getCode(c.c, buf.Bytes[int(at)*bytesOf(c.c):]); got != float64(want) {
+					t.Fatalf("%s, case %d: %v instead of %v at %d, %d\n%s", c.name, n, got, want, i, j, text)
+				}
+			}
+		}
+	}
+}
+
+// putCode and getCode write and read an element in memory.
+func putCode(t dtype.Type, to []byte, v int64) {
+	code := uint64(v)
+	if t.IsFloat() {
+		code = t.Encode(float64(v), 0, 0)
+	}
+	for j := range bytesOf(t) {
+		to[j] = byte(code >> (8 * j))
+	}
+}
+
+func getCode(t dtype.Type, from []byte) float64 {
+	code := uint64(0)
+	for j := range bytesOf(t) {
+		code |= uint64(from[j]) << (8 * j)
+	}
+	if t.IsFloat() {
+		return t.Decode(code)
+	}
+	return float64(t.DecodeInt(code))
 }

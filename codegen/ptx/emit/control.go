@@ -212,6 +212,7 @@ func (e *emitter) branch(o *ir.Op) {
 		for i, v := range r.Yield().Operands {
 			e.set(o.Results[i], e.copyOf(e.value(v)))
 		}
+		e.commitsIn(o)
 		return
 	}
 	list := make([]*carried, len(o.Results))
@@ -231,6 +232,7 @@ func (e *emitter) branch(o *ir.Op) {
 	} else {
 		e.b.IfElse(p, arm(o.Regions[0]), arm(o.Regions[1]))
 	}
+	e.commitsIn(o)
 	e.results(o, list)
 }
 

@@ -34,12 +34,15 @@ type emitter struct {
 	maps    map[mapKey][]int
 	plans   map[planKey]*convert.Plan
 	order   order
+	rings   map[*ir.Value]*ring
+	// uses are the operations of the phase by operand, once they have been looked for.
+	uses map[*ir.Value][]*ir.Op
 }
 
 func newEmitter(t Target, fn *ir.Func, op *ir.Op, m *codegen.Manifest) *emitter {
 	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.Warps(fn),
 		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{},
-		linears: map[*ir.Value]*linear{}, maps: map[mapKey][]int{}, plans: map[planKey]*convert.Plan{}}
+		linears: map[*ir.Value]*linear{}, maps: map[mapKey][]int{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}}
 }
 
 // phase emits the kernel of the phase.

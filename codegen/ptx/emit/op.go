@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
 )
 
@@ -20,10 +21,20 @@ func (e *emitter) operation(o *ir.Op) {
 	case ir.Const:
 		e.constant(o)
 	case ir.SpanOf:
-		e.set(o.Result(), e.span(o.Result().Type, e.scalar(o.Operands[0]), e.scalar(o.Operands[1])))
+		v := e.span(o.Result().Type, e.scalar(o.Operands[0]), e.scalar(o.Operands[1]))
+		if wholeSpan(o) {
+			v.n, v.full = asm.Int(o.Result().Type.Width), true
+		}
+		e.set(o.Result(), v)
 	case ir.SpanCopy:
 		e.set(o.Result(), e.copyOf(e.value(o.Axes[0])))
-	case ir.SpanCat, ir.SpanLo, ir.SpanHi, ir.Iota, ir.Affine, ir.Bcast, ir.Rebind, ir.Convert:
+	case ir.Convert:
+		if o.Operands[0].Type.Shared != nil {
+			e.fromShared(o)
+		} else {
+			e.shape(o)
+		}
+	case ir.SpanCat, ir.SpanLo, ir.SpanHi, ir.Iota, ir.Affine, ir.Bcast, ir.Rebind:
 		e.shape(o)
 	case ir.Load, ir.Store, ir.Atomic, ir.Assert, ir.Print:
 		e.memory(o)
@@ -37,4 +48,14 @@ func (e *emitter) operation(o *ir.Op) {
 		}
 		e.elementwise(o)
 	}
+}
+
+// wholeSpan reports whether a span ends at its beginning plus at least its width, as it is written.
+func wholeSpan(o *ir.Op) bool {
+	lo, hi := o.Operands[0], o.Operands[1]
+	if hi.Def == nil || hi.Def.Code != ir.Add || hi.Def.Operands[0] != lo {
+		return false
+	}
+	k, ok := hi.Def.Operands[1].ConstInt()
+	return ok && k >= o.Result().Type.Width
 }

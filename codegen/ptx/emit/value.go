@@ -34,6 +34,8 @@ type value struct {
 	// slot is where a slot of a channel, or a tile that lies in one, begins in shared memory: a word, in bytes from the
 	// beginning of shared memory.
 	slot asm.Arg
+	// view is a slot, or a tile that lies in one; a tile in registers that has one and no elements is read from there.
+	view *view
 }
 
 // tensor is a parameter or temp.

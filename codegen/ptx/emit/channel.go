@@ -1,0 +1,337 @@
+package emit
+
+import (
+	"slices"
+
+	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/passes"
+)
+
+// ring is the shared memory of channels that go in step: a stage has a slot of each of them. The slots of the first are acquired,
+// committed, taken and released before those of the others, which are there with it.
+type ring struct {
+	members []*ir.Op
+	offsets []int64 // of each member in a stage
+	depth   int64
+	first   int64 // the offset of the first stage in shared memory
+	stage   int64 // bytes
+	// read and write are the offsets of the next stages to be taken and acquired: registers.
+	read, write asm.Reg
+	// taken and acquired are those that were last taken and acquired, by how many members so far.
+	taken, acquired       asm.Arg
+	takes, acquires, puts int
+}
+
+// view is a tile in shared memory.
+type view struct {
+	form passes.SlotForm
+	slot asm.Arg // the stage's offset in shared memory, a word
+	base int64   // what is added to it
+}
+
+// channel emits the making of a channel.
+func (e *emitter) channel(o *ir.Op) {
+	if e.rings[o.Result()] != nil {
+		return
+	}
+	r := e.newRing(o)
+	b := e.b
+	at := asm.Int(r.first)
+	r.read, r.write = b.Var(asm.W), b.Var(asm.W)
+	e.move(r.read, at)
+	e.move(r.write, at)
+}
+
+// newRing gives a channel, and those of its ring, shared memory.
+func (e *emitter) newRing(o *ir.Op) *ring {
+	r := &ring{depth: o.Result().Type.Depth}
+	for _, p := range o.Parent.Ops {
+		if p == o || p.Code == ir.ChanOf && o.Attr("ring") != nil && p.Attr("ring") != nil && p.Int("ring") == o.Int("ring") {
+			f, ok := passes.SlotFormOf(p.Result().Type)
+			if !ok {
+				e.fail("a channel of %s: the layout of its slots is none that is known", p.Result().Type)
+			}
+			if p.Result().Type.Depth != r.depth {
+				e.fail("channels of one ring with %d and %d slots", r.depth, p.Result().Type.Depth)
+			}
+			r.members = append(r.members, p)
+			r.offsets = append(r.offsets, r.stage)
+			r.stage += (f.Bytes() + 1023) &^ 1023
+			e.rings[p.Result()] = r
+		}
+	}
+	r.first = e.hold(r.stage * r.depth)
+	return r
+}
+
+// of is the ring of a channel, and the channel's place in it.
+func (e *emitter) of(c *ir.Value) (*ring, int) {
+	r := e.rings[c]
+	if r == nil {
+		e.fail("a channel that is used before it is made")
+	}
+	return r, slices.IndexFunc(r.members, func(o *ir.Op) bool { return o.Result() == c })
+}
+
+// advance gives the stage in a register and sets that to the next.
+func (r *ring) advance(e *emitter, at asm.Reg) asm.Arg {
+	b := e.b
+	if r.depth == 1 {
+		return asm.Int(r.first)
+	}
+	b.Changes(at)
+	now := b.Do("mov.b32", asm.W, asm.R(at))
+	next := b.Do("add.s32", asm.W, asm.R(now), asm.Int(r.stage))
+	wraps := b.Do("setp.eq.s32", asm.P, asm.R(next), asm.Int(r.first+r.stage*r.depth))
+	b.Emit("selp.b32", asm.R(at), asm.Int(r.first), asm.R(next), asm.R(wraps))
+	return asm.R(now)
+}
+
+// slot is the slot of a member in a stage.
+func (r *ring) slot(o *ir.Op, i int, stage asm.Arg) *value {
+	form, _ := passes.SlotFormOf(r.members[i].Result().Type)
+	return &value{slot: stage, view: &view{form: form, slot: stage, base: r.offsets[i]}}
+}
+
+// acquire emits Acquire. The stage is free where a barrier stands between the last reads of it and here: the one of the take of
+// the iteration, but in a ring of one stage.
+func (e *emitter) acquire(o *ir.Op) {
+	r, i := e.of(o.Operands[0])
+	if r.acquires%len(r.members) == 0 {
+		if r.depth == 1 {
+			e.barrier()
+		}
+		r.acquired = r.advance(e, r.write)
+	}
+	r.acquires++
+	e.set(o.Result(), r.slot(o, i, r.acquired))
+}
+
+// commit emits Commit: one group of copies for the whole stage. Inside of a branch the group is that of the branch, which has it,
+// empty, even where it is not taken: so the number of groups that a take waits for is always the same.
+func (e *emitter) commit(o *ir.Op) {
+	if p := o.Parent.Parent; p != nil && p.Code == ir.If {
+		return
+	}
+	e.group(o)
+}
+
+// group ends the group of copies of a stage, where a commit is its last.
+func (e *emitter) group(o *ir.Op) {
+	r, _ := e.of(o.Operands[0])
+	if r.puts++; r.puts%len(r.members) == 0 {
+		e.b.Emit("cp.async.commit_group")
+	}
+}
+
+// commitsIn ends the groups of the commits in the arms of a branch.
+func (e *emitter) commitsIn(o *ir.Op) {
+	for _, r := range o.Regions {
+		for _, p := range r.Ops {
+			if p.Code == ir.Commit {
+				e.group(p)
+			}
+		}
+	}
+}
+
+// take emits Take: the copies of this thread into the oldest stage have arrived, and then, behind a barrier, those of all.
+func (e *emitter) take(o *ir.Op) {
+	r, i := e.of(o.Operands[0])
+	if r.takes%len(r.members) == 0 {
+		e.b.Emit("cp.async.wait_group", asm.Int(max(0, r.depth-2)))
+		e.barrier()
+		r.taken = r.advance(e, r.read)
+	}
+	r.takes++
+	e.set(o.Result(), r.slot(o, i, r.taken))
+}
+
+// seen emits View.
+func (e *emitter) seen(o *ir.Op) {
+	e.set(o.Result(), &value{view: e.value(o.Operands[0]).view})
+}
+
+// pieceAt is the address of the piece that holds an element, by the row and the piece of the thread and the constant part of both,
+// which have no bits in common where pieces are exchanged: a register and an offset. Row8 is the thread's row modulo 8;
+// constant rows are multiples of 8.
+func (e *emitter) pieceAt(v *view, row, row8, piece asm.Arg, rows, pieces int64) (asm.Reg, int64) {
+	b, f := e.b, v.form
+	mask := int64(1)<<f.Swizzle - 1
+	low := pieces & mask
+	if f.Swizzle > 0 {
+		x := b.Shr(asm.W, row8, 3-f.Swizzle)
+		if f.Swizzle == 3 {
+			x = row8
+		}
+		piece = b.Xor(asm.W, b.Xor(asm.W, piece, x), asm.Int(low))
+	} else {
+		low = 0
+	}
+	at := b.Add(asm.W, b.Mul(asm.W, row, asm.Int(f.Pitch)), b.Shl(asm.W, piece, 4))
+	at = b.Add(asm.W, at, asm.R(e.sharedBase()))
+	return b.Move(asm.W, b.Add(asm.W, at, v.slot)), v.base + rows*f.Pitch + (pieces-low)*16
+}
+
+// warpPart is the warp's part of a coordinate along an axis.
+func (e *emitter) warpPart(p *place, axis int) asm.Arg {
+	sum, before := asm.Int(0), int64(1)
+	for _, g := range p.warp {
+		if g.Axis == axis && g.Size > 1 && g.Stride > 0 {
+			sum = e.b.Mad(asm.W, e.digit(e.warp, before, g.Size, int64(e.warps)), asm.Int(g.Stride), sum)
+		}
+		before *= g.Size
+	}
+	return sum
+}
+
+// fragments are the registers of the fragments of an operand that lies in shared memory, at a step along the summed axis,
+// for some repeats along the other.
+func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) [][]asm.Arg {
+	b, f := e.b, x.view.form
+	along := x.groups[sum][0] == f.Inner // the summed axis runs within rows
+	list := make([][]asm.Arg, len(repeats))
+	if x.frag.Slot != 16 && !(x.frag.Slot == 8 && along) || f.Bits != x.frag.Slot {
+		e.fail("%s read from shared memory", x)
+	}
+	per := 128 / f.Bits
+	// Matrices of 8 rows of 16 bytes: where they lie along the other axis and the summed one.
+	type matrix struct{ rows, sums int64 }
+	var ms []matrix
+	for i, r := range repeats {
+		high := int64(8)
+		if sum == 1 { // of A: two below each other, and behind them two more
+			ms = append(ms, matrix{r, step}, matrix{r + high, step}, matrix{r, step + per}, matrix{r + high, step + per})
+		} else {
+			ms = append(ms, matrix{r, step}, matrix{r, step + per})
+		}
+		list[i] = nil
+	}
+	regs := make([]asm.Arg, len(ms))
+	lane := e.lane
+	row8 := b.And(asm.W, lane, asm.Int(7))
+	bit3, bit4 := b.And(asm.W, b.Shr(asm.W, lane, 3), asm.Int(1)), b.Shr(asm.W, lane, 4)
+	warpRow, warpPiece := e.warpPart(x.p, 1-f.Inner), e.warpPart(x.p, f.Inner)
+	if k, ok := warpPiece.IntValue(); ok {
+		warpPiece = asm.Int(k / per)
+	} else {
+		warpPiece = b.Shr(asm.W, warpPiece, log2(per))
+	}
+	for i := 0; i < len(ms); {
+		n := 4
+		if len(ms)-i < 4 || sum == 0 && ms[i+2].rows != ms[i].rows+8 {
+			n = 2
+		}
+		group := ms[i : i+n]
+		// Lane l points to row l mod 8 of matrix l / 8.
+		deltaRow, deltaPiece := asm.Int(0), asm.Int(0)
+		for bit, digit := range []asm.Arg{bit3, bit4} {
+			if 1<<bit >= n {
+				continue
+			}
+			if n == 2 {
+				digit = bit3
+			}
+			next := group[1<<bit]
+			rows, sums := next.rows-group[0].rows, next.sums-group[0].sums
+			if !along {
+				rows, sums = sums, rows
+			}
+			// rows are now along the form's rows, in elements; sums within a row.
+			deltaRow = b.Add(asm.W, deltaRow, b.Mul(asm.W, digit, asm.Int(rows)))
+			deltaPiece = b.Add(asm.W, deltaPiece, b.Mul(asm.W, digit, asm.Int(sums/per)))
+		}
+		rows, pieces := group[0].rows, group[0].sums
+		if !along {
+			rows, pieces = pieces, rows
+		}
+		row := b.Add(asm.W, b.Add(asm.W, row8, deltaRow), warpRow)
+		at, offset := e.pieceAt(x.view, row, row8, b.Add(asm.W, deltaPiece, warpPiece), rows, pieces/per)
+		op := "ldmatrix.sync.aligned.m8n8.x4"
+		if n == 2 {
+			op = "ldmatrix.sync.aligned.m8n8.x2"
+		}
+		if !along {
+			op += ".trans"
+		}
+		to := b.Regs(asm.W, n)
+		b.Emit(op+".shared.b16", asm.Regs(to...), asm.At(at, offset))
+		for j, r := range to {
+			regs[i+j] = asm.R(r)
+		}
+		i += n
+	}
+	each := len(ms) / len(repeats)
+	for i := range list {
+		list[i] = regs[i*each : (i+1)*each]
+	}
+	return list
+}
+
+// fromShared emits Convert of a tile in shared memory. Where contractions alone want it, they read it themselves, step by step.
+func (e *emitter) fromShared(o *ir.Op) {
+	x := e.value(o.Operands[0]).view
+	t := o.Result().Type
+	if e.readStepwise(o, x) {
+		e.set(o.Result(), &value{view: x})
+		return
+	}
+	b, p, f := e.b, e.place(t), x.form
+	per := 128 / f.Bits
+	bytes := f.Bits / 8
+	if bytes == 0 || f.Bits%8 != 0 {
+		e.fail("elements of %d bits in shared memory", f.Bits)
+	}
+	elems := make([]asm.Arg, p.slots)
+	class := classOf(t.Elem)
+	op := "ld.shared."
+	switch {
+	case t.Elem.IsInt() && t.Elem.Signed && bytes < 4:
+		op += "s"
+	case bytes < 4:
+		op += "u"
+	default:
+		op += "b"
+	}
+	op += []string{1: "8", 2: "16", 4: "32", 8: "64"}[bytes]
+	for i, at := range p.coords {
+		if p.twin[i] != i {
+			elems[i] = elems[p.twin[i]]
+			continue
+		}
+		row := b.Add(asm.W, e.part(p, 1-f.Inner), asm.Int(at[1-f.Inner]))
+		col := b.Add(asm.W, e.part(p, f.Inner), asm.Int(at[f.Inner]))
+		// Layouts may reach further than the slot, where all is absent.
+		if n := f.Extents[1-f.Inner]; p.d.Tile()[1-f.Inner] > n {
+			row = asm.R(b.Pure("min.s32", asm.W, row, asm.Int(n-1)))
+		}
+		if n := f.Extents[f.Inner]; p.d.Tile()[f.Inner] > n {
+			col = asm.R(b.Pure("min.s32", asm.W, col, asm.Int(n-1)))
+		}
+		from, offset := e.pieceAt(x, row, b.And(asm.W, row, asm.Int(7)), b.Shr(asm.W, col, log2(per)), 0, 0)
+		within := b.Mul(asm.W, b.And(asm.W, col, asm.Int(per-1)), asm.Int(bytes))
+		elems[i] = asm.R(b.Do(op, class, asm.At(b.Move(asm.W, b.Add(asm.W, asm.R(from), within)), offset)))
+	}
+	e.set(o.Result(), &value{elems: elems})
+}
+
+// readStepwise reports whether all users of a tile from shared memory are contractions that can read it by ldmatrix, in the same
+// region.
+func (e *emitter) readStepwise(o *ir.Op, x *view) bool {
+	for _, u := range e.users(o.Result()) {
+		if u.Code != ir.Contract || u.Str("atom") == "" || u.Parent != o.Parent || len(u.Axes) != 1 {
+			return false
+		}
+		for i, v := range u.Operands {
+			if v != o.Result() {
+				continue
+			}
+			along := o.Result().Type.Axis(u.Axes[0]) == x.form.Inner
+			if i > 1 || x.form.Bits != 16 && !(x.form.Bits == 8 && along) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,335 @@
+package emit
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/ir"
+)
+
+// copying is a Copy: pieces of 16 bytes of a slot, dealt out to the threads of the block in turn.
+type copying struct {
+	e    *emitter
+	o    *ir.Op
+	v    *view
+	x    *tensor
+	subs []*ir.Value
+	// size is that of an element in bytes, per how many are in a piece.
+	size, per int64
+	// rows and inner are the spans that run over rows and within them.
+	rows, inner *value
+	// rowDim is the dimension of the tensor along which rows lie.
+	rowDim int
+	// free says that what is absent along the rows may hold anything.
+	free bool
+}
+
+// copyIn emits Copy.
+func (e *emitter) copyIn(o *ir.Op) {
+	c := &copying{e: e, o: o, v: e.value(o.Operands[0]).view, x: e.value(o.Operands[1]).tensor, subs: o.Operands[2:], rowDim: -1}
+	t := o.Operands[1].Type
+	c.size = int64(t.Elem.Bits()) / 8
+	f := c.v.form
+	last := len(c.subs) - 1
+	if t.Elem.Bits()%8 != 0 || c.subs[last] != o.Axes[f.Inner] {
+		e.fail("a copy of %s along its rows", t)
+	}
+	c.per = 16 / c.size
+	for i, s := range c.subs[:last] {
+		if s == o.Axes[1-f.Inner] {
+			c.rowDim = i
+		} else if s.Type.Kind != ir.Scalar {
+			e.fail("a copy of %s by a %s", t, s.Type)
+		}
+	}
+	if c.rowDim < 0 {
+		e.fail("a copy of %s without rows", t)
+	}
+	c.rows, c.inner = e.value(o.Axes[1-f.Inner]), e.value(o.Axes[f.Inner])
+	c.free = e.freeRows(o, f.Inner)
+	fast, always := c.wide()
+	if always {
+		c.pieces()
+		return
+	}
+	e.b.IfElse(asm.R(fast), c.pieces, c.elements)
+}
+
+// freeRows reports whether nothing looks at rows of a slot that are absent: if all its readers are factors of contractions that
+// keep the rows' axis.
+func (e *emitter) freeRows(o *ir.Op, inner int) bool {
+	r, i := e.of(o.Operands[0].Def.Operands[0])
+	for _, take := range e.users(r.members[i].Result()) {
+		if take.Code != ir.Take {
+			continue
+		}
+		for _, see := range e.users(take.Result()) {
+			if see.Code != ir.View {
+				continue
+			}
+			for _, conv := range e.users(see.Result()) {
+				for _, u := range e.users(conv.Result()) {
+					if u.Code != ir.Contract || slices.Contains(u.Axes, see.Axes[1-inner]) {
+						return false
+					}
+				}
+			}
+		}
+	}
+	return true
+}
+
+// wide is a predicate under which pieces may be copied at once: they are aligned, numbers fit words, and where absent rows
+// repeat the last one, there is one. Always says that this is so.
+func (c *copying) wide() (p asm.Reg, always bool) {
+	b := c.e.b
+	always = true
+	and := func(q asm.Reg) {
+		if always {
+			p, always = q, false
+			return
+		}
+		p = b.AndP(p, q)
+	}
+	fits := func(x asm.Arg, by int64) { // x is below 2^31 / by and x · by a multiple of 16, with by a power of two
+		if k, ok := x.IntValue(); ok && k*by%16 == 0 && k < 1<<31/by {
+			return
+		}
+		and(b.SetP("lt", "u64", x, asm.Int(1<<31/by)))
+		if by < 16 {
+			and(b.SetP("eq", "s64", b.And(asm.D, x, asm.Int(16/by-1)), asm.Int(0)))
+		}
+	}
+	and(b.SetP("eq", "s64", b.And(asm.D, c.x.base, asm.Int(15)), asm.Int(0)))
+	for i, s := range c.x.strides[:len(c.x.strides)-1] {
+		if i == c.rowDim {
+			fits(s, c.size)
+		} else if k, ok := s.IntValue(); !ok || k*c.size%16 != 0 {
+			and(b.SetP("eq", "s64", b.And(asm.D, s, asm.Int(c.per-1)), asm.Int(0)))
+		}
+	}
+	for _, d := range []asm.Arg{c.x.dims[c.rowDim], c.x.dims[len(c.x.dims)-1]} {
+		if k, ok := d.IntValue(); !ok || k >= 1<<31 {
+			and(b.SetP("lt", "u64", d, asm.Int(1<<31)))
+		}
+	}
+	// A row of pieces begins at a multiple of them.
+	if k, ok := c.inner.lo.IntValue(); !ok || k%c.per != 0 {
+		if !multiple(c.o.Axes[c.v.form.Inner], c.per) {
+			and(b.SetP("eq", "s64", b.And(asm.D, c.inner.lo, asm.Int(c.per-1)), asm.Int(0)))
+		}
+	}
+	if _, ok := c.rows.n.IntValue(); !ok && c.free && !c.rows.full {
+		and(b.SetP("gt", "s32", c.rows.n, asm.Int(0)))
+	}
+	return p, always
+}
+
+// multiple reports whether the first index of a span is known to be a multiple of n.
+func multiple(span *ir.Value, n int64) bool {
+	var first func(v *ir.Value) bool
+	first = func(v *ir.Value) bool {
+		if k, ok := v.ConstInt(); ok {
+			return k%n == 0
+		}
+		if r := v.Region; v.Def == nil && r != nil && r.Parent != nil {
+			switch r.Parent.Code {
+			case ir.For:
+				return v.Index == 0 && r.Parent.Int("by")%n == 0 && r.Parent.Int("by") > 0 && first(r.Parent.Operands[0])
+			case ir.Parallel:
+				by := r.Parent.Ints("by")[v.Index]
+				return by > 0 && by%n == 0 && first(r.Parent.Operands[2*v.Index])
+			}
+			return false
+		}
+		if v.Def == nil {
+			return false
+		}
+		switch v.Def.Code {
+		case ir.SpanOf:
+			return first(v.Def.Operands[0])
+		case ir.Add:
+			return first(v.Def.Operands[0]) && first(v.Def.Operands[1])
+		case ir.Mul:
+			return first(v.Def.Operands[0]) || first(v.Def.Operands[1])
+		case ir.SpanLo:
+			return first(v.Def.Axes[0])
+		}
+		return false
+	}
+	return first(span)
+}
+
+// share is one piece of a thread.
+type share struct {
+	row, piece asm.Arg // words
+	to         asm.Reg
+	offset     int64
+	in         asm.Reg // where some threads have none
+	guarded    bool
+}
+
+// shares are the pieces of a thread.
+func (c *copying) shares() []share {
+	e, b, f := c.e, c.e.b, c.v.form
+	threads := int64(32 * e.warps)
+	tid := asm.R(b.Pure("mov.u32", asm.W, asm.Text("%tid.x")))
+	pieces := f.Pieces()
+	total := pieces * f.Rows()
+	var list []share
+	for j := int64(0); j*threads < total; j++ {
+		var s share
+		if (j+1)*threads > total {
+			s.in, s.guarded = b.SetP("lt", "u32", tid, asm.Int(total-j*threads)), true
+		}
+		if pieces&(pieces-1) == 0 && threads%pieces == 0 {
+			first := b.Shr(asm.W, tid, log2(pieces))
+			rows := j * (threads / pieces)
+			s.piece = b.And(asm.W, tid, asm.Int(pieces-1))
+			s.row = b.Add(asm.W, first, asm.Int(rows))
+			if rows%8 == 0 {
+				s.to, s.offset = e.pieceAt(c.v, first, b.And(asm.W, first, asm.Int(7)), s.piece, rows, 0)
+				list = append(list, s)
+				continue
+			}
+		} else {
+			n := b.Add(asm.W, tid, asm.Int(j*threads))
+			s.row = asm.R(b.Pure("div.u32", asm.W, n, asm.Int(pieces)))
+			s.piece = b.Sub(asm.W, n, b.Mul(asm.W, s.row, asm.Int(pieces)))
+		}
+		s.to, s.offset = e.pieceAt(c.v, s.row, b.And(asm.W, s.row, asm.Int(7)), s.piece, 0, 0)
+		list = append(list, s)
+	}
+	return list
+}
+
+// from is the address of a piece in global memory, by its row and its first element in it, words. Exact says that numbers may
+// need more than words.
+func (c *copying) from(row, col asm.Arg, exact bool) asm.Reg {
+	b := c.e.b
+	at := c.x.base
+	bytes := func(i int) asm.Arg { return b.Mul(asm.D, c.x.strides[i], asm.Int(c.size)) }
+	for i, s := range c.subs[:len(c.subs)-1] {
+		if i != c.rowDim {
+			at = b.Add(asm.D, at, b.Mul(asm.D, c.e.scalar(s), bytes(i)))
+		}
+	}
+	wide := func(x, by asm.Arg) asm.Arg { return b.Mul(asm.D, b.Widen(x), by) }
+	at = b.Add(asm.D, at, wide(row, bytes(c.rowDim)))
+	at = b.Add(asm.D, at, wide(col, asm.Int(c.size)))
+	// What changes in the loop comes last.
+	add := []struct{ lo, by asm.Arg }{{c.rows.lo, bytes(c.rowDim)}, {c.inner.lo, asm.Int(c.size)}}
+	if b.Depth(add[0].lo) > b.Depth(add[1].lo) {
+		add[0], add[1] = add[1], add[0]
+	}
+	for _, x := range add {
+		if k, ok := x.lo.IntValue(); ok && k == 0 {
+			continue
+		}
+		if exact {
+			at = b.Add(asm.D, at, b.Mul(asm.D, x.lo, x.by))
+			continue
+		}
+		at = asm.R(b.Pure("mad.wide.s32", asm.D, b.Narrow(x.lo), b.Narrow(x.by), at))
+	}
+	return b.Move(asm.D, at)
+}
+
+// pieces copies pieces at once.
+func (c *copying) pieces() {
+	b, f := c.e.b, c.v.form
+	rowType, innerType := c.o.Axes[1-f.Inner].Type, c.o.Axes[f.Inner].Type
+	rows, inner := c.rows.n, c.inner.n
+	if c.rows.full {
+		rows = asm.Int(rowType.Width)
+	}
+	if c.inner.full {
+		inner = asm.Int(innerType.Width)
+	}
+	for _, s := range c.shares() {
+		row := s.row
+		size := asm.Arg{} // of what exists, in bytes; none where all does
+		some := false
+		k, known := rows.IntValue()
+		switch {
+		case known && k >= f.Rows():
+		case c.free:
+			row = asm.R(b.Pure("min.s32", asm.W, row, b.Sub(asm.W, rows, asm.Int(1))))
+		default:
+			size, some = asm.R(b.Select(asm.W, b.SetP("lt", "s32", row, rows), asm.Int(16), asm.Int(0))), true
+		}
+		col := b.Mul(asm.W, s.piece, asm.Int(c.per))
+		if k, known := inner.IntValue(); !known || k < f.Pieces()*c.per {
+			left := b.Mul(asm.W, b.Sub(asm.W, inner, col), asm.Int(c.size))
+			left = asm.R(b.Pure("max.s32", asm.W, asm.R(b.Pure("min.s32", asm.W, left, asm.Int(16))), asm.Int(0)))
+			if some {
+				left = asm.R(b.Pure("min.s32", asm.W, left, size))
+			}
+			size, some = left, true
+		}
+		args := []asm.Arg{asm.At(s.to, s.offset), asm.At(c.from(row, col, false), 0), asm.Int(16)}
+		if some {
+			args = append(args, size)
+		}
+		if s.guarded {
+			b.EmitIf(asm.R(s.in), "cp.async.cg.shared.global", args...)
+		} else {
+			b.Emit("cp.async.cg.shared.global", args...)
+		}
+	}
+
+}
+
+// elements copies element by element, through registers.
+func (c *copying) elements() {
+	b, f := c.e.b, c.v.form
+	rows, inner := c.rows.n, c.inner.n
+	if c.rows.full {
+		rows = asm.Int(c.o.Axes[1-f.Inner].Type.Width)
+	}
+	if c.inner.full {
+		inner = asm.Int(c.o.Axes[f.Inner].Type.Width)
+	}
+	op := fmt.Sprintf("ld.global.%s%d", map[bool]string{true: "u", false: "b"}[c.size < 4], 8*c.size)
+	class := asm.W
+	if c.size == 8 {
+		class = asm.D
+	}
+	for _, s := range c.shares() {
+		col := b.Mul(asm.W, s.piece, asm.Int(c.per))
+		at := c.from(s.row, col, true)
+		live := b.SetP("lt", "s32", s.row, rows)
+		if s.guarded {
+			live = b.AndP(live, s.in)
+		}
+		left := b.Sub(asm.W, inner, col)
+		list := make([]asm.Arg, c.per)
+		for i := range list {
+			r := b.Reg(class)
+			c.e.move(r, asm.Int(0))
+			in := b.AndP(live, b.SetP("gt", "s32", left, asm.Int(int64(i))))
+			b.EmitIf(asm.R(in), op, asm.R(r), asm.At(at, int64(i)*c.size))
+			list[i] = asm.R(r)
+		}
+		kind := "v4.b32"
+		if c.size == 8 {
+			kind = "v2.b64"
+		}
+		var words []asm.Arg
+		for i := 0; i < len(list); {
+			n := max(1, int(4/c.size))
+			if n == 1 {
+				words = append(words, list[i])
+			} else {
+				words = append(words, c.e.pack(int(8*c.size), list[i:i+n]))
+			}
+			i += n
+		}
+		if s.guarded {
+			b.EmitIf(asm.R(s.in), "st.shared."+kind, asm.At(s.to, s.offset), asm.Vec(words...))
+		} else {
+			b.Emit("st.shared."+kind, asm.At(s.to, s.offset), asm.Vec(words...))
+		}
+	}
+}
