@@ -52,8 +52,9 @@ func Place(fn *ir.Func, m Machine) error {
 		return &Misfit{Text: fmt.Sprintf("warps = %d: a block has 1 to %d warps; %d is the nearest that fits", warps, maxWarps, min(max(warps, 1), maxWarps)), Pos: fn.Pos}
 	}
 	phases(fn)
-	p := &placer{fn: fn, m: m, warps: int64(warps), forms: newForms(), extents: map[*ir.Value]int64{},
-		home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{}, converted: map[conversion]*ir.Value{},
+	p := &placer{fn: fn, m: m, warps: int64(warps), forms: newForms(), extents: map[*ir.Value]int64{}, root: map[*ir.Value]*ir.Value{},
+		cover: map[*ir.Op]*cover{}, home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{},
+		converted: map[conversion]*ir.Value{}, origin: map[*ir.Value]*ir.Value{},
 		after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
 	if err := p.place(fn.Body); err != nil {
 		return err
@@ -68,14 +69,23 @@ type placer struct {
 	m     Machine
 	warps int64
 	forms *forms
-	// extents are the padded extents of spans.
+	// extents are the padded extents of spans; root is the span whose extent another one has.
 	extents map[*ir.Value]int64
+	root    map[*ir.Value]*ir.Value
+	cover   map[*ir.Op]*cover
+	// class, uses and form are what [placer.choose] knows: classes of tiles, uses of values, and the forms of classes.
+	class *classes
+	uses  map[*ir.Value][]use
+	form  map[int]*form
 	// home is the form in which a tile is defined.
 	home map[*ir.Value]*form
 	// at is the form over all axes at which a store or atomic works.
 	at map[*ir.Op]*form
-	// converted are tiles in other forms than their home.
+	// scanned is the operand of the scan whose function is being placed.
+	scanned *scanned
+	// converted are tiles in other forms than their home, origin what they are of.
 	converted map[conversion]*ir.Value
+	origin    map[*ir.Value]*ir.Value
 	// after are operations to insert behind another one, first at the beginning of a region.
 	after map[*ir.Op][]*ir.Op
 	first map[*ir.Region][]*ir.Op
@@ -89,9 +99,18 @@ type conversion struct {
 
 func (p *placer) place(r *ir.Region) error {
 	p.joinExtents(r)
+	p.covers(r)
+	for o, c := range p.cover {
+		if !p.shape(c) {
+			delete(p.cover, o)
+			continue
+		}
+		o.SetAttr("atom", c.atom.Name)
+	}
 	if err := p.fits(r); err != nil {
 		return err
 	}
+	p.choose(r)
 	p.homes(r)
 	p.operands(r)
 	p.insert(r)
@@ -103,14 +122,24 @@ func (p *placer) place(r *ir.Region) error {
 func (p *placer) joinExtents(r *ir.Region) {
 	r.Walk(func(o *ir.Op) {
 		if o.Code == ir.Rebind {
-			from, to := o.Axes[0], o.Axes[1]
-			p.extents[from], p.extents[to] = p.extent(from), p.extent(from)
+			from, to := p.rootOf(o.Axes[0]), p.rootOf(o.Axes[1])
+			if from != to {
+				p.root[to] = from
+			}
 		}
 	})
 }
 
+func (p *placer) rootOf(span *ir.Value) *ir.Value {
+	for p.root[span] != nil {
+		span = p.root[span]
+	}
+	return span
+}
+
 // extent is the padded extent of a span.
 func (p *placer) extent(span *ir.Value) int64 {
+	span = p.rootOf(span)
 	n, ok := p.extents[span]
 	if !ok {
 		n = extent(span.Type.Width)
@@ -118,6 +147,9 @@ func (p *placer) extent(span *ir.Value) int64 {
 	}
 	return n
 }
+
+// grow sets the padded extent of a span to a larger one.
+func (p *placer) grow(span *ir.Value, n int64) { p.extents[p.rootOf(span)] = n }
 
 // tile are the padded extents of a type.
 func (p *placer) tile(t ir.Type) []int64 {
@@ -200,7 +232,9 @@ func times(list []int64) string {
 // homes gives every tile of a region a form.
 func (p *placer) homes(r *ir.Region) {
 	for _, v := range r.Args {
-		p.settle(v, p.usual(v.Type))
+		if p.home[v] == nil {
+			p.settle(v, p.formOf(v))
+		}
 	}
 	for _, o := range r.Ops {
 		if o.Code == ir.Scan {
@@ -225,25 +259,34 @@ func (p *placer) homes(r *ir.Region) {
 	}
 }
 
+// scanned is the operand of a scan, and its form.
+type scanned struct {
+	t ir.Type
+	f *form
+}
+
 // scan gives the results of a scan, and what its function is about, their forms.
 func (p *placer) scan(o *ir.Op) {
 	t := o.Operands[0].Type
-	f := p.usual(t)
+	f := p.formOf(o.Results[0])
 	if len(o.Regions) == 1 && !separable(o.Regions[0]) {
 		f = p.kept(t, o.Axes[0])
 	}
 	for _, v := range o.Results {
 		p.settle(v, f)
 	}
+	outer := p.scanned
+	p.scanned = &scanned{t, f}
 	for _, r := range o.Regions {
-		p.homes(r)
 		for _, v := range r.Args {
 			if v.Type.Kind == ir.Tile {
 				at, _ := axesIn(t, v.Type.Axes)
 				p.settle(v, p.forms.project(f, at))
 			}
 		}
+		p.homes(r)
 	}
+	p.scanned = outer
 }
 
 // separable reports whether what stands in a region works on elements alone, so that each lane can run it on elements
@@ -266,7 +309,7 @@ func (p *placer) kept(t ir.Type, span *ir.Value) *form {
 	i := t.Axis(span)
 	n := tile[i]
 	tile[i] = 1
-	f := p.forms.blocked(tile, 1, p.warps)
+	f := p.forms.blocked(tile, ordered(len(tile)), 1, p.warps)
 	tile[i] = n
 	return p.forms.make(tile, append([]digit{{Size: n, Axis: i, Stride: 1}}, f.digits...))
 }
@@ -283,7 +326,7 @@ func (p *placer) usual(t ir.Type) *form {
 	if t.Kind != ir.Tile {
 		return nil
 	}
-	return p.forms.blocked(p.tile(t), 4, p.warps)
+	return p.forms.blocked(p.tile(t), ordered(len(t.Axes)), 4, p.warps)
 }
 
 // operands gives every operation its operands in the forms that it needs.
@@ -305,6 +348,9 @@ func (p *placer) operands(r *ir.Region) {
 
 // in is a tile in a form.
 func (p *placer) in(v *ir.Value, f *form) *ir.Value {
+	if w := p.origin[v]; w != nil {
+		v = w
+	}
 	if p.home[v] == f {
 		return v
 	}
@@ -314,8 +360,11 @@ func (p *placer) in(v *ir.Value, f *form) *ir.Value {
 	}
 	o := v.Def
 	var c *ir.Op
-	if o != nil && cheap(o) {
+	if o != nil && again(o) {
 		c = o.Clone(map[*ir.Value]*ir.Value{})
+		if x := o.Operands; len(x) > 0 && x[0].Type.Kind == ir.Tile {
+			c.Operands[0] = p.in(x[0], p.source(o, f))
+		}
 	} else {
 		c = &ir.Op{Code: ir.Convert, Operands: []*ir.Value{v}, Results: []*ir.Value{{Name: v.Name}}}
 		c.Results[0].Def = c
@@ -326,7 +375,7 @@ func (p *placer) in(v *ir.Value, f *form) *ir.Value {
 	w := c.Results[0]
 	w.Type = v.Type
 	p.settle(w, f)
-	p.converted[key] = w
+	p.converted[key], p.origin[w] = w, v
 	if o != nil {
 		c.Parent = o.Parent
 		p.after[o] = append(p.after[o], c)
@@ -351,6 +400,18 @@ func cheap(o *ir.Op) bool {
 	return false
 }
 
+// again reports whether an operation is done again for another form of its result, from another form of its operand: where
+// the operand is smaller than the result.
+func again(o *ir.Op) bool {
+	return cheap(o) || o.Code == ir.Bcast || o.Code == ir.Cast && o.Operands[0].Type.Elem.Bits() < o.Result().Type.Elem.Bits()
+}
+
+// source is the form of the operand of such an operation.
+func (p *placer) source(o *ir.Op, f *form) *form {
+	at, _ := axesIn(o.Result().Type, o.Operands[0].Type.Axes)
+	return p.forms.project(f, at)
+}
+
 // insert puts the conversions where they belong.
 func (p *placer) insert(r *ir.Region) {
 	var ops []*ir.Op
@@ -365,22 +426,29 @@ func (p *placer) insert(r *ir.Region) {
 	r.Ops = ops
 }
 
-// drop takes out cheap operations that were done again wherever they were used.
+// drop takes out operations that were done again wherever they were used.
 func (p *placer) drop(r *ir.Region) {
-	used := map[*ir.Value]bool{}
+	used := map[*ir.Value]int{}
 	r.Walk(func(o *ir.Op) {
 		for _, v := range o.Operands {
-			used[v] = true
+			used[v]++
 		}
 	})
 	var clean func(r *ir.Region)
 	clean = func(r *ir.Region) {
-		r.Ops = slices.DeleteFunc(r.Ops, func(o *ir.Op) bool { return cheap(o) && !used[o.Result()] })
-		for _, o := range r.Ops {
+		for i := len(r.Ops) - 1; i >= 0; i-- {
+			o := r.Ops[i]
 			for _, q := range o.Regions {
 				clean(q)
 			}
+			if (again(o) || o.Code == ir.Convert) && used[o.Result()] == 0 {
+				for _, v := range o.Operands {
+					used[v]--
+				}
+				r.Ops[i] = nil
+			}
 		}
+		r.Ops = slices.DeleteFunc(r.Ops, func(o *ir.Op) bool { return o == nil })
 	}
 	clean(r)
 }

@@ -116,10 +116,10 @@ func (s *forms) project(f *form, axes []int) *form {
 	return p
 }
 
-// blocked is the form in which neighbours along the last axis are in the registers of one lane, up to vector of them, then
-// in the next lane; what lanes are left over go along the axes before, warps along the first axis that has room, and what
-// is left is repeated in registers.
-func (s *forms) blocked(tile []int64, vector, warps int64) *form {
+// blocked is the form in which neighbours along the last of the axes in order are in the registers of one lane, up to vector
+// of them, then in the next lane; what lanes are left over go along the axes before, warps along the first axis that has
+// room, and what is left is repeated in registers.
+func (s *forms) blocked(tile []int64, order []int, vector, warps int64) *form {
 	left := slices.Clone(tile)
 	stride := make([]int64, len(tile))
 	all := int64(1)
@@ -133,28 +133,37 @@ func (s *forms) blocked(tile []int64, vector, warps int64) *form {
 		left[axis] /= n
 		stride[axis] *= n
 	}
-	last := len(tile) - 1
+	last := order[len(order)-1]
 	for vector > 1 && (left[last]%vector != 0 || all/vector < 32*warps) {
 		vector /= 2
 	}
 	take(layout.Register, last, vector)
 	lanes := int64(32)
-	for i := last; i >= 0; i-- {
-		n := gcd(lanes, left[i])
-		take(layout.Lane, i, n)
+	for i := len(order) - 1; i >= 0; i-- {
+		n := gcd(lanes, left[order[i]])
+		take(layout.Lane, order[i], n)
 		lanes /= n
 	}
 	digits = append(digits, digit{Size: lanes, Unit: layout.Lane, Axis: layout.Replica})
-	for i := range left {
+	for _, i := range order {
 		n := gcd(warps, left[i])
 		take(layout.Warp, i, n)
 		warps /= n
 	}
 	digits = append(digits, digit{Size: warps, Unit: layout.Warp, Axis: layout.Replica})
-	for i := last; i >= 0; i-- {
-		take(layout.Register, i, left[i])
+	for i := len(order) - 1; i >= 0; i-- {
+		take(layout.Register, order[i], left[order[i]])
 	}
 	return s.make(tile, digits)
+}
+
+// ordered are the first n axes in their order.
+func ordered(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
 }
 
 func gcd(a, b int64) int64 {

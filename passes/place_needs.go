@@ -28,8 +28,22 @@ import (
 
 // result is the form of a result of an operation.
 func (p *placer) result(o *ir.Op, i int) *form {
-	t := o.Results[i].Type
+	v := o.Results[i]
+	t := v.Type
+	if p.scanned != nil {
+		if at, ok := axesIn(p.scanned.t, t.Axes); ok {
+			return p.forms.project(p.scanned.f, at)
+		}
+		return p.usual(t)
+	}
+	if cheap(o) {
+		return p.handy(v)
+	}
 	switch o.Code {
+	case ir.Contract:
+		if c := p.cover[o]; c != nil {
+			return c.c
+		}
 	case ir.Reduce:
 		return p.projected(o.Operands[0], t)
 	case ir.Rebind:
@@ -40,7 +54,20 @@ func (p *placer) result(o *ir.Op, i int) *form {
 		at, _ := axesIn(o.Stored()[0].Type, t.Axes)
 		return p.forms.project(p.work(o), at)
 	}
-	return p.usual(t)
+	return p.formOf(v)
+}
+
+// handy is the form in which the first user of a tile wants it that costs nothing to make in any.
+func (p *placer) handy(v *ir.Value) *form {
+	for _, u := range p.uses[v] {
+		if f := p.wanted(u); f != nil {
+			return f
+		}
+		if u.o.Code == ir.Store && u.o.Stored()[0] == v {
+			return p.coalesced(v.Type, u.o.Operands[0].Type.Elem.Bits(), contiguous(u.o, v.Type))
+		}
+	}
+	return p.usual(v.Type)
 }
 
 // projected is the form of a tile, projected to the axes of a type.
@@ -59,7 +86,7 @@ func (p *placer) work(o *ir.Op) *form {
 		if o.Code == ir.Scatter {
 			f = p.home[o.Operands[2]]
 		} else {
-			f = p.home[o.Stored()[0]]
+			f = p.stored(o)
 		}
 		p.at[o] = f
 	}
@@ -97,6 +124,9 @@ func (p *placer) need(o *ir.Op, i int) *form {
 	case ir.Contract:
 		if _, _, _, _, acc := o.ContractParts(); acc != nil && i == len(o.Operands)-1 {
 			return p.home[o.Result()]
+		}
+		if c := p.cover[o]; c != nil {
+			return [...]*form{c.a, c.b}[i]
 		}
 		return nil
 	}

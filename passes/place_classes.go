@@ -1,0 +1,293 @@
+package passes
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tilec/tilec/ir"
+)
+
+// classes are sets of tiles that are best in one form: what goes in and out of elementwise operations, what loops and
+// branches pass on, an accumulator and its sum. Tiles that cost nothing to make in any form belong to none, nor do
+// loads, which choose theirs by what it costs.
+type classes struct {
+	parent []int
+}
+
+func (c *classes) find(v *ir.Value) int {
+	i := v.ID
+	for c.parent[i] != i {
+		c.parent[i] = c.parent[c.parent[i]]
+		i = c.parent[i]
+	}
+	return i
+}
+
+func (c *classes) join(v, w *ir.Value) {
+	if v.Type.Kind != ir.Tile || w.Type.Kind != ir.Tile || alone(v) || alone(w) {
+		return
+	}
+	i, j := c.find(v), c.find(w)
+	c.parent[max(i, j)] = min(i, j)
+}
+
+// alone reports whether a tile belongs to no class.
+func alone(v *ir.Value) bool { return v.Def != nil && (cheap(v.Def) || v.Def.Code == ir.Load) }
+
+// classes finds the classes of a region. It numbers the function.
+func (p *placer) classes(r *ir.Region) *classes {
+	c := &classes{parent: make([]int, p.fn.Number())}
+	for i := range c.parent {
+		c.parent[i] = i
+	}
+	r.Walk(func(o *ir.Op) {
+		switch o.Code {
+		case ir.For, ir.While:
+			inits := o.Operands[len(o.Operands)-len(o.Results):]
+			for _, q := range o.Regions {
+				args := q.Args[len(q.Args)-len(o.Results):]
+				for i, v := range args {
+					c.join(v, o.Results[i])
+				}
+			}
+			for i, v := range inits {
+				c.join(v, o.Results[i])
+			}
+			c.yield(o.Regions[len(o.Regions)-1], o.Results)
+		case ir.If:
+			for _, q := range o.Regions {
+				c.yield(q, o.Results)
+			}
+		case ir.Contract:
+			if _, _, _, _, acc := o.ContractParts(); acc != nil {
+				c.join(acc, o.Result())
+			}
+		case ir.Scan:
+			for i, v := range o.Operands {
+				c.join(v, o.Results[i])
+				c.join(o.Results[0], o.Results[i])
+			}
+		case ir.Rebind:
+			c.join(o.Operands[0], o.Result())
+		default:
+			if o.Code.Spec().Elementwise() {
+				for _, v := range o.Operands {
+					c.join(v, o.Result())
+				}
+			}
+		}
+	})
+	return c
+}
+
+func (c *classes) yield(r *ir.Region, results []*ir.Value) {
+	for i, v := range results {
+		c.join(r.Yield().Operands[i], v)
+	}
+}
+
+// choose gives every class a form: those of matrix instructions first, then the largest by what they load and store, and
+// then what is broadcast or reduced as these have it.
+func (p *placer) choose(r *ir.Region) {
+	p.class = p.classes(r)
+	p.uses = users(r)
+	p.form = map[int]*form{}
+	set := func(v *ir.Value, f *form) {
+		if v.Type.Kind == ir.Tile && !alone(v) && p.form[p.class.find(v)] == nil {
+			p.form[p.class.find(v)] = f
+		}
+	}
+	var operands []*ir.Op
+	depth := map[*ir.Op]int{}
+	var contracts []*ir.Op
+	var walk func(r *ir.Region, d int)
+	walk = func(r *ir.Region, d int) {
+		for _, o := range r.Ops {
+			depth[o] = d
+			operands = append(operands, o)
+			if p.cover[o] != nil {
+				contracts = append(contracts, o)
+			}
+			inner := d
+			if o.Code == ir.For || o.Code == ir.While {
+				inner++
+			}
+			for _, q := range o.Regions {
+				walk(q, inner)
+			}
+		}
+	}
+	walk(r, 0)
+	for _, o := range operands {
+		if o.Code == ir.Scan && len(o.Regions) == 1 && !separable(o.Regions[0]) {
+			set(o.Results[0], p.kept(o.Operands[0].Type, o.Axes[0]))
+		}
+	}
+	slices.SortStableFunc(contracts, func(a, b *ir.Op) int { return cmp.Compare(depth[b], depth[a]) })
+	for _, o := range contracts {
+		set(o.Result(), p.cover[o].c)
+	}
+	for _, o := range contracts {
+		set(o.Operands[0], p.cover[o].a)
+		set(o.Operands[1], p.cover[o].b)
+	}
+	p.settleClasses(r)
+}
+
+// settleClasses chooses what is left, the largest tiles first.
+func (p *placer) settleClasses(r *ir.Region) {
+	members := map[int][]*ir.Value{}
+	var order []int
+	p.fn.Values(func(v *ir.Value) {
+		if v.Type.Kind != ir.Tile || v.Def != nil && cheap(v.Def) {
+			return
+		}
+		i := p.class.find(v)
+		if members[i] == nil {
+			order = append(order, i)
+		}
+		members[i] = append(members[i], v)
+	})
+	size := func(i int) int64 { return members[i][0].Type.Len() }
+	load := func(i int) int {
+		if v := members[i][0]; v.Def != nil && v.Def.Code == ir.Load {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(size(b), size(a)), cmp.Compare(load(a), load(b)))
+	})
+	for _, i := range order {
+		switch {
+		case p.form[i] != nil:
+		case load(i) == 1:
+			p.form[i] = p.loaded(members[i][0])
+		default:
+			p.form[i] = p.derived(members[i])
+		}
+	}
+}
+
+// formOf is the form chosen for a tile's class, nil where none is yet or it has none.
+func (p *placer) formOf(v *ir.Value) *form {
+	if v.Type.Kind != ir.Tile || v.Def != nil && cheap(v.Def) {
+		return nil
+	}
+	return p.form[p.class.find(v)]
+}
+
+// derived is a form for a class of its own: what a larger tile, which it is broadcast to or reduced from, makes of it, or
+// one by how it is loaded and stored.
+func (p *placer) derived(members []*ir.Value) *form {
+	for _, v := range members {
+		for _, u := range p.uses[v] {
+			whole := p.whole(u)
+			if whole == nil {
+				continue
+			}
+			if f := p.formOf(whole); f != nil {
+				if at, ok := axesIn(whole.Type, v.Type.Axes); ok {
+					return p.forms.project(f, at)
+				}
+			}
+		}
+		if o := v.Def; o != nil && (o.Code == ir.Reduce || o.Code == ir.Bcast) {
+			if f := p.formOf(o.Operands[0]); f != nil {
+				if at, ok := axesIn(o.Operands[0].Type, v.Type.Axes); ok {
+					return p.forms.project(f, at)
+				}
+			}
+		}
+	}
+	// The widest access says how it lies.
+	bits, along := 0, -1
+	note := func(o *ir.Op, v *ir.Value) {
+		if a := contiguous(o, v.Type); a >= 0 {
+			if b := o.Operands[0].Type.Elem.Bits(); bits == 0 || b < bits {
+				bits, along = b, a
+			}
+		}
+	}
+	for _, v := range members {
+		if v.Def != nil {
+			for _, x := range v.Def.Operands {
+				if x.Def != nil && x.Def.Code == ir.Load && len(x.Type.Axes) == len(v.Type.Axes) && v.Def.Code.Spec().Elementwise() {
+					note(x.Def, x)
+				}
+			}
+		}
+		for _, u := range p.uses[v] {
+			if (u.o.Code == ir.Store || u.o.Code == ir.Atomic) && slices.Contains(u.o.Stored(), v) {
+				note(u.o, v)
+			}
+		}
+	}
+	return p.coalesced(members[0].Type, bits, along)
+}
+
+// whole is the tile whose form the operand of an operation follows, by projection; nil for none.
+func (p *placer) whole(u use) *ir.Value {
+	switch u.o.Code {
+	case ir.Bcast, ir.Load:
+		return u.o.Result()
+	case ir.Lookup:
+		if u.i > 0 {
+			return u.o.Result()
+		}
+	case ir.Store, ir.Atomic:
+		if w := u.o.Stored()[0]; w != u.o.Operands[u.i] {
+			return w
+		}
+	case ir.Scatter:
+		if u.i == 1 || u.i == 3 {
+			return u.o.Operands[2]
+		}
+	}
+	return nil
+}
+
+// coalesced is the form in which lanes have 16 bytes each along an axis, and neighbours follow; along -1 is the last axis,
+// and bits 0 an element of 32.
+func (p *placer) coalesced(t ir.Type, bits, along int) *form {
+	if along < 0 {
+		along = len(t.Axes) - 1
+	}
+	if bits == 0 {
+		bits = 32
+	}
+	order := make([]int, 0, len(t.Axes))
+	for i := range t.Axes {
+		if i != along {
+			order = append(order, i)
+		}
+	}
+	return p.forms.blocked(p.tile(t), append(order, along), max(128/int64(bits), 1), p.warps)
+}
+
+// contiguous is the axis of a tile along which the elements of an access are neighbours in memory, -1 where none is known.
+func contiguous(o *ir.Op, t ir.Type) int {
+	list := o.Subscripts()
+	if len(list) == 0 {
+		return -1
+	}
+	last := list[len(list)-1]
+	if last.Type.Kind == ir.Span {
+		return t.Axis(last)
+	}
+	if d := last.Def; d != nil && d.Code == ir.Affine {
+		terms, _, div, mod := d.AffineTerms()
+		if div != 1 || mod != 0 {
+			return -1
+		}
+		for _, x := range terms {
+			if x.Var.Type.Kind == ir.Span && x.Coef == 1 && x.Factor == nil {
+				return t.Axis(x.Var)
+			}
+		}
+	}
+	if d := last.Def; d != nil && d.Code == ir.Iota {
+		return t.Axis(d.Axes[0])
+	}
+	return -1
+}
