@@ -13,6 +13,8 @@ func (e *emitter) across(o *ir.Op) {
 	switch o.Code {
 	case ir.Reduce:
 		e.reduce(o)
+	case ir.Scan:
+		e.scan(o)
 	case ir.Lookup:
 		e.lookup(o)
 	case ir.Scatter:

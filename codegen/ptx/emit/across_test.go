@@ -643,3 +643,55 @@ func TestUnpack(t *testing.T) {
 		})
 	}
 }
+
+func TestScan(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 2))
+	for n := range 120 {
+		elem := []dtype.Type{dtype.F32, dtype.F16, dtype.F64, dtype.I32, dtype.I8, dtype.U16, dtype.BF16, dtype.I64}[rng.IntN(8)]
+		kind := []string{"sum", "prod", "max", "func"}[n%4]
+		if kind == "func" {
+			elem = dtype.I32
+		}
+		rank := 1 + rng.IntN(3)
+		axes := drawAxes(rng, rank, []int64{300, 40, 10}[rank-1])
+		all := []int{0, 1, 2}[:rank]
+		axis := rng.IntN(rank)
+		ins := []data{{elem, all, exact(elem, kind)}}
+		if kind == "func" {
+			ins = append(ins, ins[0])
+		}
+		a := newAlong(t, uint64(n), []int{1, 2, 4, 8}[rng.IntN(4)], axes, ins, ins)
+		if kind != "func" && elem.Bits() <= 16 && elem.IsFloat() {
+			a.tol = 60 * elem.UnitRoundoff()
+		}
+		var results []*ir.Value
+		if kind == "func" { // functions x -> g·x + h, one behind the other
+			results = a.b.ScanFunc(a.inputs, a.spans[axis], func(e, l []*ir.Value) []*ir.Value {
+				return []*ir.Value{a.b.Mul(e[0], l[0]), a.b.Add(a.b.Mul(e[1], l[0]), l[1])}
+			})
+		} else {
+			results = []*ir.Value{a.b.Scan(kind, a.inputs[0], a.spans[axis])}
+		}
+		for _, r := range results {
+			a.store(r, all...)
+		}
+		op := results[0].Def
+		a.finish(op, func() {
+			a.layout(a.inputs[0])
+			in := a.inputs[0].Type
+			for _, v := range append(append([]*ir.Value{}, a.inputs...), results...) {
+				v.Type = v.Type.In(in.Layout)
+			}
+			for _, r := range op.Regions {
+				for _, v := range r.Args {
+					part(v, in)
+				}
+				for _, q := range r.Ops {
+					for _, v := range q.Results {
+						part(v, in)
+					}
+				}
+			}
+		})
+	}
+}

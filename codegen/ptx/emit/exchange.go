@@ -64,14 +64,19 @@ func (e *emitter) halves(x asm.Arg) (lo, hi asm.Reg) {
 	return lo, hi
 }
 
-// shuffle is the element that another lane has: mode bfly with the mask of lanes, or idx with the lane's number.
+// shuffle is the element that another lane has: mode bfly with the mask of lanes, idx with the lane's number, or up with
+// how far below it is, where there is none the lane's own.
 func (e *emitter) shuffle(mode string, c asm.Class, x, from asm.Arg) asm.Arg {
 	b := e.b
 	if _, ok := x.IntValue(); ok {
 		return x // all lanes have the same
 	}
+	clamp := asm.Int(31)
+	if mode == "up" {
+		clamp = asm.Int(0)
+	}
 	word := func(x asm.Arg) asm.Reg {
-		return b.Do("shfl.sync."+mode+".b32", asm.W, x, from, asm.Int(31), everyone)
+		return b.Do("shfl.sync."+mode+".b32", asm.W, x, from, clamp, everyone)
 	}
 	if c == asm.D {
 		lo, hi := e.halves(asm.R(b.Move(c, x)))
