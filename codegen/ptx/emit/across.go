@@ -15,6 +15,8 @@ func (e *emitter) across(o *ir.Op) {
 		e.reduce(o)
 	case ir.Scan:
 		e.scan(o)
+	case ir.Topk, ir.Sort:
+		e.rank(o)
 	case ir.Lookup:
 		e.lookup(o)
 	case ir.Scatter:

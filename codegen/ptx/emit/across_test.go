@@ -695,3 +695,35 @@ func TestScan(t *testing.T) {
 		})
 	}
 }
+
+func TestRank(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 2))
+	for n := range 100 {
+		elem := reduceTypes[rng.IntN(len(reduceTypes))]
+		rank := 1 + rng.IntN(3)
+		axes := append(drawAxes(rng, rank, []int64{500, 30, 9}[rank-1]), drawAxes(rng, 1, 40)...)
+		all := rng.Perm(rank)
+		axis := rng.IntN(rank)
+		var out []int
+		for _, k := range all {
+			if k != axis {
+				out = append(out, k)
+			}
+		}
+		out = append(out, rank)
+		a := newAlong(t, uint64(n), []int{1, 2, 4, 8}[rng.IntN(4)], axes, []data{{elem, all, anything(elem)}}, []data{{elem, out, nil}, {dtype.I64, out, nil}})
+		f := a.b.Topk
+		if n%2 == 1 {
+			f = a.b.Sort
+		}
+		v, i := f(a.inputs[0], a.spans[axis], a.spans[rank])
+		a.store(v, out...)
+		a.store(i, out...)
+		a.finish(v.Def, func() {
+			a.layout(a.inputs[0], v, i)
+			if rng.IntN(2) == 0 {
+				i.Type = i.Type.In(v.Type.Layout)
+			}
+		})
+	}
+}
