@@ -166,6 +166,7 @@ func (e *emitter) loop(o *ir.Op) {
 	index := b.Var(asm.D)
 	e.move(index, lo)
 	b.Loop(func(begin, end string) {
+		e.shared.used = true // by the step before
 		b.Changes(index)
 		e.changes(list, r.Args[1:])
 		done := b.SetP("ge", "s64", asm.R(index), hi)
@@ -192,6 +193,7 @@ func (e *emitter) while(o *ir.Op) {
 	b, cond, body := e.b, o.Regions[0], o.Regions[1]
 	list := e.bring(o.Operands)
 	b.Loop(func(begin, end string) {
+		e.shared.used = true // by the step before
 		e.changes(list, cond.Args)
 		e.region(cond)
 		p := e.reg(o.Regions[0].Yield().Operands[0].Type.Elem, e.scalar(cond.Yield().Operands[0]))
