@@ -21,6 +21,7 @@ type scope struct {
 	list []Instr
 	loop bool
 	pure map[string]Reg
+	once map[string][]Reg
 }
 
 // NewBuilder is a builder of an empty kernel.
@@ -113,6 +114,22 @@ func (b *Builder) Pure(op string, c Class, args ...Arg) Reg {
 	s.list = append(s.list, Instr{Op: op, Args: append([]Arg{R(r)}, args...), Pos: b.Pos})
 	s.pure[string(key)] = r
 	return r
+}
+
+// Once is what f writes and returns: the first time that it is asked for under a name, where the builder is, and from then
+// on for as long as that is known. It is Pure for code that branches.
+func (b *Builder) Once(name string, f func() []Reg) []Reg {
+	for i := b.top(); i >= 0; i-- {
+		if list, ok := b.scopes[i].once[name]; ok {
+			return list
+		}
+	}
+	list, s := f(), b.scopes[b.top()]
+	if s.once == nil {
+		s.once = map[string][]Reg{}
+	}
+	s.once[name] = list
+	return list
 }
 
 // Label is a new name for a label.

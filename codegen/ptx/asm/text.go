@@ -14,7 +14,15 @@ type Kernel struct {
 	Threads int // of a block
 	// Shared is whether it uses dynamic shared memory, the symbol [SharedName].
 	Shared bool
+	// Tables are what it reads of constant memory. Those of one name are the same in all kernels of a module.
+	Tables []Table
 	*Builder
+}
+
+// Table is constant memory: words of 64 bits under a name.
+type Table struct {
+	Name  string
+	Words []uint64
 }
 
 // SharedName is the symbol of the dynamic shared memory.
@@ -31,6 +39,15 @@ func Module(target ptx.Target, version ptx.Version, kernels []*Kernel) (text str
 		if k.Shared {
 			w.line(ir.Pos{}, ".extern .shared .align 1024 .b8 ", SharedName, "[];")
 			break
+		}
+	}
+	tables := map[string]bool{}
+	for _, k := range kernels {
+		for _, t := range k.Tables {
+			if !tables[t.Name] {
+				tables[t.Name] = true
+				w.table(t)
+			}
 		}
 	}
 	for _, k := range kernels {
@@ -65,6 +82,22 @@ func (w *writer) line(pos ir.Pos, parts ...string) {
 	}
 	w.b = append(w.b, '\n')
 	w.places = append(w.places, pos)
+}
+
+func (w *writer) table(t Table) {
+	w.b = append(w.b, ".const .align 8 .b64 "...)
+	w.b = append(w.b, t.Name...)
+	w.b = append(w.b, '[')
+	w.b = strconv.AppendInt(w.b, int64(len(t.Words)), 10)
+	w.b = append(w.b, "] = {"...)
+	for i, x := range t.Words {
+		if i > 0 {
+			w.b = append(w.b, ", "...)
+		}
+		w.b = append(w.b, "0x"...)
+		w.b = strconv.AppendUint(w.b, x, 16)
+	}
+	w.line(ir.Pos{}, "};")
 }
 
 func (w *writer) kernel(k *Kernel) {

@@ -45,6 +45,7 @@ func maps(t testing.TB, m []mapping, inputs [][][]uint64) (out [][]uint64, instr
 			n = max(n, len(list))
 		}
 		kernel := &asm.Kernel{Name: fmt.Sprintf("k%d", i), Threads: threads, Builder: b}
+		e.kernel = kernel
 		param := func(bits int) asm.Reg {
 			name := paramName(len(kernel.Params))
 			kernel.Params = append(kernel.Params, asm.Param{Name: name, Bits: bits})
