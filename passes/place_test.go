@@ -36,10 +36,15 @@ func TestPlace(t *testing.T) {
 				t.Errorf("%s: %v\n%s\n%s", fn.Name, err, fn, placed)
 			}
 			checkLayouts(t, placed)
+			return rt.New(placed)
 		}
 		return rt.New(fn)
 	}
-	programs(t, "sm_80", load, func(string, *suite.Result) {})
+	programs(t, "sm_80", load, func(name string, r *suite.Result) {
+		if r.Failed() {
+			t.Errorf("%s: %s %s: %v %v", name, r.Name, r.Case, r.Err, r.Diags)
+		}
+	})
 	t.Logf("%d functions, %d misfits; the longest took %v: %s", functions, misfits, longest, slow)
 }
 
