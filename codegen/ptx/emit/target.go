@@ -44,13 +44,17 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 	for _, b := range fn.Binds {
 		a.Manifest.Binds = append(a.Manifest.Binds, b.Name+"="+b.Value)
 	}
-	placed := fn.Clone()
-	passes.HoistLoads(placed)
-	passes.Edges(placed)
-	if err := passes.Place(placed, passes.Machine{Target: t.Name()}); err != nil {
+	placed, err := t.Placed(fn)
+	if err != nil {
 		return nil, err
 	}
 	step("place")
+	if o.Verify {
+		if err := ir.Verify(placed); err != nil {
+			return nil, fmt.Errorf("%s placed for %s: %w", fn.Name, t.Name(), err)
+		}
+		step("verify")
+	}
 	kernels, err := t.kernels(placed, &a.Manifest)
 	if err != nil {
 		return nil, err
@@ -67,6 +71,15 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		}
 	}
 	return a, ctx.Err()
+}
+
+// Placed is a function of the value stage as it is placed for the target. The function is not changed. The error is a
+// [*passes.Misfit] for a schedule that does not fit.
+func (t Target) Placed(fn *ir.Func) (*ir.Func, error) {
+	placed := fn.Clone()
+	passes.HoistLoads(placed)
+	passes.Edges(placed)
+	return placed, passes.Place(placed, passes.Machine{Target: t.Name()})
 }
 
 // version is the lowest version of PTX that has what the kernels use.
