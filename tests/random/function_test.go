@@ -155,30 +155,60 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// TestParted holds functions whose loops are parted, and whose loads are moved, to give the same as before.
-func TestParted(t *testing.T) {
+// TestPlaced holds functions whose loops are parted and whose loads are moved, and what placing makes of them, to give the
+// same as before bit for bit; their texts are read back as what they are.
+func TestPlaced(t *testing.T) {
 	base, err := runtime.Open("interp")
 	if err != nil {
 		t.Fatal(err)
 	}
+	placed := 0
 	for seed := *first; seed < *first+*functionSeeds; seed++ {
 		f := GenerateFunction(seed)
 		want := runFunction(t, base, f, longest)
 		if want.err != nil {
 			continue // another test's matter
 		}
-		parted := *f
-		parted.Func = f.Func.Clone()
-		passes.HoistLoads(parted.Func)
-		passes.Edges(parted.Func)
-		if err := ir.Verify(parted.Func); err != nil {
-			t.Fatalf("seed %d: %v\n%s", seed, err, parted.Func)
+		check := func(fn *ir.Func) bool {
+			if err := ir.Verify(fn); err != nil {
+				t.Errorf("seed %d: %v\n%s\n%s", seed, err, f.Func, fn)
+				return false
+			}
+			got := runFunction(t, base, &Function{Func: fn, Sizes: f.Sizes, Args: f.Args}, longest)
+			if got.err != nil || !cmp.Equal(got.data, want.data) || got.printed != want.printed {
+				t.Errorf("seed %d: %v: the results differ\n%s\n%s", seed, got.err, f.Func, fn)
+				return false
+			}
+			return true
 		}
-		got := runFunction(t, base, &parted, longest)
-		if got.err != nil || !cmp.Equal(got.data, want.data) || got.printed != want.printed {
-			t.Errorf("seed %d: %v: the results differ\n%s\n%s", seed, got.err, f.Func, parted.Func)
+		fn := f.Func.Clone()
+		passes.HoistLoads(fn)
+		passes.Edges(fn)
+		if !check(fn) {
+			continue
+		}
+		var misfit *passes.Misfit
+		switch err := passes.Place(fn, passes.Machine{Target: "sm_80"}); {
+		case errors.As(err, &misfit):
+			continue
+		case err != nil:
+			t.Errorf("seed %d: %v\n%s", seed, err, f.Func)
+			continue
+		}
+		if !check(fn) {
+			continue
+		}
+		placed++
+		text := fn.String()
+		again, err := ir.ParseFunc("again", []byte(text))
+		if err != nil || again.String() != text {
+			t.Errorf("seed %d: %v: another text is read back\n%s", seed, err, text)
 		}
 	}
+	if placed == 0 && *functionSeeds > 0 {
+		t.Error("no function was placed")
+	}
+	t.Logf("%d of %d functions are placed", placed, *functionSeeds)
 }
 
 // longest is how long a random function may run.
