@@ -33,6 +33,8 @@ func addDeviceFlags(fs *flag.FlagSet) deviceFlags {
 type executor struct {
 	runtime.Device
 	compiler *jit.Compiler
+	// verify has the compiler check its own work.
+	verify bool
 }
 
 // open finds the device that the flags ask for. Without any it is the CPU where LLVM is found, else the interpreter,
@@ -86,7 +88,7 @@ func (f deviceFlags) open(env *environment, checks bool) (*executor, error) {
 			return nil, fmt.Errorf("target %s: %w", device.Target(), err)
 		}
 	}
-	return &executor{device, jit.New()}, nil
+	return &executor{Device: device, compiler: jit.New()}, nil
 }
 
 // openEmulator opens the emulator of a target, which a -target, if there is one, must be.
@@ -98,12 +100,12 @@ func openEmulator(name, target string, checks bool) (*executor, error) {
 	if err != nil {
 		return nil, misusef("%v", err)
 	}
-	return &executor{device, jit.New()}, nil
+	return &executor{Device: device, compiler: jit.New()}, nil
 }
 
 // load makes a kernel of a function for the device.
 func (x *executor) load(ctx context.Context, fn *ir.Func) (*runtime.Kernel, error) {
-	return x.compiler.Kernel(ctx, x.Device, fn, codegen.Options{})
+	return x.compiler.Kernel(ctx, x.Device, fn, codegen.Options{Verify: x.verify})
 }
 
 // prepare compiles a checked kernel for the device.
@@ -122,7 +124,7 @@ func reference() *executor {
 	if err != nil {
 		panic(err) // it is always there
 	}
-	return &executor{device, new(jit.Compiler)}
+	return &executor{Device: device, compiler: new(jit.Compiler)}
 }
 
 // targets are the targets that can run a kernel.

@@ -9,7 +9,6 @@ import (
 	"github.com/tilec/tilec/codegen"
 	"github.com/tilec/tilec/dsl/compile"
 	"github.com/tilec/tilec/ir"
-	"github.com/tilec/tilec/passes"
 	"github.com/tilec/tilec/runtime"
 	"github.com/tilec/tilec/runtime/jit"
 )
@@ -84,7 +83,7 @@ default are bound with -D.`,
 					return lowerTarget(env, fn, *target, *asm)
 				}
 				if placed {
-					if err := passes.Place(fn, passes.Machine{Target: *target}); err != nil {
+					if fn, err = jit.Placed(*target, fn); err != nil {
 						return err
 					}
 				}

@@ -41,6 +41,7 @@ rounds instead, with sizes, generics and tile sizes drawn at random; the seed is
 					return err
 				}
 				defer x.Close()
+				x.verify = true
 				o := suite.Options{Target: x.Target(), Load: x.load, Fuzz: *fuzz, Seed: *seed, Timeout: *timeout}
 				if *fuzz < 0 || *fuzz > maxRounds {
 					return misusef("-fuzz %d: a number of rounds from 0 to %d", *fuzz, maxRounds)

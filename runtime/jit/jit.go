@@ -65,6 +65,19 @@ func Text(ctx context.Context, target string, fn *ir.Func, o codegen.Options) (s
 	return text, err
 }
 
+// Placed is a function as it is placed for a target, a GPU. The function is not changed.
+func Placed(target string, fn *ir.Func) (*ir.Func, error) {
+	t, err := Target(target)
+	if err != nil {
+		return nil, err
+	}
+	gpu, ok := t.(emit.Target)
+	if !ok {
+		return nil, fmt.Errorf("target %s has no placed stage: %s has", target, strings.Join(runtime.Emulated(), ", "))
+	}
+	return gpu.Placed(fn)
+}
+
 // Compiler compiles for targets and keeps artefacts in files. The zero value keeps none.
 type Compiler struct {
 	Cache *cache.Cache
