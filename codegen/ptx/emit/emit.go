@@ -76,8 +76,11 @@ func (e *emitter) phase(number int) {
 		e.kernel.Params = append(e.kernel.Params, asm.Param{Name: paramName(len(e.kernel.Params)), Bits: e.paramBits(s)})
 	}
 	e.m.Phases = append(e.m.Phases, codegen.Phase{Name: e.op.Str("name"), Entry: name, Threads: e.kernel.Threads,
-		Shared: e.shared.high, Params: e.params})
+		Shared: e.shared.high, Params: e.params, Ordered: prints(e.op)})
 }
+
+// prints reports whether a phase prints.
+func prints(phase *ir.Op) bool { return phase.AllEffects()&ir.IO != 0 }
 
 func paramName(i int) string { return fmt.Sprintf("p%d", i) }
 

@@ -15,8 +15,12 @@ func (e *emitter) memory(o *ir.Op) {
 		e.load(o)
 	case ir.Store:
 		e.store(o)
-	default:
-		e.fail("%s is not compiled", o.Code)
+	case ir.Atomic:
+		e.atomic(o)
+	case ir.Assert:
+		e.assert(o)
+	case ir.Print:
+		e.print(o)
 	}
 }
 
@@ -263,31 +267,14 @@ func (e *emitter) store(o *ir.Op) {
 	t := v.Type
 	a := e.newAccess(o, t)
 	x := e.value(v)
-	var mask *value
-	var slots []int
-	if m := o.Mask(); m != nil {
-		mask = e.value(m)
-		if t.Kind == ir.Tile {
-			slots = e.slotsOf(m.Type, t)
-		}
-	}
+	masked := e.masks(o, t)
 	e.each(a, func(slot int, own guard) {
-		g := e.guard(a, slot)
+		g, some := masked(e.guard(a, slot), slot)
 		if own.ok {
 			g = e.and(g, own.p)
 		}
-		if mask != nil {
-			var m asm.Arg
-			if slots == nil {
-				m = mask.scalar
-			} else {
-				m = e.elem(mask, slots[slot])
-			}
-			if k, ok := m.IntValue(); ok && k == 0 {
-				return
-			} else if !ok {
-				g = e.and(g, e.reg(dtype.Bool, m))
-			}
+		if !some {
+			return
 		}
 		if a.bits < 8 {
 			e.storeBits(a, slot, g, e.elem(x, slot))
@@ -302,11 +289,34 @@ func (e *emitter) store(o *ir.Op) {
 	})
 }
 
+// masks gives a function that adds the mask of a store or atomic to a guard; its second result is false where nothing is left.
+func (e *emitter) masks(o *ir.Op, t ir.Type) func(g guard, slot int) (guard, bool) {
+	m := o.Mask()
+	if m == nil {
+		return func(g guard, _ int) (guard, bool) { return g, true }
+	}
+	mask := e.value(m)
+	var slots []int
+	if t.Kind == ir.Tile {
+		slots = e.slotsOf(m.Type, t)
+	}
+	return func(g guard, slot int) (guard, bool) {
+		x := mask.scalar
+		if slots != nil {
+			x = e.elem(mask, slots[slot])
+		}
+		if k, ok := x.IntValue(); ok {
+			return g, k != 0
+		}
+		return e.and(g, e.reg(dtype.Bool, x)), true
+	}
+}
+
 // each visits the slots whose elements this thread gives on: each element once in the block. The predicate says whether
 // this thread is the one.
 func (e *emitter) each(a *access, visit func(slot int, own guard)) {
 	if a.p == nil {
-		own := e.b.SetP("eq", "s32", asm.R(e.b.Pure("mov.u32", asm.W, asm.Text("%tid.x"))), asm.Int(0))
+		own := e.first()
 		visit(0, guard{own, true})
 		return
 	}
@@ -359,7 +369,26 @@ func (e *emitter) bitAddress(a *access, slot int) (asm.Reg, asm.Arg) {
 	return b.Move(asm.D, byteAt), b.And(asm.W, b.Narrow(sum), asm.Int(7))
 }
 
-// storeBits stores an element of less than a byte.
+// storeBits stores an element of less than a byte: into its word, as what stands beside it may be of another thread.
 func (e *emitter) storeBits(a *access, slot int, g guard, x asm.Arg) {
-	e.fail("a store of %s", a.t.Elem)
+	b := e.b
+	sum, imm := e.offset(a, slot)
+	sum = b.Add(asm.D, sum, asm.Int(imm))
+	at := b.Move(asm.D, b.Add(asm.D, a.x.base, b.Shl(asm.D, b.Shr(asm.D, sum, 5), 2)))
+	shift := b.And(asm.W, b.Narrow(sum), asm.Int(31))
+	all := int64(1)<<a.bits - 1
+	code := e.word(b.And(asm.W, e.word(x), asm.Int(all)))
+	put := func(g guard, off int64, mask, bits asm.Arg) {
+		g.emit(b, "red.global.and.b32", asm.At(at, off), asm.R(b.Pure("not.b32", asm.W, mask)))
+		g.emit(b, "red.global.or.b32", asm.At(at, off), bits)
+	}
+	left := func(x asm.Arg) asm.Arg { return asm.R(b.Pure("shl.b32", asm.W, x, shift)) }
+	put(g, 0, left(e.word(asm.Int(all))), left(code))
+	if 32%a.bits != 0 {
+		// What is left of it goes to the next word.
+		over := b.SetP("gt", "s32", e.word(shift), asm.Int(32-a.bits))
+		rest := b.Sub(asm.W, asm.Int(32), shift)
+		right := func(x asm.Arg) asm.Arg { return asm.R(b.Pure("shr.u32", asm.W, x, rest)) }
+		put(e.and(g, over), 4, right(e.word(asm.Int(all))), right(code))
+	}
 }

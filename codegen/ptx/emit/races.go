@@ -75,7 +75,10 @@ func (e *emitter) meets(o *ir.Op) {
 
 // conflict reports whether two accesses may meet in an element, in different threads, one of them writing.
 func (e *emitter) conflict(v visit, o *ir.Op) bool {
-	if tensorOperand(v.op) != tensorOperand(o) || v.op.Code == o.Code && o.Code != ir.Store {
+	if tensorOperand(v.op) != tensorOperand(o) {
+		return false
+	}
+	if v.op.Code == o.Code && (o.Code == ir.Load || o.Code == ir.Atomic && commute(v.op, o)) {
 		return false
 	}
 	if v.op.Code == ir.Copy || o.Code == ir.Copy {
@@ -95,6 +98,12 @@ func (e *emitter) conflict(v visit, o *ir.Op) bool {
 	return false
 }
 
+// commute reports whether the order of two atomic operations does not matter.
+func commute(x, y *ir.Op) bool {
+	kind := x.Str("kind")
+	return kind == y.Str("kind") && kind != "xchg" && kind != "cas" && len(x.Results)+len(y.Results) == 0
+}
+
 func tensorOperand(o *ir.Op) *ir.Value {
 	if o.Code == ir.Copy {
 		return o.Operands[1]
@@ -104,21 +113,25 @@ func tensorOperand(o *ir.Op) *ir.Value {
 
 // sameThreads reports whether two accesses that name the same elements do so in the same threads.
 func (e *emitter) sameThreads(x, y *ir.Op) bool {
-	if !slices.Equal(x.Subscripts(), y.Subscripts()) || x.Code == ir.Atomic || y.Code == ir.Atomic {
+	if !slices.Equal(x.Subscripts(), y.Subscripts()) || x.Code == ir.Atomic && x.Mask() != nil {
 		return false
 	}
 	if x == y {
-		return true
+		return x.Code != ir.Atomic || accessType(x).Kind == ir.Scalar
 	}
 	a, b := accessType(x), accessType(y)
+	stores := x.Code != ir.Load && y.Code != ir.Load
 	if a.Kind == ir.Scalar {
-		return x.Code == ir.Store && y.Code == ir.Store
+		return stores
+	}
+	if slices.ContainsFunc(x.Subscripts(), func(v *ir.Value) bool { return v.Type.Kind == ir.Tile }) && x.Code == ir.Atomic {
+		return false // equal indices are in several threads
 	}
 	if !slices.Equal(a.Axes, b.Axes) || !a.Layout.Equal(*b.Layout) {
 		return false
 	}
 	// Of replicas one stores, and all load.
-	return x.Code == ir.Store && y.Code == ir.Store || !e.place(a).replicated
+	return stores || !e.place(a).replicated
 }
 
 // accessType is the type that says where the elements of a load, store or atomic are held.

@@ -55,6 +55,7 @@ type access struct {
 	op       func(old, x, y uint64) uint64 // of an atomic
 	operands [2]uint32
 	wide     bool // the atomic's operands have 64 bits
+	needs    int  // what an atomic needs to have been written
 	write    bool
 	last     *region // of global memory, where the access before went
 	words    bool    // all elements and registers have 32 bits

@@ -1,7 +1,18 @@
 package emu
 
 import (
+	"slices"
+
 	"github.com/tilec/tilec/codegen/ptx"
+)
+
+// What an atomic operation needs to have been written. Narrow elements are changed within their word, in which others need not
+// have been written: a byte that keeps its value stays as it was.
+const (
+	allBytes = iota
+	someByte // of a word that is compared and swapped, one at least
+	ownBytes // bits are cleared and set: those that change
+	noByte   // all is overwritten, and nobody sees what was there
 )
 
 // atomic decodes atom and red on one element. Lanes take their turns in order, or in an order that the seed gives.
@@ -21,6 +32,14 @@ func (d *decoder) atomic(o *op, x *access, t ptx.Type) bool {
 	x.operands[1] = x.operands[0]
 	if in.Has(".cas") {
 		x.operands[1] = d.slot(o, &args[1], t)
+	}
+	switch x.needs = allBytes; {
+	case in.Has(".exch") && len(x.elems) == 1 && x.elems[0].skip:
+		x.needs = noByte
+	case in.Opcode == "red" && (in.Has(".and") || in.Has(".or")):
+		x.needs = ownBytes
+	case in.Has(".cas"):
+		x.needs = someByte
 	}
 	shared := x.space == sharedSpace
 	x.op = atomicOp(in.Word("O"), t, shared)
@@ -110,6 +129,7 @@ func atomicRun(w *warp, o *op, m uint32) status {
 	if x.space == sharedSpace {
 		w.banks(o, x.total, m)
 	}
+	var before []byte
 	start := 0
 	if w.run.rng != nil {
 		start = w.run.rng.IntN(lanes)
@@ -127,9 +147,13 @@ func atomicRun(w *warp, o *op, m uint32) status {
 			w.report(o, 1<<i, UndefinedValue, "an atomic on local memory")
 			return stopped
 		}
+		before = before[:0]
 		if w.checking {
 			if r.init != nil && !r.allWritten(off, x.total) {
-				w.unwrittenBytes(o, r, off, x.total, i)
+				before = append(before[:0], r.init[off:off+x.total]...)
+				if x.needs == allBytes || x.needs == someByte && !slices.Contains(before, written) {
+					w.unwrittenBytes(o, r, off, x.total, i)
+				}
 			}
 			w.hear(x, r, off)
 			w.inspectWrite(o, r, off, x.total, newEvent(w.clock.near[w.index], w.index, true, o.pc), i)
@@ -143,7 +167,13 @@ func atomicRun(w *warp, o *op, m uint32) status {
 		} else {
 			a, b = uint64(w.regs[x.operands[0]][i]), uint64(w.regs[x.operands[1]][i])
 		}
-		write(p, x.size, x.op(old, a, b))
+		next := x.op(old, a, b)
+		write(p, x.size, next)
+		for k, was := range before {
+			if x.needs != noByte && was == unwritten && old>>(8*k)&0xff == next>>(8*k)&0xff {
+				r.init[off+uint64(k)] = unwritten // it was not touched
+			}
+		}
 		for _, el := range x.elems {
 			if x.wide {
 				w64(&w.regs[el.slot])[i] = old

@@ -121,6 +121,8 @@ func (m *Machine) allocate(name string, size int) (*region, error) {
 	if size < 0 || size > maxBuffer {
 		return nil, fmt.Errorf("a buffer of %d bytes: 0 to %d are possible", size, int64(maxBuffer))
 	}
+	// Memory is had in whole words, so that a narrow element can be changed within its word.
+	size = (size + 3) &^ 3
 	r := &region{name: name, base: m.next, size: uint64(size), data: alignedBytes(size + vectorPad)[:size], space: "global"}
 	m.next += (uint64(size)+255)&^255 + guard
 	m.regions = append(m.regions, r)
