@@ -166,11 +166,11 @@ func (e *emitter) loop(o *ir.Op) {
 	index := b.Var(asm.D)
 	e.move(index, lo)
 	b.Loop(func(begin, end string) {
-		e.shared.used = true // by the step before
 		b.Changes(index)
 		e.changes(list, r.Args[1:])
 		done := b.SetP("ge", "s64", asm.R(index), hi)
 		b.EmitIf(asm.R(done), "bra.uni", asm.Text(end))
+		e.shared.enter()
 		at := asm.R(index)
 		if by == 0 {
 			e.set(r.Args[0], &value{scalar: at})
@@ -183,6 +183,7 @@ func (e *emitter) loop(o *ir.Op) {
 		}
 		e.region(r)
 		e.yield(r, list, end)
+		e.again()
 		b.Emit("add.s64", asm.R(index), asm.R(index), asm.Int(max(by, 1)))
 		b.Emit("bra.uni", asm.Text(begin))
 	})
@@ -193,14 +194,16 @@ func (e *emitter) while(o *ir.Op) {
 	b, cond, body := e.b, o.Regions[0], o.Regions[1]
 	list := e.bring(o.Operands)
 	b.Loop(func(begin, end string) {
-		e.shared.used = true // by the step before
+		e.shared.enter()
 		e.changes(list, cond.Args)
 		e.region(cond)
 		p := e.reg(o.Regions[0].Yield().Operands[0].Type.Elem, e.scalar(cond.Yield().Operands[0]))
 		b.EmitIf(asm.Not(p), "bra.uni", asm.Text(end))
+		e.shared.exit()
 		e.changes(list, body.Args)
 		e.region(body)
 		e.yield(body, list, end)
+		e.again()
 		b.Emit("bra.uni", asm.Text(begin))
 	})
 	e.results(o, list)
@@ -221,19 +224,23 @@ func (e *emitter) branch(o *ir.Op) {
 	for i, v := range o.Results {
 		list[i] = e.carry(v.Type)
 	}
-	before := e.order.pending
+	before, shared := e.order.pending, e.shared.arms()
 	arm := func(r *ir.Region) func() {
 		return func() {
-			e.order.pending = before
-			e.region(r)
-			e.yield(r, list, "")
+			e.shared.arm(shared, func() {
+				e.order.pending = before
+				e.region(r)
+				e.yield(r, list, "")
+			})
 		}
 	}
 	if len(o.Regions[1].Ops) == 1 && len(list) == 0 {
 		e.b.If(p, arm(o.Regions[0]))
+		e.shared.arm(shared, func() {})
 	} else {
 		e.b.IfElse(p, arm(o.Regions[0]), arm(o.Regions[1]))
 	}
+	e.shared.join(shared)
 	e.commitsIn(o)
 	e.results(o, list)
 }

@@ -311,19 +311,19 @@ func (c *chain) run() {
 			}
 		}
 		if total <= most || c.chunk <= 8*c.wide {
-			_, c.base = e.scratch(total)
-			c.shared()
+			offset, base := e.scratch(total)
+			c.base = base
+			c.shared(offset)
 			return
 		}
 		c.chunk = max(8*c.wide, (c.chunk/2+c.wide-1)/c.wide*c.wide)
 	}
 }
 
-// shared emits the sums with operands in shared memory.
-func (c *chain) shared() {
+// shared emits the sums with operands in shared memory, from an offset on.
+func (c *chain) shared(offset int64) {
 	e := c.e
 	at := int64(0)
-	offset := e.shared.held
 	for _, f := range c.list {
 		if f.scale != nil {
 			f.scale.at = at + offset

@@ -1,23 +1,59 @@
 package emit
 
-import "github.com/tilec/tilec/codegen/ptx/asm"
+import (
+	"slices"
+
+	"github.com/tilec/tilec/codegen/ptx/asm"
+)
 
 // arena hands out shared memory. What is held is below; scratch is above it, and shared by all that need some for a
-// moment: a barrier stands before each use ([emitter.scratch]).
+// moment ([emitter.scratch]).
+//
+// A barrier stands between two uses of the same bytes. Each use has barriers of its own, behind which what was used
+// before is free: uses that follow each other take different bytes where there is room, and need no other barrier.
 type arena struct {
 	held, high int64
-	// used says that scratch may still be read by other warps.
-	used bool
+	// open is the scratch in use.
+	open interval
+	// busy is scratch that other warps may still use, no barrier being behind its last use.
+	busy  []interval
+	loops []*sharedLoop
 }
+
+// interval are bytes of shared memory.
+type interval struct{ lo, hi int64 }
+
+func (x interval) meets(list []interval) bool {
+	return slices.ContainsFunc(list, func(y interval) bool { return x.lo < y.hi && y.lo < x.hi })
+}
+
+// sharedLoop is a loop that is being emitted.
+type sharedLoop struct {
+	before []interval // busy when it began
+	exits  []interval // busy where it is left
+	// early is scratch that a step uses before its first barrier.
+	early  []interval
+	barred bool
+	held   int64  // when it began
+	outer  []bool // whether the loops around it had met a barrier
+}
+
+// spare is how much shared memory is taken rather than a barrier.
+const spare = 16 << 10
 
 // sharedLimit is the most shared memory of a block, in bytes.
 func (e *emitter) sharedLimit() int64 { return 163 << 10 }
 
-// hold takes shared memory for the rest of the kernel, and gives its offset. It comes before any scratch.
+// hold takes shared memory for the rest of the kernel, and gives its offset.
 func (e *emitter) hold(size int64) int64 {
-	at := e.shared.held
-	e.shared.held += (size + 1023) &^ 1023
-	e.room(e.shared.held)
+	a := &e.shared
+	a.close()
+	at := a.held
+	a.held += (size + 1023) &^ 1023
+	e.room(a.held)
+	if (interval{at, a.held}).meets(a.busy) {
+		e.barrier()
+	}
 	return at
 }
 
@@ -31,12 +67,127 @@ func (e *emitter) room(high int64) {
 // scratch is so many bytes of shared memory, free to write for all threads, until the next call of it. The offset is
 // from the beginning of shared memory; base is that as an address, a word.
 func (e *emitter) scratch(size int64) (offset int64, base asm.Reg) {
-	e.room(e.shared.held + size)
-	if e.shared.used {
-		e.barrier()
+	a := &e.shared
+	a.close()
+	size = (size + 127) &^ 127
+	at := a.held
+	for _, x := range a.busy { // ascending
+		if at+size > x.lo {
+			at = max(at, x.hi)
+		}
 	}
-	e.shared.used = true
-	return e.shared.held, e.sharedBase()
+	if at > a.held && at+size > max(a.high, a.held+spare) {
+		e.barrier()
+		at = a.held
+	}
+	a.open = interval{at, at + size}
+	e.room(a.open.hi)
+	for _, l := range a.loops {
+		if !l.barred {
+			l.early = append(l.early, a.open)
+		}
+	}
+	return at, e.sharedBase()
+}
+
+// close says that the scratch in use is used no more.
+func (a *arena) close() {
+	if a.open.hi > a.open.lo {
+		a.busy = union(a.busy, []interval{a.open})
+	}
+	a.open = interval{}
+}
+
+// union are the intervals of two lists, those that begin first first.
+func union(x, y []interval) []interval {
+	list := slices.Concat(x, y)
+	slices.SortFunc(list, func(x, y interval) int { return int(x.lo - y.lo) })
+	return slices.Compact(list)
+}
+
+// enter begins a loop's body.
+func (a *arena) enter() {
+	a.close()
+	a.loops = append(a.loops, &sharedLoop{before: a.busy, held: a.held, outer: a.barred()})
+}
+
+// exit says that the loop may be left here.
+func (a *arena) exit() {
+	a.close()
+	l := a.loops[len(a.loops)-1]
+	l.exits = union(l.exits, a.busy)
+}
+
+// again emits what has to be at the end of a step, before the next one begins, and ends the loop.
+func (e *emitter) again() {
+	a := &e.shared
+	a.exit()
+	l := a.loops[len(a.loops)-1]
+	busy := a.busy
+	if a.held > l.held {
+		busy = union(busy, []interval{{l.held, a.held}})
+	}
+	for _, x := range l.early {
+		if x.meets(busy) {
+			e.barrier()
+			break
+		}
+	}
+	a.loops = a.loops[:len(a.loops)-1]
+	for i, o := range a.loops {
+		o.barred = l.outer[i] // the loop may have had no step
+	}
+	a.busy = union(l.before, l.exits)
+}
+
+// barred are the loops of which a step has met a barrier.
+func (a *arena) barred() []bool {
+	list := make([]bool, len(a.loops))
+	for i, l := range a.loops {
+		list[i] = l.barred
+	}
+	return list
+}
+
+// sharedArms are the arms of a branch.
+type sharedArms struct {
+	busy   []interval
+	barred []bool
+	// after is what all arms leave behind that are done.
+	after []interval
+	both  []bool
+}
+
+// arms begins a branch.
+func (a *arena) arms() *sharedArms {
+	a.close()
+	s := &sharedArms{busy: a.busy, barred: a.barred(), both: make([]bool, len(a.loops))}
+	for i := range s.both {
+		s.both[i] = true
+	}
+	return s
+}
+
+// arm emits an arm.
+func (a *arena) arm(s *sharedArms, emit func()) {
+	a.busy = s.busy
+	for i, l := range a.loops {
+		l.barred = s.barred[i]
+	}
+	emit()
+	a.close()
+	s.after = union(s.after, a.busy)
+	for i, b := range a.barred() {
+		s.both[i] = s.both[i] && b
+	}
+}
+
+// join ends a branch.
+func (a *arena) join(s *sharedArms) {
+	a.busy = s.after
+	for i, l := range a.loops {
+		l.barred = s.both[i]
+	}
 }
 
 // sharedBase is the address of shared memory, a word.
@@ -48,4 +199,8 @@ func (e *emitter) sharedBase() asm.Reg {
 func (e *emitter) barrier() {
 	e.b.Emit("bar.sync", asm.Int(0))
 	e.order.settle()
+	e.shared.busy = nil
+	for _, l := range e.shared.loops {
+		l.barred = true
+	}
 }
