@@ -84,7 +84,7 @@ func (t Target) Placed(fn *ir.Func) (*ir.Func, error) {
 
 // version is the lowest version of PTX that has what the kernels use.
 func (t Target) version(kernels []*asm.Kernel) ptx.Version {
-	v := ptx.OldestVersion
+	v := t.SM.Since("ret")
 	seen := map[string]bool{}
 	for _, k := range kernels {
 		for _, in := range k.Code() {
