@@ -158,15 +158,12 @@ func contractLayouts(o *Op) error {
 	if err != nil {
 		return ruleErr("P2", "%v", err)
 	}
-	m, n, k := contractAxes(o)
-	if len(m) != 1 || len(n) != 1 || len(k) != 1 || len(r.Axes) != 2 {
-		return ruleErr("P2", "an atom computes over one axis of each operand and one of both, which is summed")
-	}
+	batch, m, n, k := contractAxes(o)
 	for _, part := range []struct {
 		operand string
 		t       Type
-		axes    []*Value
-	}{{"a", a.Type, []*Value{m[0], k[0]}}, {"b", b.Type, []*Value{k[0], n[0]}}, {"d", r, []*Value{m[0], n[0]}}} {
+		groups  [3][]*Value
+	}{{"a", a.Type, [3][]*Value{m, k, batch}}, {"b", b.Type, [3][]*Value{k, n, batch}}, {"d", r, [3][]*Value{m, n, batch}}} {
 		f, ok := atom.Operand(part.operand)
 		if !ok {
 			return ruleErr("P2", "%s has no operand %s", name, part.operand)
@@ -174,13 +171,13 @@ func contractLayouts(o *Op) error {
 		if int64(part.t.Elem.Bits()) > f.Slot {
 			return ruleErr("P2", "%s.%s has slots of %d bits, too few for a %s", name, part.operand, f.Slot, part.t.Elem)
 		}
-		order := make([]int, 2)
-		for i, s := range part.axes {
-			order[i] = part.t.Axis(s)
-		}
-		d, err := part.t.Layout.Permute(order...)
+		d, err := grouped(part.t, part.groups)
 		if err == nil {
-			_, err = d.RightDivide(f.Distribution)
+			digits, _ := f.Distribution.Digits()
+			var one layout.Distribution
+			if one, err = layout.Distribute(append(slices.Clone(f.Distribution.Tile()), 1), digits...); err == nil {
+				_, err = d.RightDivide(one)
+			}
 		}
 		if err != nil {
 			return ruleErr("P2", "%s is not made of %s.%s: %v", part.t, name, part.operand, err)
@@ -189,11 +186,40 @@ func contractLayouts(o *Op) error {
 	return nil
 }
 
-// contractAxes are the spans of a contraction that its first operand has alone, its second alone, and those summed.
-func contractAxes(o *Op) (m, n, k []*Value) {
+// grouped is the layout of a tile in which the axes of each group are one, the last of them the fastest.
+func grouped(t Type, groups [3][]*Value) (layout.Distribution, error) {
+	digits, _ := t.Layout.Digits()
+	tile := [3]int64{1, 1, 1}
+	to, step := make([]int, len(t.Axes)), make([]int64, len(t.Axes))
+	for g, spans := range groups {
+		for _, s := range slices.Backward(spans) {
+			i := t.Axis(s)
+			if i < 0 {
+				return layout.Distribution{}, ruleErr("P2", "%s has no axis %s", t, nameOf(s))
+			}
+			to[i], step[i] = g, tile[g]
+			tile[g] *= t.Layout.Tile()[i]
+		}
+	}
+	for i, d := range digits {
+		if d.Axis != layout.Replica {
+			digits[i].Axis, digits[i].Stride = to[d.Axis], d.Stride*step[d.Axis]
+		}
+	}
+	return layout.Distribute(tile[:], digits...)
+}
+
+// contractAxes are the spans of a contraction by group: those that both operands have and that are not summed, those that its
+// first operand has alone, its second alone, and those summed, in the order of the first operand's axes.
+func contractAxes(o *Op) (batch, m, n, k []*Value) {
 	a, b := o.Operands[0].Type, o.Operands[1].Type
 	for _, x := range a.Axes {
-		if b.Axis(x.Span) < 0 {
+		switch {
+		case slices.Contains(o.Axes, x.Span):
+			k = append(k, x.Span)
+		case b.Axis(x.Span) >= 0:
+			batch = append(batch, x.Span)
+		default:
 			m = append(m, x.Span)
 		}
 	}
@@ -202,5 +228,5 @@ func contractAxes(o *Op) (m, n, k []*Value) {
 			n = append(n, x.Span)
 		}
 	}
-	return m, n, o.Axes
+	return batch, m, n, k
 }

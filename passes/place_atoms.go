@@ -140,7 +140,7 @@ func (p *placer) eligible(r *ir.Region) []*cover {
 		}
 		c := &cover{o: o}
 		c.batch, c.m, c.n, c.k = axisKinds(o)
-		if len(c.m) != 1 || len(c.n) != 1 || len(c.k) != 1 || len(c.batch) > 0 {
+		if len(c.m) == 0 || len(c.n) == 0 {
 			return
 		}
 		if c.atom, ok = p.instruction(name, width(c.k)); !ok {

@@ -1,4 +1,0 @@
-package passes
-
-// Phases is phases, for tests that need the language.
-var Phases = phases
