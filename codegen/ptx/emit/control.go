@@ -2,6 +2,7 @@ package emit
 
 import (
 	gomaps "maps"
+	"slices"
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
@@ -186,10 +187,40 @@ func (e *emitter) loop(o *ir.Op) {
 		e.region(r)
 		e.yield(r, list, end)
 		e.again()
+		if !e.bounded(o.Operands[1]) { // the next index may be none
+			left := b.Do("sub.s64", asm.D, hi, asm.R(index))
+			b.EmitIf(asm.R(b.Do("setp.le.u64", asm.P, asm.R(left), asm.Int(max(by, 1)))), "bra.uni", asm.Text(end))
+		}
 		b.Emit("add.s64", asm.R(index), asm.R(index), asm.Int(max(by, 1)))
 		b.Emit("bra.uni", asm.Text(begin))
 	})
 	e.results(o, list)
+}
+
+// bounded reports whether an index is known to be far below the greatest integer: it is made of sizes and small numbers.
+func (e *emitter) bounded(v *ir.Value) bool {
+	if k, ok := v.ConstInt(); ok {
+		return k < 1<<60
+	}
+	if v.Def == nil {
+		return slices.Contains(e.fn.Body.Args[:len(e.fn.Sizes)], v)
+	}
+	switch x := v.Def.Operands; v.Def.Code {
+	case ir.Min:
+		return e.bounded(x[0]) || e.bounded(x[1])
+	case ir.Affine:
+		terms, k, _, _ := v.Def.AffineTerms()
+		for _, t := range terms {
+			if t.Factor != nil || t.Coef < 0 || t.Coef > 1<<10 || t.Coef > 1 && t.Var.Def != nil || len(terms) > 4 || t.Var.Type.Kind != ir.Scalar || !e.bounded(t.Var) {
+				return false
+			}
+		}
+		return k < 1<<60
+	case ir.Div:
+		k, ok := x[1].ConstInt()
+		return ok && k > 0 && e.bounded(x[0])
+	}
+	return false
 }
 
 func (e *emitter) while(o *ir.Op) {
