@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/tilec/tilec/codegen"
@@ -31,7 +34,7 @@ func mapOf(code ir.Code, result dtype.Type, types ...dtype.Type) mapping {
 		ir: func(b *ir.Builder, x []*ir.Value) *ir.Value { return b.MapTo(result, code, x...) }}
 }
 
-// maps runs mappings over lists of codes in one module: m[i] on inputs[i], which holds a list for each operand. The results
+// maps runs mappings over lists of codes in one module, which the assembler that $PTXAS names must take too: m[i] on inputs[i], which holds a list for each operand. The results
 // are registers, as 64 bits. An operand with one code only is a constant.
 func maps(t testing.TB, m []mapping, inputs [][][]uint64) (out [][]uint64, instructions []int) {
 	t.Helper()
@@ -106,6 +109,15 @@ func maps(t testing.TB, m []mapping, inputs [][][]uint64) (out [][]uint64, instr
 	mod, err := syntax.Parse(text)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
+	}
+	if tool := os.Getenv("PTXAS"); tool != "" {
+		file := filepath.Join(t.TempDir(), "k.ptx")
+		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(tool, "-arch=sm_80", file, "-o", os.DevNull).CombinedOutput(); err != nil {
+			t.Errorf("%s", out)
+		}
 	}
 	machine := emu.New(emu.Options{})
 	p, err := machine.Load(mod)
