@@ -8,6 +8,9 @@ import (
 
 // EmitPlaced compiles a function that is placed already.
 func (t Target) EmitPlaced(fn *ir.Func) (*codegen.Artefact, error) {
+	if err := ir.Verify(fn); err != nil {
+		return nil, err
+	}
 	a := &codegen.Artefact{Manifest: codegen.Manifest{Kernel: fn.Name, Target: t.Name()}}
 	kernels, err := t.kernels(fn, &a.Manifest)
 	if err != nil {
