@@ -28,7 +28,7 @@ type Options struct {
 	Deterministic bool
 	// Text asks for the readable stages too, and Places for what their lines come from.
 	Text, Places bool
-	// Verify checks the function by ir.Verify at the stages in between: a test of the compiler, not of what it compiles.
+	// Verify checks the function at the stages in between: a test of the compiler, not of what it compiles.
 	Verify bool
 }
 

@@ -8,7 +8,7 @@ import (
 
 // EmitPlaced compiles a function that is placed already.
 func (t Target) EmitPlaced(fn *ir.Func) (*codegen.Artefact, error) {
-	if err := ir.Verify(fn); err != nil {
+	if err := verify(fn); err != nil {
 		return nil, err
 	}
 	a := &codegen.Artefact{Manifest: codegen.Manifest{Kernel: fn.Name, Target: t.Name()}}

@@ -50,7 +50,7 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 	}
 	step("place")
 	if o.Verify {
-		if err := ir.Verify(placed); err != nil {
+		if err := verify(placed); err != nil {
 			return nil, fmt.Errorf("%s placed for %s: %w", fn.Name, t.Name(), err)
 		}
 		step("verify")
@@ -71,6 +71,14 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		}
 	}
 	return a, ctx.Err()
+}
+
+// verify checks a placed function.
+func verify(fn *ir.Func) error {
+	if err := ir.Verify(fn); err != nil {
+		return err
+	}
+	return passes.CheckChannels(fn)
 }
 
 // Placed is a function of the value stage as it is placed for the target. The function is not changed. The error is a
