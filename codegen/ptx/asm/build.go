@@ -1,6 +1,7 @@
 package asm
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/tilec/tilec/ir"
@@ -13,13 +14,14 @@ type Builder struct {
 	count  [D + 1]int32
 	depth  [D + 1][]int32 // of each register: the scope that it is known in
 	scopes []*scope
+	root   int // the scope that nothing leaves
 	labels int
 }
 
 // scope is the function's body, a loop's or a branch's.
 type scope struct {
 	list []Instr
-	loop bool
+	loop bool // what is invariant leaves it
 	pure map[string]Reg
 	once map[string][]Reg
 }
@@ -132,6 +134,14 @@ func (b *Builder) Once(name string, f func() []Reg) []Reg {
 	return list
 }
 
+// Outermost writes code outside of all loops and branches, before them.
+func (b *Builder) Outermost(f func()) {
+	scopes := b.scopes
+	b.scopes = slices.Clip(scopes[:b.root+1])
+	f()
+	b.scopes = scopes
+}
+
 // Label is a new name for a label.
 func (b *Builder) Label(hint string) string {
 	b.labels++
@@ -180,17 +190,26 @@ func (b *Builder) IfElse(p Arg, then, els func()) {
 	not := p
 	not.wide = !p.wide
 	other, end := b.Label("else"), ""
-	b.EmitIf(not, "bra.uni", Text(other))
-	b.Scope(then)
-	if els != nil {
-		end = b.Label("end")
-		b.Emit("bra.uni", Text(end))
-	}
-	b.Place(other)
-	if els != nil {
-		b.Scope(els)
-		b.Place(end)
-	}
+	b.Apart(func() {
+		b.EmitIf(not, "bra.uni", Text(other))
+		b.Scope(then)
+		if els != nil {
+			end = b.Label("end")
+			b.Emit("bra.uni", Text(end))
+		}
+		b.Place(other)
+		if els != nil {
+			b.Scope(els)
+			b.Place(end)
+		}
+	})
+}
+
+// Apart writes code that branches within itself: what goes outside of it goes before all of it.
+func (b *Builder) Apart(body func()) {
+	b.scopes = append(b.scopes, &scope{loop: true, pure: map[string]Reg{}})
+	body()
+	b.close()
 }
 
 // Code is the instructions so far.

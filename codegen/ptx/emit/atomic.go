@@ -203,10 +203,7 @@ func (e *emitter) updateLoop(u *update, g guard, a *access, slot int, args []asm
 	seen := b.Var(class) // what stood there when it was last looked at
 	e.move(seen, asm.Int(0))
 	after := b.Label("after")
-	if g.ok {
-		b.EmitIf(asm.Not(g.p), "bra", asm.Text(after))
-	}
-	b.Scope(func() {
+	swap := func() {
 		b.Changes(seen)
 		width := class.Suffix()
 		if bits == 8 {
@@ -231,8 +228,14 @@ func (e *emitter) updateLoop(u *update, g guard, a *access, slot int, args []asm
 			e.move(seen, asm.R(was))
 			b.EmitIf(asm.R(lost), "bra", asm.Text(begin))
 		})
+	}
+	b.Apart(func() {
+		if g.ok {
+			b.EmitIf(asm.Not(g.p), "bra", asm.Text(after))
+		}
+		b.Scope(swap)
+		b.Place(after)
 	})
-	b.Place(after)
 	b.Emit("bar.warp.sync", asm.Int(-1))
 	if !u.result {
 		return asm.Int(0)

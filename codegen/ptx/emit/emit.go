@@ -30,7 +30,6 @@ type emitter struct {
 	// written are the tensors that the phase writes.
 	written map[*ir.Value]bool
 	shared  arena
-	linears map[*ir.Value]*linear
 	maps    map[mapKey][]int
 	plans   map[planKey]*convert.Plan
 	order   order
@@ -42,7 +41,7 @@ type emitter struct {
 func newEmitter(t Target, fn *ir.Func, op *ir.Op, m *codegen.Manifest) *emitter {
 	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.Warps(fn),
 		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{},
-		linears: map[*ir.Value]*linear{}, maps: map[mapKey][]int{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}}
+		maps: map[mapKey][]int{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}}
 }
 
 // phase emits the kernel of the phase.
@@ -173,7 +172,8 @@ func (e *emitter) value(v *ir.Value) *value {
 	if x, ok := e.values[v]; ok {
 		return x
 	}
-	x := e.outer(v)
+	var x *value
+	e.b.Outermost(func() { x = e.outer(v) })
 	e.values[v] = x
 	return x
 }

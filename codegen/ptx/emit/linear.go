@@ -44,14 +44,10 @@ func (e *emitter) addLinear(x, y *linear, k asm.Arg) {
 
 // form is an i64 scalar, a span (its indices), or a tile of i64 as a linear form; nil where it is none.
 func (e *emitter) form(v *ir.Value) *linear {
-	if l, ok := e.linears[v]; ok {
-		return l
-	}
 	l := e.formOf(v)
 	if l == nil && v.Type.Kind == ir.Scalar {
 		l = &linear{terms: []asm.Arg{e.scalar(v)}}
 	}
-	e.linears[v] = l
 	return l
 }
 
