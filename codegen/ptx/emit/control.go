@@ -1,7 +1,6 @@
 package emit
 
 import (
-	gomaps "maps"
 	"slices"
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
@@ -260,14 +259,11 @@ func (e *emitter) branch(o *ir.Op) {
 	before, shared := e.order.pending, e.shared.arms()
 	arm := func(r *ir.Region) func() {
 		return func() {
-			// What is computed in an arm, of values outside of it too, is not known behind it.
-			values, linears := gomaps.Clone(e.values), gomaps.Clone(e.linears)
 			e.shared.arm(shared, func() {
 				e.order.pending = before
 				e.region(r)
 				e.yield(r, list, "")
 			})
-			e.values, e.linears = values, linears
 		}
 	}
 	if len(o.Regions[1].Ops) == 1 && len(list) == 0 {
