@@ -90,16 +90,16 @@ func (e *emitter) put(a *array, v *value, shift int64) {
 	}
 }
 
-// get reads a tile that lies in an array whose axes it has. Elements beyond the array are absent.
-func (e *emitter) get(a *array, t ir.Type) *value {
+// get reads a tile that lies in an array whose axes it has. Elements beyond the array are absent; sparse says that no
+// other absent ones are in the array either.
+func (e *emitter) get(a *array, t ir.Type, sparse bool) *value {
 	if t.Kind == ir.Scalar {
 		return &value{scalar: e.loadShared(a.t, asm.Arg{}, e.sharedBase(), a.at)}
 	}
 	p := e.place(t)
 	from := e.b.Move(asm.W, e.own(a, p, nil))
-	beyond := false
 	for i, n := range p.d.Tile() {
-		beyond = beyond || n > a.extents[i]
+		sparse = sparse || n > a.extents[i]
 	}
 	list := make([]asm.Arg, p.slots)
 	for i, at := range p.coords {
@@ -108,7 +108,7 @@ func (e *emitter) get(a *array, t ir.Type) *value {
 			continue
 		}
 		var guard asm.Arg
-		if beyond {
+		if sparse {
 			guard = e.liveArg(t, i)
 		}
 		list[i] = e.loadShared(a.t, guard, from, a.at+a.offset(at))
@@ -149,7 +149,7 @@ func (e *emitter) rearranged(v *value, to ir.Type) *value {
 	e.inScratch(a)
 	e.put(a, v, 0)
 	e.barrier()
-	r := e.get(a, to)
+	r := e.get(a, to, false)
 	r.t = to
 	return r
 }

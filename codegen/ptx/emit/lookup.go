@@ -230,7 +230,7 @@ func (e *emitter) scatter(o *ir.Op) {
 		e.storeShared(a.t, guards[k], at, offset, e.elem(e.value(v), k))
 	})
 	e.barrier()
-	e.set(o.Result(), e.get(a, o.Result().Type))
+	e.set(o.Result(), e.get(a, o.Result().Type, false))
 }
 
 // zeros are so many constants.

@@ -33,6 +33,10 @@ type scanner struct {
 type tuple []asm.Arg
 
 func (e *emitter) scan(o *ir.Op) {
+	if sequential(o) {
+		e.stepwise(o)
+		return
+	}
 	x := o.Operands[0].Type
 	axis := x.Axis(o.Axes[0])
 	s := &scanner{e: e, p: e.place(x), value: map[int64][]tuple{}, whole: map[int64][]tuple{}, block: 1, local: true}
@@ -94,11 +98,6 @@ func (e *emitter) scan(o *ir.Op) {
 func (s *scanner) region(o *ir.Op, rest []string, axis int) []string {
 	e, r := s.e, o.Regions[0]
 	n := len(o.Operands)
-	r.Walk(func(q *ir.Op) {
-		if len(q.Regions) > 0 || q.Effects()&(ir.Asserts|ir.IO|ir.Writes) != 0 {
-			e.fail("%s in the function of a scan", q.Code)
-		}
-	})
 	if t := r.Args[0].Type; t.Kind == ir.Tile {
 		var order []string
 		for _, at := range e.place(t).coords {
@@ -326,5 +325,114 @@ func (s *scanner) warps(g threadDigit, top bool) {
 		}
 		s.after(first, b.SetP("gt", "s32", digit, asm.Int(0)), before)
 		s.whole[first] = sum
+	}
+}
+
+// sequential reports whether a scan's function must be applied to the elements in their order and to nothing else: it
+// branches, or it may end the program.
+func sequential(o *ir.Op) bool {
+	found := false
+	for _, r := range o.Regions {
+		r.Walk(func(q *ir.Op) {
+			found = found || len(q.Regions) > 0 || q.Effects()&(ir.Checks|ir.Asserts|ir.IO) != 0
+		})
+	}
+	return found
+}
+
+// stepwise emits a scan element by element: all threads of the block go along the axis together. The tiles lie in shared
+// memory.
+func (e *emitter) stepwise(o *ir.Op) {
+	b, r := e.b, o.Regions[0]
+	x, t := o.Operands[0].Type, r.Args[0].Type
+	axis, n := x.Axis(o.Axes[0]), len(o.Operands)
+	var from, to []*array
+	for i := range 2 * n {
+		a := e.arrayOf(o.Operands[i%n].Type)
+		a.at = e.hold(a.size)
+		if i < n {
+			e.put(a, e.value(o.Operands[i]), 0)
+			from = append(from, a)
+		} else {
+			to = append(to, a)
+		}
+	}
+	e.barrier()
+	// A step has the tiles over the other axes.
+	var p *place
+	var axes []int
+	var guard asm.Arg
+	slots := 1
+	if t.Kind == ir.Tile {
+		p = e.place(t)
+		slots = p.slots
+		for i := range t.Axes {
+			if i >= axis {
+				i++
+			}
+			axes = append(axes, i)
+		}
+		if own, ok := e.owner(p); ok {
+			guard = asm.R(own)
+		}
+	} else {
+		guard = asm.R(b.SetP("eq", "s32", b.Or(asm.W, e.lane, e.warp), asm.Int(0)))
+	}
+	each := func(a *array, step asm.Arg, visit func(i int, at asm.Reg, offset int64)) {
+		at := b.Move(asm.W, b.Mad(asm.W, step, asm.Int(a.stride[axis]*room(a.t)), e.own(a, p, axes)))
+		for i := range slots {
+			offset := a.at
+			for k, j := range axes {
+				offset += p.coords[i][k] * a.stride[j] * room(a.t)
+			}
+			visit(i, at, offset)
+		}
+	}
+	load := func(k int, step asm.Arg) *value {
+		list := make([]asm.Arg, slots)
+		each(from[k], step, func(i int, at asm.Reg, offset int64) {
+			list[i] = e.loadShared(from[k].t, asm.Arg{}, at, offset)
+		})
+		if p == nil {
+			return &value{t: r.Args[k].Type, scalar: list[0]}
+		}
+		return &value{t: r.Args[k].Type, elems: list}
+	}
+	store := func(k int, step asm.Arg, v *value) {
+		each(to[k], step, func(i int, at asm.Reg, offset int64) {
+			e.storeShared(to[k].t, guard, at, offset, e.elem(v, i))
+		})
+	}
+	sums := make([]*carried, n)
+	first := make([]*value, n)
+	for k := range n {
+		sums[k], first[k] = e.carry(r.Args[k].Type), load(k, asm.Int(0))
+	}
+	e.assign(sums, first)
+	step := b.Var(asm.W)
+	e.move(step, asm.Int(0))
+	live := e.live32(e.value(o.Axes[0]))
+	b.Loop(func(begin, end string) {
+		e.shared.enter()
+		b.Changes(step)
+		e.changes(sums, r.Args[:n])
+		for k, c := range sums {
+			store(k, asm.R(step), c.value())
+		}
+		b.Emit("add.s32", asm.R(step), asm.R(step), asm.Int(1))
+		b.EmitIf(asm.R(b.Do("setp.ge.s32", asm.P, asm.R(step), live)), "bra.uni", asm.Text(end))
+		e.shared.exit()
+		next := b.Do("mov.b32", asm.W, asm.R(step)) // what was computed of the step before is not this
+		for k := range n {
+			e.set(r.Args[n+k], load(k, asm.R(next)))
+		}
+		e.region(r)
+		e.yield(r, sums, "")
+		e.again()
+		b.Emit("bra.uni", asm.Text(begin))
+	})
+	e.barrier()
+	for k, v := range o.Results {
+		e.set(v, e.get(to[k], v.Type, true))
 	}
 }
