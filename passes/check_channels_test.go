@@ -102,7 +102,7 @@ func TestRoles(t *testing.T) {
 		{"ac" + "TR" + "ac" + "TR", "tr" + "AC" + "tr" + "AC", 1, ""},
 		{"acac" + "TRTR", "tr" + "AC" + "tr" + "AC", 2, ""},
 		{"acac" + "TRTR", "trtr" + "ACAC", 1, ""},
-				{"TR" + "ac", "tr" + "AC", 1, "k:1:1: channel Y: take waits, and the role that could end that waits in its turn, for take of channel x (the other place: k:1:1)"},
+		{"TR" + "ac", "tr" + "AC", 1, "k:1:1: channel Y: take waits, and the role that could end that waits in its turn, for take of channel x (the other place: k:1:1)"},
 		{"acac" + "TR", "tr" + "AC", 2, "channel x: 1 slots are held at the end"},
 		{"ac", "trtr", 1, "k:3:1: channel x: take waits for ever: no slot of 1 is filled any more"},
 	} {

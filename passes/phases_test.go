@@ -68,6 +68,9 @@ func TestPrograms(t *testing.T) {
 		} else if err := ir.Verify(placed); err != nil {
 			t.Errorf("%s: %v\n%s\n%s", fn.Name, err, fn, placed)
 		}
+		if err := passes.CheckChannels(placed); err != nil {
+			t.Errorf("%s: %v\n%s", fn.Name, err, placed)
+		}
 		for _, o := range placed.Body.Ops {
 			if o.Code != ir.Parallel && o.Code != ir.Require && o.AllEffects()&(ir.Writes|ir.IO|ir.Asserts) != 0 {
 				t.Errorf("%s stands at the top\n%s", o, placed)
