@@ -93,20 +93,12 @@ func (b *Builder) Do(op string, c Class, args ...Arg) Reg {
 func (b *Builder) Pure(op string, c Class, args ...Arg) Reg {
 	key := make([]byte, 0, 64)
 	key = append(key, op...)
-	at := 0
 	for _, a := range args {
 		key = append(key, ',')
 		key = a.write(key)
-		a.regs(func(r Reg) { at = max(at, int(b.depth[r.class][r.id])) })
 	}
-	at = min(at, b.top())
-	// A branch is not left: its instructions may be for nothing.
-	for i := b.top(); i > at; i-- {
-		if !b.scopes[i].loop {
-			at = i
-		}
-	}
-	for i := b.top(); i >= 0; i-- {
+	known, at := b.outermost(args...)
+	for i := b.top(); i >= known; i-- {
 		if r, ok := b.scopes[i].pure[string(key)]; ok {
 			return r
 		}
@@ -118,6 +110,45 @@ func (b *Builder) Pure(op string, c Class, args ...Arg) Reg {
 	return r
 }
 
+// outermost is the outermost scope that knows all operands, and where what depends on them is written.
+func (b *Builder) outermost(args ...Arg) (known, at int) {
+	for _, a := range args {
+		a.regs(func(r Reg) { known = max(known, int(b.depth[r.class][r.id])) })
+	}
+	known = min(known, b.top())
+	at = known
+	// A branch is not left: its instructions may be for nothing.
+	for i := b.top(); i > at; i-- {
+		if !b.scopes[i].loop {
+			at = i
+		}
+	}
+	return known, at
+}
+
+// Split gives the halves of a word, as Pure does.
+func (b *Builder) Split(w Reg) (lo, hi Reg) {
+	name := "split," + w.String()
+	known, at := b.outermost(R(w))
+	for i := b.top(); i >= known; i-- {
+		if list, ok := b.scopes[i].once[name]; ok {
+			return list[0], list[1]
+		}
+	}
+	lo, hi = b.reg(H, at), b.reg(H, at)
+	s := b.scopes[at]
+	s.list = append(s.list, Instr{Op: "mov.b32", Args: []Arg{Regs(lo, hi), R(w)}, Pos: b.Pos})
+	s.keep(name, lo, hi)
+	return lo, hi
+}
+
+func (s *scope) keep(name string, list ...Reg) {
+	if s.once == nil {
+		s.once = map[string][]Reg{}
+	}
+	s.once[name] = list
+}
+
 // Once is what f writes and returns: the first time that it is asked for under a name, where the builder is, and from then
 // on for as long as that is known. It is Pure for code that branches.
 func (b *Builder) Once(name string, f func() []Reg) []Reg {
@@ -126,11 +157,8 @@ func (b *Builder) Once(name string, f func() []Reg) []Reg {
 			return list
 		}
 	}
-	list, s := f(), b.scopes[b.top()]
-	if s.once == nil {
-		s.once = map[string][]Reg{}
-	}
-	s.once[name] = list
+	list := f()
+	b.scopes[b.top()].keep(name, list...)
 	return list
 }
 

@@ -41,6 +41,11 @@ const (
 	joinOp  = "mov.b32 ={}"
 )
 
+// Splits reports whether it is the move of a register to two halves, Joins whether it is that of two halves to a register,
+// the low one first. Their opcodes are not PTX.
+func (in Instr) Splits() bool { return in.Op == splitOp }
+func (in Instr) Joins() bool  { return in.Op == joinOp }
+
 // Names gives the registers of a sequence names.
 type Names func(Operand) string
 

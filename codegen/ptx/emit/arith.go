@@ -73,6 +73,10 @@ func (e *emitter) elementwise(o *ir.Op) {
 		e.set(o.Result(), &value{scalar: at(0)})
 		return
 	}
+	if v := e.packedMap(o); v != nil {
+		e.set(o.Result(), v)
+		return
+	}
 	list := make([]asm.Arg, e.place(o.Result().Type).slots)
 	for i := range list {
 		list[i] = at(i)

@@ -25,7 +25,8 @@ type value struct {
 	full  bool
 	// elems are a tile's elements by register slot of its layout, or nil: then words has them.
 	elems []asm.Arg
-	// words have the elements of 8 or 16 bits packed, slot 0 in the lowest bits: 32/bits of them in each.
+	// words have the elements' codes packed, slot i from bit i times the width on: of types of 16 bits, of 8, and of less where
+	// whole words come out. [packs] says where code that needs words may ask for them.
 	words []asm.Arg
 	// at makes a tile's element in a slot where elems and words are nil: each is computed where it is asked for.
 	at func(slot int) asm.Arg
@@ -72,8 +73,27 @@ func (e *emitter) elem(v *value, slot int) asm.Arg {
 		return v.at(slot)
 	}
 	bits := v.t.Elem.Bits()
+	if bits < 8 {
+		return e.extract(v.t.Elem, v.words, slot)
+	}
 	per := 32 / bits
 	return e.unpack(v.t.Elem, v.words[slot/per], slot%per)
+}
+
+// extract is an element of less than 8 bits of packed words.
+func (e *emitter) extract(t dtype.Type, words []asm.Arg, slot int) asm.Arg {
+	b, bits := e.b, t.Bits()
+	at := slot * bits
+	w, at := asm.R(b.Move(asm.W, words[at/32])), at%32
+	if at+bits > 32 {
+		w = asm.R(b.Pure("shf.r.wrap.b32", asm.W, w, asm.R(b.Move(asm.W, words[slot*bits/32+1])), asm.Int(int64(at))))
+		at = 0
+	}
+	kind := "u32"
+	if t.IsInt() && t.Signed {
+		kind = "s32"
+	}
+	return asm.R(b.Pure("bfe."+kind, asm.W, w, asm.Int(int64(at)), asm.Int(int64(bits))))
 }
 
 // elems are all elements of a tile.
