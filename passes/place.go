@@ -53,7 +53,7 @@ func Place(fn *ir.Func, m Machine) error {
 	}
 	phases(fn)
 	p := &placer{fn: fn, m: m, warps: int64(warps), forms: newForms(), extents: map[*ir.Value]int64{}, root: map[*ir.Value]*ir.Value{},
-		cover: map[*ir.Op]*cover{}, home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{},
+		cover: map[*ir.Op]*cover{}, open: map[int]bool{}, home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{},
 		converted: map[conversion]*ir.Value{}, origin: map[*ir.Value]*ir.Value{},
 		after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
 	if err := p.place(fn.Body); err != nil {
@@ -77,6 +77,9 @@ type placer struct {
 	class *classes
 	uses  map[*ir.Value][]use
 	form  map[int]*form
+	// members are the tiles of classes; open are those that are being resolved.
+	members map[int][]*ir.Value
+	open    map[int]bool
 	// home is the form in which a tile is defined.
 	home map[*ir.Value]*form
 	// at is the form over all axes at which a store or atomic works.

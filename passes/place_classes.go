@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/layout"
 )
 
 // classes are sets of tiles that are best in one form: what goes in and out of elementwise operations, what loops and
@@ -158,15 +159,36 @@ func (p *placer) settleClasses(r *ir.Region) {
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(size(b), size(a)), cmp.Compare(load(a), load(b)))
 	})
+	p.members = members
 	for _, i := range order {
-		switch {
-		case p.form[i] != nil:
-		case load(i) == 1:
-			p.form[i] = p.loaded(members[i][0])
-		default:
-			p.form[i] = p.derived(members[i])
+		p.resolve(i)
+	}
+}
+
+// resolve chooses the form of a class, after those that it is to follow.
+func (p *placer) resolve(i int) {
+	members := p.members[i]
+	if p.form[i] != nil || p.open[i] || len(members) == 0 {
+		return
+	}
+	p.open[i] = true
+	for _, v := range members {
+		for _, u := range p.uses[v] {
+			w := p.whole(u)
+			if u.o.Code == ir.Pack {
+				w = u.o.Result()
+			}
+			if w != nil && w.Type.Kind == ir.Tile && (w.Type.Len() >= v.Type.Len() || u.o.Code == ir.Pack) && (w.Def == nil || !cheap(w.Def)) {
+				p.resolve(p.class.find(w))
+			}
 		}
 	}
+	if v := members[0]; v.Def != nil && v.Def.Code == ir.Load {
+		p.form[i] = p.loaded(v)
+	} else {
+		p.form[i] = p.derived(members)
+	}
+	p.open[i] = false
 }
 
 // formOf is the form chosen for a tile's class, nil where none is yet or it has none.
@@ -182,6 +204,11 @@ func (p *placer) formOf(v *ir.Value) *form {
 func (p *placer) derived(members []*ir.Value) *form {
 	for _, v := range members {
 		for _, u := range p.uses[v] {
+			if u.o.Code == ir.Pack {
+				if f := p.packs(u.o); f != nil {
+					return f
+				}
+			}
 			whole := p.whole(u)
 			if whole == nil {
 				continue
@@ -192,7 +219,7 @@ func (p *placer) derived(members []*ir.Value) *form {
 				}
 			}
 		}
-		if o := v.Def; o != nil && (o.Code == ir.Reduce || o.Code == ir.Bcast) {
+		if o := v.Def; o != nil && (o.Code == ir.Reduce || o.Code == ir.Pack || o.Code == ir.Bcast) {
 			if f := p.formOf(o.Operands[0]); f != nil {
 				if at, ok := axesIn(o.Operands[0].Type, v.Type.Axes); ok {
 					return p.forms.project(f, at)
@@ -223,13 +250,66 @@ func (p *placer) derived(members []*ir.Value) *form {
 			}
 		}
 	}
+	if bits == 0 {
+		if f := p.folded(members); f != nil {
+			return f
+		}
+	}
 	return p.coalesced(members[0].Type, bits, along)
+}
+
+// packs is the form of the operand of a pack in which each thread has all bits of the integers that it makes; nil where these
+// have none yet.
+func (p *placer) packs(o *ir.Op) *form {
+	v := o.Operands[0]
+	f := p.formOf(o.Result())
+	if f == nil || o.Axes[0].Type.Width > 64 {
+		return nil
+	}
+	at, ok := axesIn(v.Type, o.Result().Type.Axes)
+	if !ok {
+		return nil
+	}
+	i := v.Type.Axis(o.Axes[0])
+	list := []digit{{Size: p.extent(o.Axes[0]), Unit: layout.Register, Axis: i, Stride: 1}}
+	for _, g := range f.digits {
+		if g.Axis != layout.Replica {
+			g.Axis = at[g.Axis]
+		}
+		list = append(list, g)
+	}
+	return p.forms.make(p.tile(v.Type), list)
+}
+
+// folded is a form for tiles that are reduced: threads share the axes that stay, and what is reduced is in registers as far as
+// that leaves all threads something to do. Nil where none of them is reduced.
+func (p *placer) folded(members []*ir.Value) *form {
+	for _, v := range members {
+		for _, u := range p.uses[v] {
+			if u.o.Code != ir.Reduce {
+				continue
+			}
+			var kept, gone []int
+			for i, a := range v.Type.Axes {
+				if slices.Contains(u.o.Axes, a.Span) {
+					gone = append(gone, i)
+				} else {
+					kept = append(kept, i)
+				}
+			}
+			if len(kept) == 0 {
+				return nil
+			}
+			return p.forms.spread(p.tile(v.Type), slices.Concat(kept, gone), p.warps)
+		}
+	}
+	return nil
 }
 
 // whole is the tile whose form the operand of an operation follows, by projection; nil for none.
 func (p *placer) whole(u use) *ir.Value {
 	switch u.o.Code {
-	case ir.Bcast, ir.Load:
+	case ir.Bcast, ir.Load, ir.Unpack:
 		return u.o.Result()
 	case ir.Lookup:
 		if u.i > 0 {

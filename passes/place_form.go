@@ -157,6 +157,28 @@ func (s *forms) blocked(tile []int64, order []int, vector, warps int64) *form {
 	return s.make(tile, digits)
 }
 
+// spread is the form in which warps and then lanes go along the first of the axes in order that have room, and what is left is
+// repeated in registers.
+func (s *forms) spread(tile []int64, order []int, warps int64) *form {
+	left := slices.Clone(tile)
+	var digits []digit
+	take := func(u layout.Unit, n int64) {
+		for _, i := range order {
+			part := gcd(n, left[i])
+			left[i] /= part
+			digits = append(digits, digit{Size: part, Unit: u, Axis: i, Stride: left[i]})
+			n /= part
+		}
+		digits = append(digits, digit{Size: n, Unit: u, Axis: layout.Replica})
+	}
+	take(layout.Warp, warps)
+	take(layout.Lane, 32)
+	for i, n := range left {
+		digits = append(digits, digit{Size: n, Unit: layout.Register, Axis: i, Stride: 1})
+	}
+	return s.make(tile, digits)
+}
+
 // ordered are the first n axes in their order.
 func ordered(n int) []int {
 	list := make([]int, n)

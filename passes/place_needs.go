@@ -13,6 +13,7 @@ import (
 //	for, while, if                    carried values, arguments, yielded values and results in one form
 //	bcast                             the operand in the projection of the result's form to its axes
 //	reduce                            the result in the projection of the operand's
+//	pack, unpack                      as reduce and bcast, which spares what emits them a conversion
 //	scan                              operands and results in one form; arguments of a function in its projection. A function that
 //	                                  does more than compute element by element has all of the axis in each thread
 //	rebind                            operand and result in one form
@@ -20,7 +21,7 @@ import (
 //	store, atomic                     values, mask, subscripts and the old values in projections of one form over all axes
 //	scatter                           subscript and mask in projections of the value's form
 //	contract                          the accumulator in the result's form; with an atom, the others in the fragments' forms
-//	iota, affine, cat, topk, sort, pack, unpack, assert, print
+//	iota, affine, cat, topk, sort, assert, print
 //	                                  any
 //
 // The projection ([forms.project]) to some axes has the digits of lanes and warps that the form has along these, replicas in
@@ -44,7 +45,7 @@ func (p *placer) result(o *ir.Op, i int) *form {
 		if c := p.cover[o]; c != nil {
 			return c.c
 		}
-	case ir.Reduce:
+	case ir.Reduce, ir.Pack:
 		return p.projected(o.Operands[0], t)
 	case ir.Rebind:
 		return p.home[o.Operands[0]]
@@ -103,7 +104,7 @@ func (p *placer) need(o *ir.Op, i int) *form {
 		return p.home[o.Results[i-2]]
 	case ir.While:
 		return p.home[o.Results[i]]
-	case ir.Bcast, ir.Load:
+	case ir.Bcast, ir.Load, ir.Unpack:
 		return p.projected(o.Result(), v.Type)
 	case ir.Lookup:
 		if i == 0 {
