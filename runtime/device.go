@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tilec/tilec/codegen"
+	"github.com/tilec/tilec/codegen/ptx/emu"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/runtime/array"
 	"github.com/tilec/tilec/runtime/cpu"
@@ -50,9 +51,9 @@ func Open(name string) (Device, error) {
 	case kind == "interp":
 		return nil, fmt.Errorf("device %s: the interpreter has no levels", name)
 	case kind == "emu" && !given:
-		return Emulator(emulated[0], true)
+		return Emulator(emulated[0], emu.Options{})
 	case kind == "emu" && slices.Contains(emulated, level):
-		return Emulator(level, true)
+		return Emulator(level, emu.Options{})
 	case kind != "cpu":
 		return nil, fmt.Errorf("there is no device %q: there are %s", name, strings.Join(Devices(), ", "))
 	}

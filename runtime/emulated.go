@@ -23,8 +23,8 @@ import (
 
 // emulator is the device that executes PTX on this machine's cores, one block after the other.
 type emulator struct {
-	target ptx.Target
-	checks bool
+	target  ptx.Target
+	options emu.Options
 }
 
 // emulated are the processors that kernels are compiled for and the emulator executes.
@@ -33,8 +33,8 @@ var emulated = []string{"sm_80"}
 // Emulated are the targets that are emulated.
 func Emulated() []string { return slices.Clone(emulated) }
 
-// Emulator is the device emu:TARGET. Without checks it does not look for races and for reads of what nothing has written.
-func Emulator(target string, checks bool) (Device, error) {
+// Emulator is the device emu:TARGET, whose machines have some options.
+func Emulator(target string, o emu.Options) (Device, error) {
 	if !slices.Contains(emulated, target) {
 		return nil, fmt.Errorf("there is no device emu:%s: there is emu:%s", target, strings.Join(emulated, ", emu:"))
 	}
@@ -42,7 +42,7 @@ func Emulator(target string, checks bool) (Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return emulator{t, checks}, nil
+	return emulator{t, o}, nil
 }
 
 func (d emulator) Name() string   { return "emu:" + d.target.String() }
@@ -207,7 +207,7 @@ func (r *emulatedRun) run(ctx context.Context, o Options) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	machine := emu.New(emu.Options{NoChecks: !e.device.checks})
+	machine := emu.New(e.device.options)
 	h := &emulatedHost{engine: e, ctx: ctx, options: o, sizes: r.sizes, machine: machine, buffers: map[*ir.Value]*emu.Buffer{}}
 	var err error
 	if h.program, err = machine.Load(e.module); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tilec/tilec/codegen"
 	"github.com/tilec/tilec/codegen/cpu"
+	"github.com/tilec/tilec/codegen/ptx/emu"
 	"github.com/tilec/tilec/codegen/toolchain"
 	"github.com/tilec/tilec/dsl/check"
 	"github.com/tilec/tilec/dsl/compile"
@@ -96,7 +97,7 @@ func openEmulator(name, target string, checks bool) (*executor, error) {
 	if target != "" && target != name {
 		return nil, misusef("-on emu:%s is no device of target %s", name, target)
 	}
-	device, err := runtime.Emulator(name, checks)
+	device, err := runtime.Emulator(name, emu.Options{NoChecks: !checks})
 	if err != nil {
 		return nil, misusef("%v", err)
 	}
