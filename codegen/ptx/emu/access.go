@@ -296,21 +296,21 @@ func (w *warp) addresses(x *access) *wide {
 	return &w.addr
 }
 
-// inspectRead checks bytes that a lane reads.
-func (w *warp) inspectRead(o *op, r *region, off, n uint64, e event, lane int) {
+// inspectRead checks bytes that a lane reads, for the lane to.
+func (w *warp) inspectRead(o *op, r *region, off, n uint64, e event, lane, to int) {
 	if r.init != nil && !r.allWritten(off, n) {
 		w.unwrittenBytes(o, r, off, n, lane)
 	}
 	switch {
 	case r.shared != nil:
-		if c, bad := r.shared.readCells(w, off, n, e); bad {
+		if c, bad := r.shared.readCells(w, off, n, e.by(to)); bad {
 			w.clash(o, r, off, n, lane, c, w.block.index, false, true)
 		}
 	case r.space == "global" && !r.readOnly && w.checking:
 		if r.global == nil {
 			r.global = newGlobalShadow(r.size, w.k.globalShift)
 		}
-		if c, block, bad := r.global.readCells(w, off, n, e); bad {
+		if c, block, bad := r.global.readCells(w, off, n, e.by(to)); bad {
 			w.clash(o, r, off, n, lane, c, block, false, true)
 		}
 	}
@@ -326,14 +326,14 @@ func (w *warp) inspectWrite(o *op, r *region, off, n uint64, e event, lane int) 
 	}
 	switch {
 	case r.shared != nil:
-		if c, wasRead, bad := r.shared.writeCells(w, off, n, e); bad {
+		if c, wasRead, bad := r.shared.writeCells(w, off, n, e.by(lane)); bad {
 			w.clash(o, r, off, n, lane, c, w.block.index, wasRead, false)
 		}
 	case r.space == "global" && w.checking:
 		if r.global == nil {
 			r.global = newGlobalShadow(r.size, w.k.globalShift)
 		}
-		if c, block, wasRead, bad := r.global.writeCells(w, off, n, e); bad {
+		if c, block, wasRead, bad := r.global.writeCells(w, off, n, e.by(lane)); bad {
 			w.clash(o, r, off, n, lane, c, block, wasRead, false)
 		}
 	}
@@ -371,6 +371,12 @@ func (w *warp) clash(o *op, r *region, off, n uint64, lane int, other event, blo
 		did = "a read"
 	}
 	who := "by warp " + itoa(other.warp())
+	if other.warp() == w.index {
+		who = "by lane " + itoa(other.lane()) + " of the same warp"
+		if other.lane() == allLanes {
+			who = "by other lanes of the warp"
+		}
+	}
 	if block != w.block.index {
 		who = "by block " + itoa(block)
 	}
@@ -466,7 +472,7 @@ func loadRun(w *warp, o *op, m uint32) status {
 			}
 		}
 		if w.checking {
-			w.inspectRead(o, r, off, x.total, e, i)
+			w.inspectRead(o, r, off, x.total, e, i, i)
 			if x.atomic {
 				w.hear(x, r, off)
 			}

@@ -171,9 +171,7 @@ func (r *run) newBlock() *block {
 	b.shared = &region{name: "shared memory", space: "shared", size: uint64(n), data: alignedBytes(n + vectorPad)[:n]}
 	if r.checking {
 		b.shared.init = make([]byte, n+vectorPad)
-		if r.warps > 1 {
-			b.shared.shared = newSharedShadow(uint64(n), r.k.sharedShift, r.warps)
-		}
+		b.shared.shared = newSharedShadow(uint64(n), r.k.sharedShift, r.warps)
 	}
 	for i := range r.warps {
 		w := &warp{run: r, block: b, k: r.k, index: i, checking: r.checking,
@@ -412,6 +410,7 @@ func (d *decoder) barrier(o *op) bool {
 		o.members = d.slot(o, &in.Args[0], ptx.B32)
 		o.run = func(w *warp, o *op, m uint32) status {
 			w.checkMembers(o, m)
+			w.clock.near[w.index]++
 			return going
 		}
 		return true

@@ -108,7 +108,7 @@ func (d *decoder) copy(o *op) bool {
 					return stopped
 				}
 				if w.checking {
-					w.inspectRead(o, r, c.src[i]-r.base, uint64(n), e, i)
+					w.inspectRead(o, r, c.src[i]-r.base, uint64(n), e, i, i)
 				}
 			}
 			r, off, ok := w.resolve(o, to, addr[i], i, &last)
@@ -189,7 +189,7 @@ func (w *warp) arrived(c *copyGroup, m uint32) {
 			sh.mark(uint64(c.dst[i]), size, written)
 			if s := sh.shared; s != nil {
 				for x, end := uint64(c.dst[i])>>s.shift, (uint64(c.dst[i])+size-1)>>s.shift; x <= end; x++ {
-					s.write[x] = e
+					s.write[x] = e.by(i)
 				}
 			}
 		}

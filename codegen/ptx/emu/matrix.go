@@ -453,7 +453,7 @@ func (d *decoder) loadMatrix(o *op) bool {
 				return stopped
 			}
 			if w.checking {
-				w.inspectRead(o, r, off, 16, e, i)
+				w.inspectRead(o, r, off, 16, e, i, allLanes)
 			}
 			rows[i] = *(*[4]uint32)(r.ptr(off))
 		}

@@ -62,12 +62,16 @@ func (c *clock) acquire(block int, p *published) {
 }
 
 // An event is when something was accessed, and where in the text: clock in the upper half, in the lower the warp, whether
-// it was atomic, and the instruction.
+// it was atomic, the lane, and the instruction.
 type event uint64
 
 const (
 	eventAtomic = 1 << 26
-	eventPC     = 1<<26 - 1
+	eventLane   = 20
+	eventPC     = 1<<20 - 1
+	// allLanes stands for a lane where several access something, anyLane where they have written the same by one instruction.
+	allLanes = 32
+	anyLane  = 33
 )
 
 func newEvent(clock uint32, warp int, atomic bool, pc int) event {
@@ -82,6 +86,32 @@ func (e event) clock() uint32 { return uint32(e >> 32) }
 func (e event) warp() int     { return int(e>>27) & 31 }
 func (e event) atomic() bool  { return e&eventAtomic != 0 }
 func (e event) pc() int       { return int(e & eventPC) }
+func (e event) lane() int     { return int(e>>eventLane) & 63 }
+
+// by is the event in a lane.
+func (e event) by(lane int) event { return e&^(63<<eventLane) | event(lane)<<eventLane }
+
+// again is a write after the last one: lanes that write to one address by one instruction write the same.
+func (e event) again(last event) event {
+	if e.clock() == last.clock() && e.warp() == last.warp() && e.pc() == last.pc() && e.lane() != last.lane() {
+		return e.by(anyLane)
+	}
+	return e
+}
+
+// alone reports whether two events of one warp, at the same time of its clock, are in one lane or of one instruction, whose
+// lanes are looked at elsewhere.
+func (e event) alone(o event) bool {
+	return e.lane() == o.lane() && e.lane() != allLanes || e.lane() == anyLane || e.pc() == o.pc()
+}
+
+// ordered reports whether an event of a warp of the block is ordered before what the warp does now, which is e.
+func (w *warp) ordered(x, e event) bool {
+	if x.warp() == w.index {
+		return x.clock() < w.clock.near[w.index] || x.alone(e)
+	}
+	return x.clock() <= w.clock.near[x.warp()]
+}
 
 // sharedShadow knows for each cell of shared memory, a few bytes, the last write and each warp's last read since.
 type sharedShadow struct {
@@ -112,11 +142,15 @@ func (s *sharedShadow) readCells(w *warp, off, n uint64, e event) (event, bool) 
 	found := false
 	own, mine := s.read[w.index], uint32(1)<<w.index
 	for c, end := off>>s.shift, (off+n-1)>>s.shift; c <= end; c++ {
-		if x := s.write[c]; x != 0 && x.clock() > w.clock.near[x.warp()] && x.warp() != w.index && !(x.atomic() && e.atomic()) {
+		if x := s.write[c]; x != 0 && !w.ordered(x, e) && !(x.atomic() && e.atomic()) {
 			clash, found = x, true
 		}
 		if !e.atomic() {
-			own[c] = e
+			if x := own[c]; s.readers[c]&mine != 0 && x.clock() == e.clock() && x.lane() != e.lane() {
+				own[c] = e.by(allLanes)
+			} else {
+				own[c] = e
+			}
 			s.readers[c] |= mine
 		}
 	}
@@ -125,18 +159,17 @@ func (s *sharedShadow) readCells(w *warp, off, n uint64, e event) (event, bool) 
 
 // writeCells notes a write and returns an access that is not ordered before it.
 func (s *sharedShadow) writeCells(w *warp, off, n uint64, e event) (clash event, wasRead, found bool) {
-	others := ^(uint32(1) << w.index)
 	for c, end := off>>s.shift, (off+n-1)>>s.shift; c <= end; c++ {
-		if x := s.write[c]; x != 0 && x.clock() > w.clock.near[x.warp()] && x.warp() != w.index && !(x.atomic() && e.atomic()) {
+		if x := s.write[c]; x != 0 && !w.ordered(x, e) && !(x.atomic() && e.atomic()) {
 			clash, wasRead, found = x, false, true
 		}
-		for m := s.readers[c] & others; m != 0; m &= m - 1 {
+		for m := s.readers[c]; m != 0; m &= m - 1 {
 			r := bits.TrailingZeros32(m) & 31
-			if x := s.read[r][c]; x.clock() > w.clock.near[r] {
+			if x := s.read[r][c]; !w.ordered(x, e) {
 				clash, wasRead, found = x, true, true
 			}
 		}
-		s.write[c], s.readers[c] = e, 0
+		s.write[c], s.readers[c] = e.again(s.write[c]), 0
 	}
 	return clash, wasRead, found
 }
@@ -150,6 +183,7 @@ type globalCell struct {
 	readers    uint32
 	readClock  uint32
 	readPC     uint32
+	readLane   int32 // allLanes: several of the warp
 }
 
 const manyBlocks = -1
@@ -175,9 +209,9 @@ func (g *globalShadow) cell(c uint64) *globalCell {
 }
 
 // before reports whether an event of a block is ordered before what the warp does now.
-func (w *warp) before(block int, e event) bool {
+func (w *warp) before(block int, e, now event) bool {
 	if block == w.block.index {
-		return e.warp() == w.index || e.clock() <= w.clock.near[e.warp()]
+		return w.ordered(e, now)
 	}
 	far := w.clock.far[block]
 	return far != nil && e.clock() <= far[e.warp()]
@@ -189,7 +223,7 @@ func (g *globalShadow) readCells(w *warp, off, n uint64, e event) (event, int, b
 	me := int32(w.block.index + 1)
 	for c, end := off>>g.shift, (off+n-1)>>g.shift; c <= end; c++ {
 		x := g.cell(c)
-		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write) {
+		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write, e) {
 			clash, block, found = x.write, int(x.writeBlock-1), true
 		}
 		if e.atomic() {
@@ -197,15 +231,17 @@ func (g *globalShadow) readCells(w *warp, off, n uint64, e event) (event, int, b
 		}
 		mine := uint32(1) << w.index
 		switch {
+		case x.readBlock == me && x.readers == mine && x.readClock == e.clock() && int(x.readLane) != e.lane():
+			x.readPC, x.readLane = uint32(e.pc()), allLanes
 		case x.readBlock == 0 || x.readBlock == me && x.readers == mine:
-			x.readBlock, x.readers, x.readClock, x.readPC = me, mine, e.clock(), uint32(e.pc())
+			x.readBlock, x.readers, x.readClock, x.readPC, x.readLane = me, mine, e.clock(), uint32(e.pc()), int32(e.lane())
 		case x.readBlock == me:
 			ordered := true
 			for m := x.readers &^ mine; m != 0; m &= m - 1 {
 				ordered = ordered && x.readClock <= w.clock.near[bits.TrailingZeros32(m)&31]
 			}
 			if ordered {
-				x.readers, x.readClock, x.readPC = mine, e.clock(), uint32(e.pc())
+				x.readers, x.readClock, x.readPC, x.readLane = mine, e.clock(), uint32(e.pc()), int32(e.lane())
 			} else {
 				x.readers |= mine
 				x.readClock = min(x.readClock, e.clock())
@@ -221,22 +257,30 @@ func (g *globalShadow) writeCells(w *warp, off, n uint64, e event) (clash event,
 	me := int32(w.block.index + 1)
 	for c, end := off>>g.shift, (off+n-1)>>g.shift; c <= end; c++ {
 		x := g.cell(c)
-		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write) {
+		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write, e) {
 			clash, block, wasRead, found = x.write, int(x.writeBlock-1), false, true
 		}
 		switch {
 		case x.readBlock == 0:
 		case x.readBlock == me:
-			for m := x.readers &^ (1 << w.index); m != 0; m &= m - 1 {
-				if r := bits.TrailingZeros32(m) & 31; x.readClock > w.clock.near[r] {
-					clash, block, wasRead, found = newEvent(x.readClock, r, false, int(x.readPC)), w.block.index, true, true
+			for m := x.readers; m != 0; m &= m - 1 {
+				r := bits.TrailingZeros32(m) & 31
+				if r == w.index && x.readers&(x.readers-1) != 0 {
+					continue // the clock and the lane may be another warp's
+				}
+				if y := newEvent(x.readClock, r, false, int(x.readPC)).by(int(x.readLane)); !w.ordered(y, e) {
+					clash, block, wasRead, found = y, w.block.index, true, true
 				}
 			}
 		case len(w.clock.far) == 0:
 			b := max(int(x.readBlock)-1, 0)
 			clash, block, wasRead, found = newEvent(x.readClock, 0, false, int(x.readPC)), b, true, true
 		}
-		x.write, x.writeBlock = e, me
+		last := e
+		if x.writeBlock == me {
+			last = e.again(x.write)
+		}
+		x.write, x.writeBlock = last, me
 		x.readBlock, x.readers = 0, 0
 	}
 	return clash, block, wasRead, found
