@@ -294,7 +294,7 @@ func (c *call) compile(place placer) (*runtime.Kernel, error) {
 		return nil, err
 	}
 	c.ptx = string(a.Code)
-	device, err := runtime.Emulator("sm_80", true)
+	device, err := runtime.Open("emu:sm_80")
 	if err != nil {
 		return nil, err
 	}

@@ -22,8 +22,8 @@
 // Accesses outside an allocation and misaligned ones stop the launch. Reads of registers and bytes that nothing wrote, reads of
 // bytes that a cp.async has not delivered yet, conflicting accesses of two warps (or blocks) without order between them,
 // threads that a .sync waits for in vain, wrong counts at barriers and deadlocks are findings. Order is that of barriers and
-// of release and acquire patterns, as vector clocks of the warps. Races between lanes of one warp are found only where one
-// instruction writes different values to one address. Order between blocks is known through atomics with fences; a write
+// of release and acquire patterns, as vector clocks of the warps. Lanes of one warp are ordered by bar.warp.sync and by whatever
+// else the warp's clock counts; a .sync instruction that exchanges registers orders no memory. Order between blocks is known through atomics with fences; a write
 // that follows unordered reads of several blocks is found, but which of them is not known.
 package emu
 
