@@ -182,7 +182,8 @@ const (
 	// Convert: operand x, a tile; result the same tile in another register layout, or, where x lies in a slot (Shared), in
 	// registers.
 	Convert
-	// ChanOf makes a ring of slots in shared memory, all free. Result: a chan.
+	// ChanOf makes a ring of slots in shared memory, all free. Result: a chan. Channels of a phase with the same attr ring go in
+	// step: whatever is done to the first of them is done to the others right after.
 	ChanOf
 	// Acquire: operand chan; waits until its next slot is free, and gives it, to be filled. Slots come in turn.
 	Acquire
@@ -563,7 +564,8 @@ var specs = [numCodes]Spec{
 	Contract: {Name: "contract", Stages: ValueStage | PlacedStage, Operands: "a, b, [scales], [accumulator]", Min: 2, Max: 5, Axes: -1, Results: 1,
 		Rule: ruleContract, form: contractForm, Attrs: []AttrSpec{{Key: "acc", Kind: BoolAttr}, {Key: "atom", Kind: StrAttr}, {Key: "scaled", Kind: IntAttr}}},
 	Convert: {Name: "convert", Stages: PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleConvert},
-	ChanOf:  {Name: "chan", Stages: PlacedStage, Results: 1, Effects: Identity, Rule: given},
+	ChanOf: {Name: "chan", Stages: PlacedStage, Results: 1, Effects: Identity, Rule: given,
+		Attrs: []AttrSpec{{Key: "ring", Kind: IntAttr}}},
 	Acquire: {Name: "acquire", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
 	Copy: {Name: "copy", Stages: PlacedStage, Operands: "slot, tensor, subscripts", Min: 2, Max: -1, Axes: -1, Effects: Reads | Writes, Rule: ruleCopy,
 		Attrs: []AttrSpec{modeAttr("in", "unchecked")}, Words: []string{"mode"}},

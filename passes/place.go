@@ -60,7 +60,7 @@ func Place(fn *ir.Func, m Machine) error {
 		return err
 	}
 	fn.Number()
-	return nil
+	return pipeline(fn, m)
 }
 
 // placer places a function.

@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
@@ -199,14 +200,13 @@ func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) []
 	// Matrices of 8 rows of 16 bytes: where they lie along the other axis and the summed one.
 	type matrix struct{ rows, sums int64 }
 	var ms []matrix
-	for i, r := range repeats {
-		high := int64(8)
-		if sum == 1 { // of A: two below each other, and behind them two more
-			ms = append(ms, matrix{r, step}, matrix{r + high, step}, matrix{r, step + per}, matrix{r + high, step + per})
-		} else {
-			ms = append(ms, matrix{r, step}, matrix{r, step + per})
+	size := x.frag.Distribution.Tile()
+	for _, r := range repeats {
+		for k := int64(0); k < size[sum]; k += per {
+			for i := int64(0); i < size[1-sum]; i += 8 { // of A two below each other, and behind them two more
+				ms = append(ms, matrix{r + i, step + k})
+			}
 		}
-		list[i] = nil
 	}
 	regs := make([]asm.Arg, len(ms))
 	lane := e.lane
@@ -219,19 +219,25 @@ func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) []
 		warpPiece = b.Shr(asm.W, warpPiece, log2(per))
 	}
 	for i := 0; i < len(ms); {
-		n := 4
-		if len(ms)-i < 4 || sum == 0 && ms[i+2].rows != ms[i].rows+8 {
-			n = 2
+		// As many as lie at sums of distances, each in bits of its own.
+		n := 1
+		for n < 4 && i+2*n <= len(ms) {
+			by := matrix{ms[i+n].rows - ms[i].rows, ms[i+n].sums - ms[i].sums}
+			fits := by.rows >= 0 && by.sums >= 0 && (by.rows&ms[i].rows|by.sums&ms[i].sums) == 0
+			for j := range n {
+				fits = fits && ms[i+n+j] == matrix{ms[i+j].rows + by.rows, ms[i+j].sums + by.sums}
+			}
+			if !fits {
+				break
+			}
+			n *= 2
 		}
 		group := ms[i : i+n]
 		// Lane l points to row l mod 8 of matrix l / 8.
 		deltaRow, deltaPiece := asm.Int(0), asm.Int(0)
 		for bit, digit := range []asm.Arg{bit3, bit4} {
 			if 1<<bit >= n {
-				continue
-			}
-			if n == 2 {
-				digit = bit3
+				break
 			}
 			next := group[1<<bit]
 			rows, sums := next.rows-group[0].rows, next.sums-group[0].sums
@@ -248,10 +254,7 @@ func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) []
 		}
 		row := b.Add(asm.W, b.Add(asm.W, row8, deltaRow), warpRow)
 		at, offset := e.pieceAt(x.view, row, row8, b.Add(asm.W, deltaPiece, warpPiece), rows, pieces/per)
-		op := "ldmatrix.sync.aligned.m8n8.x4"
-		if n == 2 {
-			op = "ldmatrix.sync.aligned.m8n8.x2"
-		}
+		op := fmt.Sprintf("ldmatrix.sync.aligned.m8n8.x%d", n)
 		if !along {
 			op += ".trans"
 		}
