@@ -317,35 +317,11 @@ func indexOf(list []layout.Digit, axis int) int {
 	return -1
 }
 
-// part gives x the layout that it has as a part of a tile of type r: what r holds along other axes is held by replicas,
-// but by one register.
+// part gives x the layout that it has as a part of a tile of type r.
 func part(x *ir.Value, r ir.Type) {
-	if x.Type.Kind != ir.Tile {
-		return
+	if x.Type.Kind == ir.Tile {
+		x.Type = x.Type.In(partOf(r, x.Type))
 	}
-	tile := make([]int64, len(x.Type.Axes))
-	for i, a := range x.Type.Axes {
-		tile[i] = r.Layout.Tile()[r.Axis(a.Span)]
-	}
-	all, _ := r.Layout.Digits()
-	var digits []layout.Digit
-	for _, g := range all {
-		if g.Axis != layout.Replica {
-			g.Axis = x.Type.Axis(r.Axes[g.Axis].Span)
-		}
-		if g.Axis == layout.Replica {
-			if g.Unit == layout.Register {
-				continue
-			}
-			g.Stride = 0
-		}
-		digits = append(digits, g)
-	}
-	d, err := layout.Distribute(tile, digits...)
-	if err != nil {
-		panic(err)
-	}
-	x.Type = x.Type.In(&d)
 }
 
 // exact draws elements of which sums and products in any order are exact, unless something special is among them.

@@ -12,7 +12,7 @@ func (e *emitter) contract(o *ir.Op) {
 	case ir.Contract:
 		if o.Str("atom") != "" {
 			e.mma(o)
-		} else {
+		} else if !e.dot(o) {
 			e.product(o)
 		}
 	case ir.ChanOf:

@@ -4,7 +4,6 @@ import (
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
-	"github.com/tilec/tilec/ir/layout"
 )
 
 // packBits emits integers made of the bools along an axis.
@@ -55,7 +54,7 @@ func (e *emitter) gather(o *ir.Op, axis int, f *fold, slots [][]asm.Arg) {
 	x, t := o.Operands[0].Type, o.Result().Type
 	r := t
 	if t.Kind == ir.Tile {
-		r = t.In(e.without(x.Layout, axis))
+		r = t.In(partOf(x, t))
 	}
 	list := make([]asm.Arg, 0, 1)
 	for _, v := range e.foldAlong(x, []int{axis}, r, f, slots) {
@@ -68,16 +67,6 @@ func (e *emitter) gather(o *ir.Op, axis int, f *fold, slots [][]asm.Arg) {
 	e.set(o.Result(), e.rearranged(&value{t: r, elems: list}, t))
 }
 
-// without is a layout without an axis: what differs along it alone are replicas.
-func (e *emitter) without(d *layout.Distribution, axis int) *layout.Distribution {
-	s, err := d.Slice(axis)
-	if err != nil {
-		e.fail("a layout without axis %d of %v: %v", axis, d, err)
-	}
-	s = s.Thin()
-	return &s
-}
-
 // unpackBits emits the fields of integers along a new axis.
 func (e *emitter) unpackBits(o *ir.Op) {
 	x, t := o.Operands[0], o.Result().Type
@@ -86,7 +75,7 @@ func (e *emitter) unpackBits(o *ir.Op) {
 	in := e.value(x)
 	slot := make([]int, p.slots)
 	if x.Type.Kind == ir.Tile {
-		to := x.Type.In(e.without(t.Layout, axis))
+		to := x.Type.In(partOf(t, x.Type))
 		in = e.rearranged(in, to)
 		slot = e.slotsOf(to, t)
 	}

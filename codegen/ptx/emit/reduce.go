@@ -208,7 +208,7 @@ func (e *emitter) lastOf(o *ir.Op, axis int) *reduction {
 func (e *emitter) foldAlong(x ir.Type, axes []int, t ir.Type, f *fold, slots [][]asm.Arg) [][]asm.Arg {
 	p := e.place(x)
 	list := make([][]asm.Arg, 0, 1)
-	for _, group := range e.groups(x, axes, t) {
+	for _, group := range e.groups(x, t) {
 		var parts [][]asm.Arg
 		for _, i := range group {
 			if slots[i] != nil {
@@ -237,14 +237,13 @@ func (f *fold) tree(list [][]asm.Arg) []asm.Arg {
 	return list[0]
 }
 
-// groups are, for each slot of a tile of type t, the slots of one of type x that agree with it along all but some axes.
-func (e *emitter) groups(x ir.Type, axes []int, t ir.Type) [][]int {
+// groups are, for each slot of a tile of type t, the slots of one of type x, which has its axes, that agree with it along
+// them.
+func (e *emitter) groups(x, t ir.Type) [][]int {
 	p := e.place(x)
-	var kept []int
-	for i := range x.Axes {
-		if !contains(axes, i) {
-			kept = append(kept, i)
-		}
+	kept := make([]int, len(t.Axes))
+	for i, a := range t.Axes {
+		kept[i] = x.Axis(a.Span)
 	}
 	by := map[string][]int{}
 	for i, at := range p.coords {
@@ -261,8 +260,8 @@ func (e *emitter) groups(x ir.Type, axes []int, t ir.Type) [][]int {
 	list := make([][]int, r.slots)
 	for i := range list {
 		k := ""
-		for j := range kept {
-			k += fmt.Sprint(r.coords[i][j], ",")
+		for _, at := range r.coords[i] {
+			k += fmt.Sprint(at, ",")
 		}
 		if list[i] = by[k]; list[i] == nil {
 			panic(fmt.Sprintf("emit: the layout %v of a reduction's result is not that of its operand, %v", r.d, p.d))
