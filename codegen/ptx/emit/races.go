@@ -84,6 +84,9 @@ func (e *emitter) conflict(v visit, o *ir.Op) bool {
 	if v.op.Code == ir.Copy || o.Code == ir.Copy {
 		return v.op.Code == ir.Store || o.Code == ir.Store || v.op.Code == ir.Atomic || o.Code == ir.Atomic
 	}
+	if disjoint(v, o) {
+		return false
+	}
 	if !e.sameThreads(v.op, o) {
 		return true
 	}
@@ -96,6 +99,62 @@ func (e *emitter) conflict(v visit, o *ir.Op) bool {
 		}
 	}
 	return false
+}
+
+// disjoint reports whether two accesses name different indices of some dimension: those of loops or spans of which one ends
+// where the other begins.
+func disjoint(v visit, o *ir.Op) bool {
+	theirs := v.op.Subscripts()
+	for i, s := range o.Subscripts() {
+		a, okA := stretchOf(s)
+		b, okB := stretchOf(theirs[i])
+		if okA && okB && (a.before(b, v, o) || b.before(a, v, o)) {
+			return true
+		}
+	}
+	return false
+}
+
+// stretch is the indices from lo+by to hi+by-1.
+type stretch struct {
+	lo, hi *ir.Value
+	by     int64
+}
+
+// stretchOf is the indices that a subscript has in all iterations of its loop.
+func stretchOf(s *ir.Value) (stretch, bool) {
+	by := int64(0)
+	if o := s.Def; o != nil && o.Code == ir.Affine && len(o.Operands) == 1 && o.Ints("coef")[0] == 1 && o.Ints("factor")[0] < 0 &&
+		o.Int("div") == 1 && o.Int("mod") == 0 {
+		s, by = o.Operands[0], o.Int("const")
+	}
+	switch {
+	case s.Def != nil && s.Def.Code == ir.SpanOf:
+		return stretch{s.Def.Operands[0], s.Def.Operands[1], by}, true
+	case s.Region != nil && s.Region.Parent != nil && s.Region.Parent.Code == ir.For && s.Region.Args[0] == s:
+		return stretch{s.Region.Parent.Operands[0], s.Region.Parent.Operands[1], by}, true
+	}
+	return stretch{}, false
+}
+
+// before reports whether one stretch ends where the other begins, or before: of two accesses, of which one may be of an
+// earlier iteration of a loop around both.
+func (x stretch) before(y stretch, v visit, o *ir.Op) bool {
+	if end, ok := x.hi.ConstInt(); ok {
+		begin, ok := y.lo.ConstInt()
+		return ok && end+x.by <= begin+y.by
+	}
+	if x.hi != y.lo || x.by > y.by {
+		return false
+	}
+	if v.earlier { // then the bound must be the same in all iterations
+		for r := o.Parent; r != nil && r.Parent != nil && r.Parent.Code != ir.Parallel; r = r.Parent.Parent {
+			if within(r.Parent, x.hi) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // commute reports whether the order of two atomic operations does not matter.
