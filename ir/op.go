@@ -202,6 +202,14 @@ const (
 	// Release: operands chan, slot: the slot of the oldest Take that is not yet released is free again, once all of its
 	// readers are done.
 	Release
+	// RoleOf runs its region beside the other roles of its phase, on warps of its own: once for each of its groups of attr
+	// warps warps, attr groups of them; the region's argument is the group's number (i64). Roles stand at the end of a
+	// phase; they begin together, and the phase ends when all have ended. What stands before them each does for itself.
+	// Attr regs: registers of a thread, 0 or absent for as many as there are.
+	RoleOf
+	// Turn: operand the number of a group; the groups of a role run the region one at a time, in turn: 0, 1, …, of-1, 0, …
+	// Results: what it yields.
+	Turn
 
 	numCodes
 )
@@ -569,10 +577,15 @@ var specs = [numCodes]Spec{
 	Acquire: {Name: "acquire", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
 	Copy: {Name: "copy", Stages: PlacedStage, Operands: "slot, tensor, subscripts", Min: 2, Max: -1, Axes: -1, Effects: Reads | Writes, Rule: ruleCopy,
 		Attrs: []AttrSpec{modeAttr("in", "unchecked")}, Words: []string{"mode"}},
-	Put:     {Name: "put", Stages: PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: rulePut},
-	Commit:  {Name: "commit", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
-	Take:    {Name: "take", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
-	View:    {Name: "view", Stages: PlacedStage, Operands: "slot", Min: 1, Max: 1, Axes: -1, Results: 1, Effects: Reads, Rule: ruleView},
+	Put:    {Name: "put", Stages: PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: rulePut},
+	Commit: {Name: "commit", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
+	Take:   {Name: "take", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
+	View:   {Name: "view", Stages: PlacedStage, Operands: "slot", Min: 1, Max: 1, Axes: -1, Results: 1, Effects: Reads, Rule: ruleView},
+	RoleOf: {Name: "role", Stages: PlacedStage, Regions: 1, Effects: Control, Rule: none, Verify: verifyRole,
+		Attrs: []AttrSpec{{Key: "groups", Kind: IntAttr, Required: true}, {Key: "name", Kind: StrAttr, Required: true}, {Key: "regs", Kind: IntAttr},
+			{Key: "warps", Kind: IntAttr, Required: true}}},
+	Turn: {Name: "turn", Stages: PlacedStage, Operands: "group", Min: 1, Max: 1, Results: -1, Regions: 1, Effects: Control, Rule: given, Verify: verifyTurn,
+		Attrs: []AttrSpec{{Key: "of", Kind: IntAttr, Required: true}}},
 	Release: {Name: "release", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
 
 	Pack:   {Name: "pack", Stages: ValueStage | PlacedStage, Operands: "bits", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: rulePack},

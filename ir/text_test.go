@@ -214,7 +214,7 @@ func TestBroken(t *testing.T) {
 			t.Errorf("%s: %v; want %s: %s", file.Name, err, rule, want)
 		}
 	}
-	rules := []string{"P1", "P2", "P3", "P4"}
+	rules := []string{"P1", "P2", "P3", "P4", "P5"}
 	for i := range 15 {
 		rules = append(rules, fmt.Sprintf("V%d", i))
 	}

@@ -58,6 +58,7 @@ type verifier struct {
 	placed bool
 	warps  int64
 	sound  map[*layout.Distribution]bool
+	role   *Op // around what is checked
 }
 
 // fail records an error about o, or about the function where o is nil.
@@ -273,9 +274,14 @@ func (v *verifier) op(o *Op) {
 	if len(v.errs) > before {
 		return
 	}
+	around := v.role
+	if o.Code == RoleOf {
+		v.role = o
+	}
 	for _, r := range o.Regions {
 		v.region(r, o)
 	}
+	v.role = around
 	if len(v.errs) == before && o.Code == Scan && o.AllEffects()&(Reads|Writes|IO|Asserts) != 0 {
 		v.fail(o, ruleErr("V13", "the function of a scan does more than compute"))
 	}

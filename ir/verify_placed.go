@@ -18,6 +18,8 @@ import (
 //	P4   what is acquired is committed, and what is taken is released, once, in the same region and in turn; between the
 //	     two no other slot of the channel is acquired or, in a region inside, taken, and nothing looks into a slot
 //	     outside of that time
+//	P5   roles stand together at the end of a phase and share channels alone: before them there are no tiles, effects or uses
+//	     of channels; one role of one group fills a channel; a turn stands in a role, of which all groups take it
 
 // maxRing is the most bits that the slots of a channel take, maxSlot the most elements of one, maxSlots the most slots.
 const (
@@ -106,9 +108,13 @@ func (v *verifier) registers(t Type) error {
 			return ruleErr("P1", "the layout of %s has %d positions along axis %s of %d", t, tile[i], nameOf(a.Span), a.Extent)
 		}
 	}
-	if n := d.Count(layout.Warp); v.warps == 0 {
+	switch n := d.Count(layout.Warp); {
+	case v.role != nil && n != v.role.Int("warps"):
+		return ruleErr("P1", "the layout of %s has %d warps, a group of its role %d", t, n, v.role.Int("warps"))
+	case v.role != nil:
+	case v.warps == 0:
 		v.warps = n
-	} else if n != v.warps {
+	case n != v.warps:
 		return ruleErr("P1", "the layout of %s has %d warps, others %d", t, n, v.warps)
 	}
 	if v.sound[d] {
@@ -202,6 +208,16 @@ func (v *verifier) placedOp(o *Op) {
 		}
 	}
 	switch o.Code {
+	case Parallel:
+		v.roles(o.Regions[0])
+	case RoleOf:
+		if o.Parent.Parent == nil || o.Parent.Parent.Code != Parallel {
+			v.fail(o, ruleErr("P5", "a role stands in a region that is not the one of a phase"))
+		}
+	case Turn:
+		if x := o.Operands[0]; v.role == nil || x != v.role.Regions[0].Args[0] || o.Int("of") != v.role.Int("groups") {
+			v.fail(o, ruleErr("P5", "a turn is for all groups of the role that it stands in, by their number"))
+		}
 	case Acquire:
 		v.span(o, Commit)
 	case Take:
@@ -227,6 +243,66 @@ func (v *verifier) placedOp(o *Op) {
 			v.fail(o, ruleErr("P4", "view of %s, which was not taken", nameOf(s)))
 		}
 	}
+}
+
+// roles checks the region of a phase in which roles stand.
+func (v *verifier) roles(r *Region) {
+	first := slices.IndexFunc(r.Ops, func(o *Op) bool { return o.Code == RoleOf })
+	if first < 0 {
+		return
+	}
+	filler := map[*Value]*Op{}
+	for i, o := range r.Ops[:len(r.Ops)-1] {
+		if i < first {
+			tile := slices.ContainsFunc(o.Results, func(x *Value) bool { return x.Type.Kind == Tile })
+			if tile || o.AllEffects()&^(Identity|Reads|Checks|Control) != 0 {
+				v.fail(o, ruleErr("P5", "%s stands before roles: it gives a tile or does something", o.Code))
+			}
+			continue
+		}
+		if o.Code != RoleOf {
+			v.fail(o, ruleErr("P5", "%s stands behind a role", o.Code))
+			continue
+		}
+		o.Regions[0].Walk(func(q *Op) {
+			if q.Code != Acquire {
+				return
+			}
+			c := q.Operands[0]
+			switch f := filler[c]; {
+			case o.Int("groups") != 1:
+				v.fail(q, ruleErr("P5", "a role of %d groups fills channel %s: each of them would", o.Int("groups"), nameOf(c)))
+			case f != nil && f != o:
+				v.fail(q, ruleErr("P5", "roles %s and %s both fill channel %s", f.Str("name"), o.Str("name"), nameOf(c)))
+			}
+			filler[c] = o
+		})
+	}
+}
+
+// maxWarps is the most warps of a block.
+const maxWarps = 32
+
+func verifyRole(o *Op) error {
+	args := o.Regions[0].Args
+	if len(args) != 1 || !args[0].Type.IsIndex() {
+		return ruleErr("V12", "the region of a role has the group's number as its argument")
+	}
+	groups, warps, regs := o.Int("groups"), o.Int("warps"), o.Int("regs")
+	if groups < 1 || warps < 1 || groups > maxWarps || warps > maxWarps || groups*warps > maxWarps || regs < 0 || regs > 255 {
+		return ruleErr("P5", "a role of %d groups of %d warps with %d registers", groups, warps, regs)
+	}
+	return yields(o.Regions[0], nil, false)
+}
+
+func verifyTurn(o *Op) error {
+	if !o.Operands[0].Type.IsIndex() {
+		return ruleErr("V3", "the number of a group is a %s", o.Operands[0].Type)
+	}
+	if len(o.Regions[0].Args) != 0 {
+		return ruleErr("V12", "the region of a turn has arguments")
+	}
+	return yields(o.Regions[0], o.Results, false)
 }
 
 // allPlaced reports whether the tiles of an operation keep rule P1, so far as the rules of layouts rely on it.

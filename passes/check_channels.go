@@ -66,8 +66,11 @@ func (f *ChannelFault) Error() string {
 // event is one operation of a role on a channel.
 type event struct {
 	op     *ir.Op
-	chain  *ir.Value
-	ticket int64 // of the slot that it is about
+	chain  *ir.Value // nil of a turn
+	ticket int64     // of the slot that it is about
+	reader int       // of the channel, for what reads
+	group  int64     // of a turn
+	leaves bool      // of a turn: it is its end
 }
 
 // channelCheck explores one phase.
@@ -89,6 +92,7 @@ type channelCheck struct {
 	count   map[*ir.Value]*[2]int64 // of acquired and taken slots
 	events  []event
 	long    bool
+	group   int64 // of the role that is followed
 }
 
 // choice is one of the values of something unknown.
@@ -109,7 +113,7 @@ func touches(o *ir.Op) bool {
 
 func isChannel(o *ir.Op) bool {
 	switch o.Code {
-	case ir.Acquire, ir.Commit, ir.Take, ir.Release, ir.Copy, ir.Put, ir.View:
+	case ir.Acquire, ir.Commit, ir.Take, ir.Release, ir.Copy, ir.Put, ir.View, ir.Turn:
 		return true
 	}
 	return false
@@ -173,14 +177,36 @@ func (c *channelCheck) choose(v *ir.Value, values []int64) int64 {
 
 // run tries one combination.
 func (c *channelCheck) run() error {
-	c.chosen, c.events, c.long = 0, nil, false
+	c.chosen, c.long = 0, false
 	c.env, c.ends = map[*ir.Value]int64{}, map[*ir.Value]int64{}
-	c.slots, c.count = map[*ir.Value]event{}, map[*ir.Value]*[2]int64{}
-	c.region(c.phase.Regions[0])
+	var roles [][]event
+	follow := func(r *ir.Region) {
+		c.events, c.slots, c.count = nil, map[*ir.Value]event{}, map[*ir.Value]*[2]int64{}
+		c.region(r)
+		roles = append(roles, c.events)
+	}
+	for _, o := range c.phase.Regions[0].Ops {
+		if o.Code != ir.RoleOf {
+			continue
+		}
+		for c.group = range o.Int("groups") {
+			c.env[o.Regions[0].Args[0]] = c.group
+			follow(o.Regions[0])
+		}
+	}
+	if c.group = 0; roles == nil {
+		follow(c.phase.Regions[0])
+	}
 	if c.long {
 		return nil // what it does first, shorter runs show
 	}
-	return c.play([][]event{c.events})
+	return c.play(roles)
+}
+
+// turns is where the groups of a role are with a turn.
+type turns struct {
+	entered int64
+	inside  bool
 }
 
 // play runs what roles do, each as far as it can go, until all are done.
@@ -188,23 +214,38 @@ func (c *channelCheck) play(roles [][]event) error {
 	rings := map[*ir.Value]*ring.Ring{}
 	at := make([]int, len(roles))
 	last := map[*ir.Value]map[int64]*ir.Op{} // on each slot
+	sections := map[*ir.Op]*turns{}
+	for _, list := range roles {
+		for _, e := range list {
+			if e.chain == nil {
+				sections[e.op] = &turns{}
+				continue
+			}
+			if rings[e.chain] == nil {
+				r := ring.New(e.chain.Type.Depth, c.readers(e.chain))
+				rings[e.chain], last[e.chain] = &r, map[int64]*ir.Op{}
+			}
+		}
+	}
 	for moved := true; moved; {
 		moved = false
 		for i, list := range roles {
 			for at[i] < len(list) {
 				e := list[at[i]]
-				r := rings[e.chain]
-				if r == nil {
-					r = &ring.Ring{Depth: e.chain.Type.Depth}
-					rings[e.chain], last[e.chain] = r, map[int64]*ir.Op{}
+				if e.chain == nil {
+					if !sections[e.op].step(e) {
+						break
+					}
+				} else {
+					r := rings[e.chain]
+					if e.op.Code == ir.Acquire && !r.Free() || e.op.Code == ir.Take && !r.Filled(e.reader) {
+						break
+					}
+					if err := step(r, e); err != nil {
+						return c.fault(e.op, last[e.chain][r.Slot(e.ticket)], "channel %s: %v", e.chain.Name, err)
+					}
+					last[e.chain][r.Slot(e.ticket)] = e.op
 				}
-				if e.op.Code == ir.Acquire && !r.Free() || e.op.Code == ir.Take && !r.Filled() {
-					break
-				}
-				if err := step(r, e); err != nil {
-					return c.fault(e.op, last[e.chain][r.Slot(e.ticket)], "channel %s: %v", e.chain.Name, err)
-				}
-				last[e.chain][r.Slot(e.ticket)] = e.op
 				at[i]++
 				moved = true
 			}
@@ -219,12 +260,62 @@ func (c *channelCheck) play(roles [][]event) error {
 		if o.Code != ir.ChanOf {
 			continue
 		}
-		if r := rings[o.Result()]; r != nil && !r.Idle() {
-			held, _, _ := r.State()
-			return c.fault(o, last[o.Result()][r.Slot(r.Released)], "channel %s: %d slots are held at the end", o.Result().Name, held)
+		if r := rings[o.Result()]; r != nil && r.Held() > 0 {
+			return c.fault(o, last[o.Result()][r.Slot(r.Released())], "channel %s: %d slots are held at the end", o.Result().Name, r.Held())
 		}
 	}
 	return nil
+}
+
+// readers is how many groups of roles read a channel.
+func (c *channelCheck) readers(chain *ir.Value) int {
+	n := 0
+	for _, o := range c.phase.Regions[0].Ops {
+		if o.Code == ir.RoleOf && takes(o, chain) {
+			n += int(o.Int("groups"))
+		}
+	}
+	return max(n, 1)
+}
+
+func takes(role *ir.Op, chain *ir.Value) bool {
+	found := false
+	role.Regions[0].Walk(func(o *ir.Op) { found = found || o.Code == ir.Take && o.Operands[0] == chain })
+	return found
+}
+
+// reader is the number of the reader of a channel that the group which is followed is: groups count in the order of their roles.
+func (c *channelCheck) reader(o *ir.Op, chain *ir.Value) int {
+	role := o
+	for role.Code != ir.RoleOf {
+		if role = role.Parent.Parent; role == c.phase {
+			return 0
+		}
+	}
+	n := 0
+	for _, q := range c.phase.Regions[0].Ops {
+		if q == role {
+			break
+		}
+		if q.Code == ir.RoleOf && takes(q, chain) {
+			n += int(q.Int("groups"))
+		}
+	}
+	return n + int(c.group)
+}
+
+// step enters or leaves a turn; false where it is another group's.
+func (t *turns) step(e event) bool {
+	switch {
+	case e.leaves:
+		t.inside = false
+		t.entered++
+		return true
+	case t.inside || t.entered%e.op.Int("of") != e.group:
+		return false
+	}
+	t.inside = true
+	return true
 }
 
 // step does one event.
@@ -236,14 +327,14 @@ func step(r *ring.Ring, e event) error {
 	case ir.Commit:
 		return r.Commit(e.ticket)
 	case ir.Take:
-		_, err := r.Take()
+		_, err := r.Take(e.reader)
 		return err
 	case ir.Release:
-		return r.Release(e.ticket)
+		return r.Release(e.reader, e.ticket)
 	case ir.Copy, ir.Put:
 		return r.Writable(e.ticket)
 	}
-	return r.Readable(e.ticket)
+	return r.Readable(e.reader, e.ticket)
 }
 
 // stuck says which roles wait for what; i is the first of them.
@@ -252,9 +343,11 @@ func (c *channelCheck) stuck(roles [][]event, at []int, i int) error {
 	for role := range roles {
 		if at[role] < len(roles[role]) && role != i {
 			o := roles[role][at[role]]
-			return c.fault(e.op, o.op, "channel %s: %s waits, and the role that could end that waits in its turn, for %s of channel %s",
-				e.chain.Name, e.op.Code, o.op.Code, o.chain.Name)
+			return c.fault(e.op, o.op, "%s waits for ever, and so does %s in another role or group", e, o)
 		}
+	}
+	if e.chain == nil {
+		return c.fault(e.op, nil, "%s waits for ever: the group before it does not enter so often", e)
 	}
 	need, what := ir.Release, "free"
 	if e.op.Code == ir.Take {
@@ -268,6 +361,14 @@ func (c *channelCheck) stuck(roles [][]event, at []int, i int) error {
 		}
 	}
 	return c.fault(e.op, nil, "channel %s: %s waits for ever: no slot of %d is %s any more", e.chain.Name, e.op.Code, e.chain.Type.Depth, what)
+}
+
+// String names an event for a message.
+func (e event) String() string {
+	if e.chain == nil {
+		return fmt.Sprintf("group %d at a turn", e.group)
+	}
+	return fmt.Sprintf("channel %s: %s", e.chain.Name, e.op.Code)
 }
 
 func (c *channelCheck) fault(o, other *ir.Op, format string, args ...any) error {
@@ -297,6 +398,12 @@ func (c *channelCheck) region(r *ir.Region) (stop bool) {
 		switch {
 		case c.long:
 			return true
+		case o.Code == ir.Turn:
+			c.events = append(c.events, event{op: o, group: c.group})
+			c.region(o.Regions[0])
+			values, _ := o.Regions[0].Yield().Yielded()
+			c.carry(o.Results, values)
+			c.events = append(c.events, event{op: o, group: c.group, leaves: true})
 		case isChannel(o):
 			c.event(o)
 		case len(o.Regions) > 0 && touches(o):
@@ -322,7 +429,8 @@ func (c *channelCheck) region(r *ir.Region) (stop bool) {
 
 // event appends what an operation does to a channel.
 func (c *channelCheck) event(o *ir.Op) {
-	if c.long = len(c.events) >= maxEvents; c.long {
+	if len(c.events) >= maxEvents {
+		c.long = true
 		return
 	}
 	e := event{op: o}
@@ -340,12 +448,14 @@ func (c *channelCheck) event(o *ir.Op) {
 		}
 		e.ticket = n[which]
 		n[which]++
+		e.reader = c.reader(o, e.chain)
 		c.slots[o.Result()] = e
-	case ir.Commit, ir.Release:
-		e.chain, e.ticket = o.Operands[0], c.slots[o.Operands[1]].ticket
 	default:
 		s := c.slots[o.Operands[0]]
-		e.chain, e.ticket = s.chain, s.ticket
+		if o.Code == ir.Commit || o.Code == ir.Release {
+			s = c.slots[o.Operands[1]]
+		}
+		e.chain, e.ticket, e.reader = s.chain, s.ticket, s.reader
 	}
 	c.events = append(c.events, e)
 }

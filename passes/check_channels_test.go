@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/tilec/tilec/ir"
 )
 
@@ -102,7 +104,7 @@ func TestRoles(t *testing.T) {
 		{"ac" + "TR" + "ac" + "TR", "tr" + "AC" + "tr" + "AC", 1, ""},
 		{"acac" + "TRTR", "tr" + "AC" + "tr" + "AC", 2, ""},
 		{"acac" + "TRTR", "trtr" + "ACAC", 1, ""},
-		{"TR" + "ac", "tr" + "AC", 1, "k:1:1: channel Y: take waits, and the role that could end that waits in its turn, for take of channel x (the other place: k:1:1)"},
+		{"TR" + "ac", "tr" + "AC", 1, "k:1:1: channel Y: take waits for ever, and so does channel x: take in another role or group (the other place: k:1:1)"},
 		{"acac" + "TR", "tr" + "AC", 2, "channel x: 1 slots are held at the end"},
 		{"ac", "trtr", 1, "k:3:1: channel x: take waits for ever: no slot of 1 is filled any more"},
 	} {
@@ -138,4 +140,34 @@ func TestRoles(t *testing.T) {
 			t.Errorf("%s and %s: %v; want %q", c.first, c.second, err, c.want)
 		}
 	}
+}
+
+// TestCheckRoles explores a kernel of two roles, of which one has two groups that take turns.
+func TestCheckRoles(t *testing.T) {
+	a, err := txtar.ParseFile("../ir/testdata/texts.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range a.Files {
+		if file.Name != "roles.tir" {
+			continue
+		}
+		for _, c := range []struct{ from, to, want string }{
+			{"", "", ""},
+			{"        release %x, %t\n", "", "channel x: 1 slots are held at the end, for K = 32"},
+			{"for %k in %0 .. %K by 32", "for %k in %0 .. %n by 32", "channel x: "},
+			{"{groups = 2,", "{groups = 1,", "group 0 at a turn waits for ever"},
+		} {
+			fn, err := ir.ParseFunc(file.Name, []byte(strings.Replace(string(file.Data), c.from, c.to, 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = CheckChannels(fn)
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%q for %q: %v; want %q", c.to, c.from, err, c.want)
+			}
+		}
+		return
+	}
+	t.Error("there is no roles.tir")
 }

@@ -2,6 +2,7 @@ package interp
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
@@ -30,6 +31,22 @@ type channelPlan struct {
 	runs         []stretchOf
 	// sides are an operation of each kind on the channel, for reports.
 	sides map[ir.Code]*ir.Op
+	// readers counts those that read the channel; first is the number of the first of each role's groups.
+	readers int
+	first   map[*ir.Op]int
+}
+
+// reader is the number of the reader of the first group for which an operation reads the channel.
+func (p *channelPlan) reader(o *ir.Op) int { return p.first[roleOf(o)] }
+
+// roleOf is the role around an operation, nil where there is none.
+func roleOf(o *ir.Op) *ir.Op {
+	for ; o != nil; o = o.Parent.Parent {
+		if o.Code == ir.RoleOf {
+			return o
+		}
+	}
+	return nil
 }
 
 // stretchOf is a stretch of elements of a slot, in row-major order, that are neighbours in memory too.
@@ -43,7 +60,7 @@ const poisonByte = 0xFF
 // planChannel looks at a channel's type and uses.
 func planChannel(o *ir.Op) *channelPlan {
 	t := o.Result().Type
-	p := &channelPlan{op: o, name: o.Result().Name, elem: t.Elem, count: 1, sides: map[ir.Code]*ir.Op{}}
+	p := &channelPlan{op: o, name: o.Result().Name, elem: t.Elem, count: 1, sides: map[ir.Code]*ir.Op{}, first: map[*ir.Op]int{}}
 	steps := make([]int64, len(t.Axes)) // of the layout's index along each axis: the first runs fastest
 	step := int64(1)
 	for i, a := range t.Axes {
@@ -77,8 +94,20 @@ func planChannel(o *ir.Op) *channelPlan {
 	}
 	p.bytes = int(end+7) / 8
 	o.Parent.Walk(func(q *ir.Op) {
-		if len(q.Operands) > 0 && q.Operands[0] == o.Result() && p.sides[q.Code] == nil {
+		if len(q.Operands) == 0 || q.Operands[0] != o.Result() {
+			return
+		}
+		if p.sides[q.Code] == nil {
 			p.sides[q.Code] = q
+		}
+		role := roleOf(q)
+		if _, known := p.first[role]; q.Code != ir.Take || known {
+			return
+		}
+		p.first[role] = p.readers
+		p.readers++
+		if role != nil {
+			p.readers += int(role.Int("groups")) - 1
 		}
 	})
 	return p
@@ -110,13 +139,22 @@ func (c *channel) broken(o *ir.Op, ticket int64, why error) error {
 	return f
 }
 
-// stuck is the fault of a wait that nothing ends, as no one else runs; by is what would end it.
-func (c *channel) stuck(o *ir.Op, by ir.Code, what string) error {
-	f := faultf(Deadlock, o.Pos, "channel %s: %s waits for a slot of %d to be %s", c.plan.name, o.Code, c.Depth, what)
-	if q := c.plan.sides[by]; q == nil {
+// wait is what an operation waits for: that ready holds, which an operation by makes so.
+type wait struct {
+	op    *ir.Op
+	ch    *channel
+	ready func() bool
+	by    ir.Code
+	what  string
+}
+
+// stuck is the fault of a wait that nothing ends, as no one else runs.
+func (x *wait) stuck() error {
+	f := faultf(Deadlock, x.op.Pos, "channel %s: %s waits for a slot of %d to be %s", x.ch.plan.name, x.op.Code, x.ch.Depth, x.what)
+	if q := x.ch.plan.sides[x.by]; q == nil {
 		f.Message += ", and nothing ever does that"
 	} else {
-		f.Message += fmt.Sprintf(", and the %s that does it stands behind it", by)
+		f.Message += fmt.Sprintf(", and the %s that does it stands behind it", x.by)
 		f.Other = q.Pos
 	}
 	return f
@@ -126,17 +164,17 @@ func (c *channel) stuck(o *ir.Op, by ir.Code, what string) error {
 func (w *worker) settled(g *grid) error {
 	for _, k := range g.channels {
 		c := w.cells[k].ch
-		if c == nil || c.Idle() {
+		if c == nil || c.Held() == 0 {
 			continue
 		}
-		what, by := "taken", ir.Take
-		if c.Committed < c.Acquired {
+		what, by := "released", ir.Release
+		if first := c.Released(); c.Committed == first {
 			what, by = "committed", ir.Commit
-		} else if c.Released < c.Taken {
-			what, by = "released", ir.Release
+		} else if slices.ContainsFunc(c.Readers, func(r ring.Reader) bool { return r.Taken == first }) {
+			what, by = "taken", ir.Take
 		}
 		f := faultf(Deadlock, c.plan.op.Pos, "channel %s: at the end of a block %d slots are held, the first of them never %s",
-			c.plan.name, c.Acquired-c.Released, what)
+			c.plan.name, c.Held(), what)
 		if q := c.plan.sides[by]; q != nil {
 			f.Other = q.Pos
 		}
@@ -152,15 +190,22 @@ func (c *compiler) channel(o *ir.Op) func(w *worker) error {
 	if len(o.Results) > 0 {
 		out = c.cell(o.Result())
 	}
+	reader := 0
+	if len(o.Operands) > 0 {
+		if p := c.chans[o.Operands[0]]; p != nil {
+			reader = p.reader(o)
+		}
+	}
 	switch o.Code {
 	case ir.ChanOf:
 		p, depth := planChannel(o), o.Result().Type.Depth
+		c.chans[o.Result()] = p
 		return func(w *worker) error { return w.open(&w.cells[out], p, depth) }
 	case ir.Acquire:
 		return func(w *worker) error {
 			ch := w.cells[in[0]].ch
-			if !ch.Free() {
-				return ch.stuck(o, ir.Release, "released")
+			if err := w.await(&wait{o, ch, ch.Free, ir.Release, "released"}); err != nil {
+				return err
 			}
 			ticket, err := ch.Acquire()
 			if err != nil {
@@ -173,11 +218,11 @@ func (c *compiler) channel(o *ir.Op) func(w *worker) error {
 		}
 	case ir.Take:
 		return func(w *worker) error {
-			ch := w.cells[in[0]].ch
-			if !ch.Filled() {
-				return ch.stuck(o, ir.Commit, "committed")
+			ch, me := w.cells[in[0]].ch, w.reader(reader)
+			if err := w.await(&wait{o, ch, func() bool { return ch.Filled(me) }, ir.Commit, "committed"}); err != nil {
+				return err
 			}
-			ticket, err := ch.Take()
+			ticket, err := ch.Take(me)
 			if err != nil {
 				return ch.broken(o, ticket, err)
 			}
@@ -185,21 +230,26 @@ func (c *compiler) channel(o *ir.Op) func(w *worker) error {
 			w.cells[out].ch, w.cells[out].ticket = ch, ticket
 			return nil
 		}
-	case ir.Commit, ir.Release:
+	case ir.Commit:
 		return func(w *worker) error {
 			ch, ticket := w.cells[in[0]].ch, w.cells[in[1]].ticket
-			pass := ch.Commit
-			if o.Code == ir.Release {
-				pass = ch.Release
-			}
-			if err := pass(ticket); err != nil {
+			if err := ch.Commit(ticket); err != nil {
 				return ch.broken(o, ticket, err)
 			}
-			if o.Code == ir.Release {
+			ch.done[ch.Slot(ticket)] = o
+			return w.await(nil)
+		}
+	case ir.Release:
+		return func(w *worker) error {
+			ch, ticket := w.cells[in[0]].ch, w.cells[in[1]].ticket
+			if err := ch.Release(w.reader(reader), ticket); err != nil {
+				return ch.broken(o, ticket, err)
+			}
+			if ch.Released() > ticket {
 				ch.poison(ticket)
 			}
 			ch.done[ch.Slot(ticket)] = o
-			return nil
+			return w.await(nil)
 		}
 	case ir.View:
 		axes := c.cellsOf(o.Axes)
@@ -222,9 +272,12 @@ func (c *compiler) channel(o *ir.Op) func(w *worker) error {
 		}
 	}
 	axes := c.spans(o.Result().Type)
+	if view := o.Operands[0].Def; view != nil && view.Operands[0].Def != nil {
+		reader = c.chans[view.Operands[0].Def.Operands[0]].reader(o)
+	}
 	return func(w *worker) error {
 		s, d := &w.cells[in[0]], &w.cells[out]
-		if err := s.ch.Readable(s.ticket); err != nil {
+		if err := s.ch.Readable(w.reader(reader), s.ticket); err != nil {
 			return s.ch.broken(o, s.ticket, err)
 		}
 		if !s.ch.filled[s.ch.Slot(s.ticket)] {
@@ -256,7 +309,7 @@ func (w *worker) open(d *cell, p *channelPlan, depth int64) error {
 		}
 		d.ch = &channel{plan: p, data: make([]byte, bytes), filled: make([]bool, depth), done: make([]*ir.Op, depth)}
 	}
-	d.ch.Ring = ring.Ring{Depth: depth}
+	d.ch.Ring = ring.New(depth, p.readers)
 	clear(d.ch.done)
 	for i := range depth {
 		d.ch.poison(i)

@@ -15,7 +15,7 @@ const piped = `kernel @piped[%%M, %%N](%%a: tensor<%[1]s,[%%M,%%N]>) -> (%%c: te
   #0 = "%[2]s",
   #1 = "%[3]s",
   #2 = "local(16,4) * spatial(1,4) * spatial(4,1) * replica(lane,2)",
-  #3 = "local(4,16) * spatial(4,4) * replica(lane,2)"
+  #3 = "permute(local(16,4) * spatial(1,4) * spatial(4,1) * replica(lane,2), 1, 0)"
 ) {
   %%0 = const 0 : i64
   parallel %%m in %%0 .. %%M by 60 {

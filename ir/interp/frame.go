@@ -199,6 +199,9 @@ type worker struct {
 	wk    walk
 	rows  [4]row
 	acc   access
+	// task is the role that the worker runs, nil where a block has none; helpers run the roles of its blocks.
+	task    *task
+	helpers []*worker
 	// order and sorted are scratch of topk and sort, as long as each other.
 	order, sorted []ranked
 }
@@ -293,6 +296,8 @@ func (w *worker) share(d, s *cell) {
 		d.lo, d.hi = s.lo, s.hi
 	case ir.Tensor:
 		d.mem = s.mem
+	case ir.Chan, ir.Slot:
+		d.ch, d.ticket = s.ch, s.ticket
 	}
 }
 

@@ -15,7 +15,8 @@
 //   - a run ends when its context does, and stays within its memory limit.
 //
 // What is where: program.go decodes operations into steps, run.go runs phases and blocks, frame.go holds the values of
-// a worker, memory.go and access.go reach tensors, channel.go runs channels, and the other files have the operations by family.
+// a worker, memory.go and access.go reach tensors, channel.go runs channels,
+// role.go roles, and the other files have the operations by family.
 package interp
 
 import (
@@ -96,6 +97,8 @@ type Options struct {
 	Multiplies *atomic.Int64
 	// MaxSteps bounds the blocks and loop iterations of a run, 0 for no bound.
 	MaxSteps int64
+	// Schedule is the seed of the order in which the roles of a block run.
+	Schedule uint64
 	// MaxMemory bounds the bytes of temps, shadows and tiles, 0 for 8 GiB.
 	MaxMemory int64
 	// Device, if set, runs the blocks of parallel operations. What is initialised, and who races, is then its to check.

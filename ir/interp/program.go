@@ -90,6 +90,7 @@ type block struct {
 type compiler struct {
 	p     *Program
 	cells map[*ir.Value]int
+	chans map[*ir.Value]*channelPlan
 }
 
 // Compile decodes a function. It fails for what [ir.Verify] rejects and for what the interpreter cannot run.
@@ -97,7 +98,7 @@ func Compile(fn *ir.Func) (*Program, error) {
 	if err := ir.Verify(fn); err != nil {
 		return nil, err
 	}
-	c := &compiler{p: &Program{fn: fn, cells: map[*ir.Value]int{}}}
+	c := &compiler{p: &Program{fn: fn, cells: map[*ir.Value]int{}}, chans: map[*ir.Value]*channelPlan{}}
 	c.cells = c.p.cells
 	fn.Values(func(v *ir.Value) {
 		c.cells[v] = len(c.p.types)
@@ -239,6 +240,17 @@ func (c *compiler) grid(o *ir.Op) (*grid, error) {
 	if g.body, err = c.block(o.Regions[0], false); err != nil {
 		return nil, err
 	}
+	g.captures = c.captured(o.Operands, o.Regions[0])
+	o.Regions[0].Walk(func(q *ir.Op) {
+		if q.Code == ir.ChanOf {
+			g.channels = append(g.channels, c.cell(q.Result()))
+		}
+	})
+	return g, nil
+}
+
+// captured are the cells of what a region and some values beside it need and that is made outside of the region.
+func (c *compiler) captured(vs []*ir.Value, r *ir.Region) (captures []int) {
 	inside := map[*ir.Value]bool{}
 	seen := map[int]bool{}
 	define := func(vs []*ir.Value) {
@@ -250,13 +262,13 @@ func (c *compiler) grid(o *ir.Op) (*grid, error) {
 		for _, v := range vs {
 			if k := c.cell(v); !inside[v] && !seen[k] && (v.Def == nil || v.Def.Code != ir.Const) {
 				seen[k] = true
-				g.captures = append(g.captures, k)
+				captures = append(captures, k)
 			}
 		}
 	}
-	use(o.Operands...)
-	define(o.Regions[0].Args)
-	o.Regions[0].Walk(func(q *ir.Op) {
+	use(vs...)
+	define(r.Args)
+	r.Walk(func(q *ir.Op) {
 		for _, r := range q.Regions {
 			define(r.Args)
 		}
@@ -270,11 +282,8 @@ func (c *compiler) grid(o *ir.Op) (*grid, error) {
 				}
 			}
 		}
-		if q.Code == ir.ChanOf {
-			g.channels = append(g.channels, c.cell(q.Result()))
-		}
 	})
-	return g, nil
+	return captures
 }
 
 // uses finds what an operation at the top of the function does with tensors.
@@ -362,6 +371,10 @@ func (c *compiler) step(o *ir.Op, kill []int) (func(w *worker) error, error) {
 		return c.unpackBits(o), nil
 	case ir.Convert, ir.ChanOf, ir.Acquire, ir.Copy, ir.Put, ir.Commit, ir.Take, ir.View, ir.Release:
 		return c.channel(o), nil
+	case ir.RoleOf:
+		return c.roles(o)
+	case ir.Turn:
+		return c.turn(o)
 	}
 	if s := o.Code.Spec(); s != nil && s.Elementwise() {
 		return c.elementwise(o, kill)

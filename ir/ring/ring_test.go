@@ -18,7 +18,8 @@ func TestAgainstModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		depth := 1 + rng.Int64N(5)
-		r := &Ring{Depth: depth}
+		ring := New(depth, 1)
+		r := &ring
 		m := &model{state: make([]string, depth), use: make([]int64, depth)}
 		for i := range m.state {
 			m.state[i] = "free"
@@ -43,12 +44,12 @@ func TestAgainstModel(t *testing.T) {
 			case 1:
 				got, err = ticket, r.Commit(ticket)
 			case 2:
-				if r.Filled() != allowed {
-					t.Fatalf("%+v: filled %v", *r, r.Filled())
+				if r.Filled(0) != allowed {
+					t.Fatalf("%+v: filled %v", *r, r.Filled(0))
 				}
-				got, err = r.Take()
+				got, err = r.Take(0)
 			case 3:
-				got, err = ticket, r.Release(ticket)
+				got, err = ticket, r.Release(0, ticket)
 			}
 			if allowed != (err == nil) {
 				t.Fatalf("%+v: operation %d of use %d: %v; the model says %v", *r, kind, ticket, err, allowed)
@@ -66,20 +67,21 @@ func TestAgainstModel(t *testing.T) {
 			for i, s := range m.state {
 				idle = idle && s == "free"
 				if s != "free" {
-					if (r.Writable(m.use[i]) == nil) != (s == "acquired") || (r.Readable(m.use[i]) == nil) != (s == "taken") {
-						t.Fatalf("%+v: slot %d is %s: %v, %v", *r, i, s, r.Writable(m.use[i]), r.Readable(m.use[i]))
+					if (r.Writable(m.use[i]) == nil) != (s == "acquired") || (r.Readable(0, m.use[i]) == nil) != (s == "taken") {
+						t.Fatalf("%+v: slot %d is %s: %v, %v", *r, i, s, r.Writable(m.use[i]), r.Readable(0, m.use[i]))
 					}
 				}
 			}
-			if r.Idle() != idle {
-				t.Fatalf("%+v: idle %v", *r, r.Idle())
+			if (r.Held() == 0) != idle {
+				t.Fatalf("%+v: %d held", *r, r.Held())
 			}
 		}
 	}
 }
 
 func TestWhy(t *testing.T) {
-	r := &Ring{Depth: 2}
+	ring := New(2, 1)
+	r := &ring
 	r.Acquire()
 	why := func(err error) string {
 		if err == nil {
@@ -87,27 +89,53 @@ func TestWhy(t *testing.T) {
 		}
 		return err.Error()
 	}
-	_, early := r.Take()
+	_, early := r.Take(0)
 	r.Commit(0)
-	r.Take()
+	r.Take(0)
 	for _, c := range []struct{ got, want string }{
 		{why(early), "taken before it is committed"},
 		{why(r.Commit(0)), "was not acquired"},
-		{why(r.Release(1)), "out of turn: use 1, the next is 0"},
+		{why(r.Release(0, 1)), "out of turn: use 1, the next is 0"},
 		{why(r.Writable(0)), "filled after it was committed"},
 		{why(r.Writable(1)), "filled before it is acquired"},
-		{why(r.Readable(1)), "read before it is committed"},
-		{why(r.Readable(0)), ""},
+		{why(r.Readable(0, 1)), "read before it is committed"},
+		{why(r.Readable(0, 0)), ""},
 	} {
 		if c.want == "" && c.got != "" || !strings.Contains(c.got, c.want) {
 			t.Errorf("%q; want %q", c.got, c.want)
 		}
 	}
-	r.Release(0)
-	if err := r.Readable(0); err == nil || !strings.Contains(err.Error(), "after it was released") {
+	r.Release(0, 0)
+	if err := r.Readable(0, 0); err == nil || !strings.Contains(err.Error(), "after it was released") {
 		t.Error(err)
 	}
-	if err := r.Release(0); err == nil || !strings.Contains(err.Error(), "not taken") {
+	if err := r.Release(0, 0); err == nil || !strings.Contains(err.Error(), "not taken") {
 		t.Error(err)
+	}
+}
+
+// TestReaders holds that every reader gets every slot, and that the slowest one frees it.
+func TestReaders(t *testing.T) {
+	r := New(1, 2)
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := r.Acquire()
+	ok(err)
+	ok(r.Commit(0))
+	for reader := range 2 {
+		if r.Free() || !r.Filled(reader) {
+			t.Errorf("%+v", r)
+		}
+		ticket, err := r.Take(reader)
+		ok(err)
+		ok(r.Readable(reader, ticket))
+		ok(r.Release(reader, ticket))
+	}
+	if !r.Free() || r.Held() != 0 || r.Filled(0) {
+		t.Errorf("%+v", r)
 	}
 }
