@@ -118,12 +118,66 @@ const waste = 16
 // instruction's types, and change sides where its rows would be wasted or where the result's rows are wanted on the other
 // side. It comes before anything has a form.
 func (p *placer) covers(r *ir.Region) {
+	p.flatten(r)
 	list := p.eligible(r)
 	p.sides(list)
 	for _, c := range list {
 		p.rewrite(c)
 	}
 	p.fn.Number()
+}
+
+// maxFlat is the largest number of registers of a thread that the products of a flat contraction may take.
+const maxFlat = 128
+
+// flatten makes products and a sum of contractions whose result has rows alone, or columns alone: nothing that they read is
+// used twice, so there is no use for shared memory or for matrices. Each product is rounded once more than in a chain of
+// fused multiply-adds, and the sum, a tree, far less often.
+func (p *placer) flatten(r *ir.Region) {
+	var list []*ir.Op
+	r.Walk(func(o *ir.Op) {
+		if o.Code != ir.Contract || o.Int("scaled") != 0 || inScan(o) {
+			return
+		}
+		_, m, n, _ := axisKinds(o)
+		t, a, b := o.Result().Type, o.Operands[0].Type, o.Operands[1].Type
+		if len(m) > 0 && len(n) > 0 || t.Elem.Bits() < 32 || !dtype.Widens(a.Elem, t.Elem) || !dtype.Widens(b.Elem, t.Elem) {
+			return
+		}
+		if len(n) > 0 {
+			a = b
+		}
+		if registers(t.Elem, p.tile(a), p.warps) <= maxFlat {
+			list = append(list, o)
+		}
+	})
+	for _, o := range list {
+		b := ir.NewBuilder(p.fn).At(o.Pos)
+		b.Before(o)
+		x, y, _, _, acc := o.ContractParts()
+		t := o.Result().Type
+		axes := x.Type.Axes
+		if len(y.Type.Axes) > len(axes) {
+			axes = y.Type.Axes
+		}
+		wide := func(v *ir.Value) *ir.Value { return b.Bcast(b.Cast(v, t.Elem, "rne", "sat"), axes) }
+		v := b.Reduce("sum", t.Elem, b.Mul(wide(x), wide(y)), o.Axes...)
+		if t.Kind == ir.Tile {
+			v = b.Bcast(v, t.Axes)
+		}
+		if acc != nil {
+			v = b.Add(acc, v)
+		}
+		supplant(o, v)
+	}
+}
+
+// supplant makes what computes a new value compute the result of an operation, which goes.
+func supplant(o *ir.Op, v *ir.Value) {
+	old, d := o.Result(), v.Def
+	old.Def, old.Index = d, 0
+	d.Results[0] = old
+	o.Remove()
 }
 
 // eligible are the contractions that have a matrix instruction.
@@ -329,12 +383,7 @@ func (p *placer) turn(c *cover) {
 	if back == r {
 		back = b.Emit(&ir.Op{Code: ir.Bcast, Operands: []*ir.Value{r}, Results: []*ir.Value{{Type: t}}}).Result()
 	}
-	// The old result stays the value that others name.
-	old := o.Result()
-	d := back.Def
-	old.Def, old.Index = d, 0
-	d.Results[0] = old
-	o.Remove()
+	supplant(o, back)
 	c.batch, c.m, c.n, c.k = axisKinds(c.o)
 }
 
@@ -485,4 +534,51 @@ func (p *placer) along(t ir.Type, spans []*ir.Value, u layout.Unit, size, stride
 		panic(unfit{})
 	}
 	return list
+}
+
+// outer is the form of the result of a contraction by multiply-adds: each thread has a piece of both its rows and its columns,
+// so that it uses what it reads often. Nil where the result lacks one of them.
+func (p *placer) outer(o *ir.Op) *form {
+	batch, m, n, _ := axisKinds(o)
+	if len(m) == 0 || len(n) == 0 {
+		return nil
+	}
+	t := o.Result().Type
+	tile := p.tile(t)
+	left, stride := slices.Clone(tile), make([]int64, len(tile))
+	for i := range stride {
+		stride[i] = 1
+	}
+	var digits []digit
+	take := func(u layout.Unit, spans []*ir.Value, n int64) int64 {
+		got := int64(1)
+		for _, s := range slices.Backward(spans) {
+			i := t.Axis(s)
+			part := gcd(n/got, left[i])
+			digits = append(digits, digit{Size: part, Unit: u, Axis: i, Stride: stride[i]})
+			left[i], stride[i], got = left[i]/part, stride[i]*part, got*part
+		}
+		return got
+	}
+	vector := int64(4)
+	all := p.product(m) * p.product(n) * p.product(batch)
+	for vector > 1 && (p.product(n) < 8*vector || all < 32*p.warps*vector) {
+		vector /= 2
+	}
+	take(layout.Register, n[len(n)-1:], vector)
+	lanes := take(layout.Lane, n, 8)
+	lanes *= take(layout.Lane, m, 32/lanes)
+	lanes *= take(layout.Lane, n, 32/lanes)
+	lanes *= take(layout.Lane, batch, 32/lanes)
+	digits = append(digits, digit{Size: 32 / lanes, Unit: layout.Lane, Axis: layout.Replica})
+	warps := int64(1)
+	for _, spans := range [][]*ir.Value{m, batch, n} {
+		warps *= take(layout.Warp, spans, p.warps/warps)
+	}
+	digits = append(digits, digit{Size: p.warps / warps, Unit: layout.Warp, Axis: layout.Replica})
+	for _, s := range slices.Concat(batch, m, n) {
+		i := t.Axis(s)
+		digits = append(digits, digit{Size: left[i], Unit: layout.Register, Axis: i, Stride: stride[i]})
+	}
+	return p.forms.make(tile, digits)
 }

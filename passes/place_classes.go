@@ -106,7 +106,7 @@ func (p *placer) choose(r *ir.Region) {
 		for _, o := range r.Ops {
 			depth[o] = d
 			operands = append(operands, o)
-			if p.cover[o] != nil {
+			if o.Code == ir.Contract && o.Result().Type.Kind == ir.Tile && !inScan(o) {
 				contracts = append(contracts, o)
 			}
 			inner := d
@@ -126,11 +126,36 @@ func (p *placer) choose(r *ir.Region) {
 	}
 	slices.SortStableFunc(contracts, func(a, b *ir.Op) int { return cmp.Compare(depth[b], depth[a]) })
 	for _, o := range contracts {
-		set(o.Result(), p.cover[o].c)
+		if c := p.cover[o]; c != nil {
+			set(o.Result(), c.c)
+		}
+	}
+	for _, o := range contracts { // and what has its axes in another order
+		c := p.cover[o]
+		if c == nil {
+			continue
+		}
+		turned := func(v *ir.Value) {
+			if at, ok := axesIn(o.Result().Type, v.Type.Axes); ok && len(at) == len(o.Result().Type.Axes) {
+				set(v, p.forms.project(c.c, at))
+			}
+		}
+		for _, u := range p.uses[o.Result()] {
+			if u.o.Code == ir.Bcast {
+				turned(u.o.Result())
+			}
+		}
+		if _, _, _, _, acc := o.ContractParts(); acc != nil && acc.Def != nil && acc.Def.Code == ir.Bcast {
+			turned(acc.Def.Operands[0])
+		}
 	}
 	for _, o := range contracts {
-		set(o.Operands[0], p.cover[o].a)
-		set(o.Operands[1], p.cover[o].b)
+		if c := p.cover[o]; c != nil {
+			set(o.Operands[0], c.a)
+			set(o.Operands[1], c.b)
+		} else {
+			set(o.Result(), p.outer(o))
+		}
 	}
 	p.settleClasses(r)
 }
