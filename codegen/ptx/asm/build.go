@@ -15,6 +15,7 @@ type Builder struct {
 	depth  [D + 1][]int32 // of each register: the scope that it is known in
 	scopes []*scope
 	root   int // the scope that nothing leaves
+	facts  map[Reg]fact
 	labels int
 }
 
@@ -28,7 +29,7 @@ type scope struct {
 
 // NewBuilder is a builder of an empty kernel.
 func NewBuilder() *Builder {
-	return &Builder{scopes: []*scope{{pure: map[string]Reg{}}}}
+	return &Builder{scopes: []*scope{{pure: map[string]Reg{}}}, facts: map[Reg]fact{}}
 }
 
 func (b *Builder) top() int { return len(b.scopes) - 1 }
@@ -107,6 +108,7 @@ func (b *Builder) Pure(op string, c Class, args ...Arg) Reg {
 	s := b.scopes[at]
 	s.list = append(s.list, Instr{Op: op, Args: append([]Arg{R(r)}, args...), Pos: b.Pos})
 	s.pure[string(key)] = r
+	b.learn(r, op, args)
 	return r
 }
 

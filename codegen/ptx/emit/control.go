@@ -169,6 +169,7 @@ func (e *emitter) loop(o *ir.Op) {
 	e.move(index, lo)
 	b.Loop(func(begin, end string) {
 		b.Changes(index)
+		b.SetZeros(index, min(b.Zeros(lo), b.Zeros(asm.Int(max(by, 1)))))
 		e.changes(list, r.Args[1:])
 		done := b.SetP("ge", "s64", asm.R(index), hi)
 		b.EmitIf(asm.R(done), "bra.uni", asm.Text(end))

@@ -30,6 +30,10 @@ type emitter struct {
 	// written are the tensors that the phase writes.
 	written map[*ir.Value]bool
 	shared  arena
+	// assumes says that sizes and the like may be assumed to be multiples of powers of two, where that makes accesses wider:
+	// assumed are these assumptions, for which the kernel looks first.
+	assumes bool
+	assumed []even
 	maps    map[mapKey][]int
 	plans   map[planKey]*convert.Plan
 	order   order
@@ -61,6 +65,22 @@ func (e *emitter) phase(number int) {
 			e.written[o.Operands[0]] = true
 		}
 	})
+	e.assumes = true
+	e.block()
+	if len(e.assumed) > 0 {
+		e.otherwise()
+	}
+	e.kernel.Shared = e.shared.high > 0
+	for _, s := range e.params {
+		e.kernel.Params = append(e.kernel.Params, asm.Param{Name: paramName(len(e.kernel.Params)), Bits: e.paramBits(s)})
+	}
+	e.m.Phases = append(e.m.Phases, codegen.Phase{Name: e.op.Str("name"), Entry: name, Threads: e.kernel.Threads,
+		Shared: e.shared.high, Params: e.params, Ordered: prints(e.op)})
+}
+
+// block emits what a block of the phase does.
+func (e *emitter) block() {
+	b := e.b
 	tid := b.Pure("mov.u32", asm.W, asm.Text("%tid.x"))
 	e.lane = b.And(asm.W, asm.R(tid), asm.Int(31))
 	e.warp = asm.Int(0)
@@ -70,12 +90,6 @@ func (e *emitter) phase(number int) {
 	e.bindings()
 	e.region(e.op.Regions[0])
 	b.Emit("ret")
-	e.kernel.Shared = e.shared.high > 0
-	for _, s := range e.params {
-		e.kernel.Params = append(e.kernel.Params, asm.Param{Name: paramName(len(e.kernel.Params)), Bits: e.paramBits(s)})
-	}
-	e.m.Phases = append(e.m.Phases, codegen.Phase{Name: e.op.Str("name"), Entry: name, Threads: e.kernel.Threads,
-		Shared: e.shared.high, Params: e.params, Ordered: prints(e.op)})
 }
 
 // prints reports whether a phase prints.
@@ -153,7 +167,7 @@ func (e *emitter) bindings() {
 // span is a value of the indices from lo on, at most to hi, both doubles.
 func (e *emitter) span(t ir.Type, lo, hi asm.Arg) *value {
 	b := e.b
-	v := &value{t: t, lo: lo}
+	v := &value{t: t, lo: lo, hi: hi, ends: true}
 	left := b.Sub(asm.D, hi, lo)
 	if k, ok := left.IntValue(); ok {
 		v.n = asm.Int(max(0, min(k, t.Width)))
@@ -216,9 +230,15 @@ func (e *emitter) outer(v *ir.Value) *value {
 // scalar is a scalar's element.
 func (e *emitter) scalar(v *ir.Value) asm.Arg { return e.value(v).scalar }
 
+// tensorAlign is the number of bytes of which the addresses of dense tensors and temps are multiples: a launcher sees to it.
+const tensorAlign = 16
+
 // tensorOf is a tensor at an address; param is its number, or -1.
 func (e *emitter) tensorOf(t ir.Type, base asm.Arg, param int) *tensor {
 	x := &tensor{base: base}
+	if r, ok := base.Reg(); ok && t.Mem == ir.Dense {
+		e.b.SetZeros(r, log2(tensorAlign))
+	}
 	for _, d := range t.Dims {
 		x.dims = append(x.dims, e.dim(d))
 	}

@@ -236,13 +236,12 @@ func scattered(c *call, fn *ir.Func) error {
 				}
 				digits = append(digits, g)
 			}
-			for k := len(t.Axes) - 1; k >= 0; k-- {
-				rest := slices.Clone(order[root(t.Axes[k].Span)][next[k]:])
-				if rng.IntN(2) == 0 {
-					slices.Sort(rest)
-				}
-				for _, bit := range rest {
-					digits = append(digits, layout.Digit{Size: 2, Unit: layout.Register, Axis: k, Stride: 1 << bit})
+			// Registers in an order that is the same for all tiles.
+			for _, s := range spans {
+				if k := t.Axis(s); k >= 0 {
+					for _, bit := range order[root(s)][next[k]:] {
+						digits = append(digits, layout.Digit{Size: 2, Unit: layout.Register, Axis: k, Stride: 1 << bit})
+					}
 				}
 			}
 			d, err := layout.Distribute(tile, digits...)

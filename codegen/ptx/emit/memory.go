@@ -213,6 +213,12 @@ func (e *emitter) load(o *ir.Op) {
 	if o.Str("mode") == "else" {
 		outside = e.scalar(o.Operands[len(o.Operands)-1])
 	}
+	if a.p != nil {
+		if v := e.vector(a, func([]int) bool { return true }); v != nil {
+			e.set(o.Result(), e.loadVector(a, v, outside))
+			return
+		}
+	}
 	list := make([]asm.Arg, n)
 	for slot := range list {
 		if a.p != nil && a.p.twin[slot] != slot {
@@ -268,6 +274,12 @@ func (e *emitter) store(o *ir.Op) {
 	a := e.newAccess(o, t)
 	x := e.value(v)
 	masked := e.masks(o, t)
+	if a.p != nil {
+		if v := e.vector(a, e.maskAlike(o, t)); v != nil {
+			e.storeVector(a, v, x, masked)
+			return
+		}
+	}
 	e.each(a, func(slot int, own guard) {
 		g, some := masked(e.guard(a, slot), slot)
 		if own.ok {
@@ -310,6 +322,41 @@ func (e *emitter) masks(o *ir.Op, t ir.Type) func(g guard, slot int) (guard, boo
 		}
 		return e.and(g, e.reg(dtype.Bool, x)), true
 	}
+}
+
+// maskAlike reports whether the mask of a store is the same for all slots of a run.
+func (e *emitter) maskAlike(o *ir.Op, t ir.Type) func(run []int) bool {
+	m := o.Mask()
+	if m == nil {
+		return func([]int) bool { return true }
+	}
+	mask, slots := e.value(m), e.slotsOf(m.Type, t)
+	return func(run []int) bool {
+		for _, s := range run {
+			if !mask.same(slots[s], slots[run[0]]) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// same reports whether two slots of a tile of bools hold the same operand.
+func (v *value) same(i, j int) bool {
+	if i == j {
+		return true
+	}
+	if v.elems == nil {
+		return false
+	}
+	x, ok := v.elems[i].Reg()
+	y, also := v.elems[j].Reg()
+	if ok || also {
+		return ok && also && x == y
+	}
+	k, _ := v.elems[i].IntValue()
+	l, _ := v.elems[j].IntValue()
+	return k == l
 }
 
 // each visits the slots whose elements this thread gives on: each element once in the block. The predicate says whether

@@ -20,9 +20,10 @@ type value struct {
 	t ir.Type
 	// scalar is a scalar's element, the same in all threads.
 	scalar asm.Arg
-	// lo and n are a span's first index (a double) and its live length (a word). Full says that n is the width.
-	lo, n asm.Arg
-	full  bool
+	// lo and n are a span's first index (a double) and its live length (a word). Full says that n is the width. With ends hi
+	// is where the indices end at the latest: n is hi - lo or the width.
+	lo, n, hi  asm.Arg
+	full, ends bool
 	// elems are a tile's elements by register slot of its layout, or nil: then words has them.
 	elems []asm.Arg
 	// words have the elements' codes packed, slot i from bit i times the width on: of types of 16 bits, of 8, and of less where
