@@ -159,8 +159,11 @@ func (m *matrices) factor(x *operand, sum int, at [3]int64) []asm.Arg {
 			_, ok := e.live(x.t, s, x.groups[sum])
 			ragged = ragged || ok
 		}
-		if word, ok := m.whole(x, slots); ok && !ragged {
-			list = append(list, word)
+		if word, ok := m.whole(x, slots); ok {
+			if ragged {
+				word = e.b.And(asm.W, word, m.mask(x, sum, slots))
+			}
+			list = append(list, asm.R(e.b.Move(asm.W, word)))
 			continue
 		}
 		elems := make([]asm.Arg, len(slots))
@@ -177,6 +180,21 @@ func (m *matrices) factor(x *operand, sum int, at [3]int64) []asm.Arg {
 		}
 	}
 	return list
+}
+
+// mask are the bits of a word's elements in these slots that are there along the summed axes. It is the same for all words
+// whose elements stand at the same places along these.
+func (m *matrices) mask(x *operand, sum int, slots []int) asm.Arg {
+	b, bits := m.e.b, 32/len(slots)
+	mask := asm.Int(0)
+	for i, s := range slots {
+		field := word(uint32(1<<bits-1) << (i * bits))
+		if in, ok := m.e.live(x.t, s, x.groups[sum]); ok {
+			field = asm.R(b.Select(asm.W, in, field, asm.Int(0)))
+		}
+		mask = b.Or(asm.W, mask, field)
+	}
+	return mask
 }
 
 // whole is the word that holds these slots and nothing else, where the tile has its elements packed so.
