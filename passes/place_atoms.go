@@ -118,7 +118,6 @@ const waste = 16
 // instruction's types, and change sides where its rows would be wasted or where the result's rows are wanted on the other
 // side. It comes before anything has a form.
 func (p *placer) covers(r *ir.Region) {
-	p.flatten(r)
 	list := p.eligible(r)
 	p.sides(list)
 	for _, c := range list {
@@ -127,49 +126,23 @@ func (p *placer) covers(r *ir.Region) {
 	p.fn.Number()
 }
 
-// maxFlat is the largest number of registers of a thread that the products of a flat contraction may take.
-const maxFlat = 128
-
-// flatten makes products and a sum of contractions whose result has rows alone, or columns alone: nothing that they read is
-// used twice, so there is no use for shared memory or for matrices. Each product is rounded once more than in a chain of
-// fused multiply-adds, and the sum, a tree, far less often.
-func (p *placer) flatten(r *ir.Region) {
-	var list []*ir.Op
-	r.Walk(func(o *ir.Op) {
-		if o.Code != ir.Contract || o.Int("scaled") != 0 || inScan(o) {
-			return
-		}
-		_, m, n, _ := axisKinds(o)
-		t, a, b := o.Result().Type, o.Operands[0].Type, o.Operands[1].Type
-		if len(m) > 0 && len(n) > 0 || t.Elem.Bits() < 32 || !dtype.Widens(a.Elem, t.Elem) || !dtype.Widens(b.Elem, t.Elem) {
-			return
-		}
-		if len(n) > 0 {
-			a = b
-		}
-		if registers(t.Elem, p.tile(a), p.warps) <= maxFlat {
-			list = append(list, o)
-		}
-	})
-	for _, o := range list {
-		b := ir.NewBuilder(p.fn).At(o.Pos)
-		b.Before(o)
-		x, y, _, _, acc := o.ContractParts()
-		t := o.Result().Type
-		axes := x.Type.Axes
-		if len(y.Type.Axes) > len(axes) {
-			axes = y.Type.Axes
-		}
-		wide := func(v *ir.Value) *ir.Value { return b.Bcast(b.Cast(v, t.Elem, "rne", "sat"), axes) }
-		v := b.Reduce("sum", t.Elem, b.Mul(wide(x), wide(y)), o.Axes...)
-		if t.Kind == ir.Tile {
-			v = b.Bcast(v, t.Axes)
-		}
-		if acc != nil {
-			v = b.Add(acc, v)
-		}
-		supplant(o, v)
+// flat is the number of the operand of a contraction that has all axes, those of the result and those that are summed, and is
+// summed where it is: nothing of it is used twice. It is -1 where no operand is so.
+func (p *placer) flat(o *ir.Op) int {
+	if o.Code != ir.Contract || p.cover[o] != nil || o.Int("scaled") != 0 {
+		return -1
 	}
+	t, a, b := o.Result().Type, o.Operands[0].Type, o.Operands[1].Type
+	wide := a.Elem == dtype.F64 || b.Elem == dtype.F64
+	if t.Elem.IsFloat() && t.Elem != dtype.F64 && (t.Elem != dtype.F32 || wide) {
+		return -1
+	}
+	for i, x := range []ir.Type{a, b} {
+		if len(x.Axes) == len(t.Axes)+len(o.Axes) {
+			return i
+		}
+	}
+	return -1
 }
 
 // supplant makes what computes a new value compute the result of an operation, which goes.

@@ -244,9 +244,9 @@ func (p *placer) derived(members []*ir.Value) *form {
 				}
 			}
 		}
-		if o := v.Def; o != nil && (o.Code == ir.Reduce || o.Code == ir.Pack || o.Code == ir.Bcast) {
-			if f := p.formOf(o.Operands[0]); f != nil {
-				if at, ok := axesIn(o.Operands[0].Type, v.Type.Axes); ok {
+		if x := p.summed(v.Def); x != nil {
+			if f := p.formOf(x); f != nil {
+				if at, ok := axesIn(x.Type, v.Type.Axes); ok {
 					return p.forms.project(f, at)
 				}
 			}
@@ -283,6 +283,21 @@ func (p *placer) derived(members []*ir.Value) *form {
 	return p.coalesced(members[0].Type, bits, along)
 }
 
+// summed is the tile of which an operation makes a smaller one, or one with its axes in another order; nil where it does not.
+func (p *placer) summed(o *ir.Op) *ir.Value {
+	if o == nil {
+		return nil
+	}
+	switch o.Code {
+	case ir.Reduce, ir.Pack, ir.Bcast:
+		return o.Operands[0]
+	}
+	if i := p.flat(o); i >= 0 {
+		return o.Operands[i]
+	}
+	return nil
+}
+
 // packs is the form of the operand of a pack in which each thread has all bits of the integers that it makes; nil where these
 // have none yet.
 func (p *placer) packs(o *ir.Op) *form {
@@ -311,7 +326,7 @@ func (p *placer) packs(o *ir.Op) *form {
 func (p *placer) folded(members []*ir.Value) *form {
 	for _, v := range members {
 		for _, u := range p.uses[v] {
-			if u.o.Code != ir.Reduce {
+			if u.o.Code != ir.Reduce && p.flat(u.o) != u.i {
 				continue
 			}
 			var kept, gone []int
@@ -347,6 +362,10 @@ func (p *placer) whole(u use) *ir.Value {
 	case ir.Scatter:
 		if u.i == 1 || u.i == 3 {
 			return u.o.Operands[2]
+		}
+	case ir.Contract:
+		if i := p.flat(u.o); i == 1-u.i {
+			return u.o.Operands[i]
 		}
 	}
 	return nil

@@ -20,7 +20,8 @@ import (
 //	load, lookup                      subscripts in projections of the result's form
 //	store, atomic                     values, mask, subscripts and the old values in projections of one form over all axes
 //	scatter                           subscript and mask in projections of the value's form
-//	contract                          the accumulator in the result's form; with an atom, the others in the fragments' forms
+//	contract                          the accumulator in the result's form; with an atom, the others in the fragments' forms; where
+//	                                  one operand has all axes, the other and the result in its projections
 //	iota, affine, cat, topk, sort, assert, print
 //	                                  any
 //
@@ -44,6 +45,9 @@ func (p *placer) result(o *ir.Op, i int) *form {
 	case ir.Contract:
 		if c := p.cover[o]; c != nil {
 			return c.c
+		}
+		if i := p.flat(o); i >= 0 {
+			return p.projected(o.Operands[i], t)
 		}
 	case ir.Reduce, ir.Pack:
 		return p.projected(o.Operands[0], t)
@@ -128,6 +132,9 @@ func (p *placer) need(o *ir.Op, i int) *form {
 		}
 		if c := p.cover[o]; c != nil {
 			return [...]*form{c.a, c.b}[i]
+		}
+		if k := p.flat(o); k == 1-i {
+			return p.projected(o.Operands[k], v.Type)
 		}
 		return nil
 	}
