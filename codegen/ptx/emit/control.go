@@ -178,9 +178,9 @@ func (e *emitter) loop(o *ir.Op) {
 		if by == 0 {
 			e.set(r.Args[0], &value{scalar: at})
 		} else {
-			s := e.span(r.Args[0].Type, at, hi)
-			if o.Flag("whole") {
-				s.n, s.full = asm.Int(by), true
+			s := &value{lo: at, n: asm.Int(by), full: true}
+			if !o.Flag("whole") {
+				s = e.span(r.Args[0].Type, at, hi)
 			}
 			e.set(r.Args[0], s)
 		}

@@ -165,3 +165,53 @@ kernel @k[%N](%x: tensor<i32,[%N]>) -> (%y: tensor<i32,[%N]>) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestOrder reads what other threads of the block have written, in loops and branches too.
+func TestOrder(t *testing.T) {
+	text := `
+kernel @k[%N](inout %y: tensor<f32,[%N]>, %s: i64) -> (%z: tensor<f32,[%N]>) binds("warps" = "4") {
+  %0 = const 0 : i64
+  %1 = const 1 : i64
+  %3 = const 3 : i64
+  parallel %p in %0 .. %1 by 0 {
+    for %i in %0 .. %3 by 0 {
+      for %n in %0 .. %N by 64 {
+        %a = load.in %y[%n] : tile<f32,[%n:64]>
+        %r = affine %N + -1*%n + -1 : tile<i64,[%n:64]>
+        %b = load.in %y[%r] : tile<f32,[%n:64]>
+        %c = add %a, %b : tile<f32,[%n:64]>
+        store.in %y[%n] = %c
+        yield
+      }
+      %d = load.in %y[%i] : f32
+      store.in %y[%0] = %d
+      %more = gt %s, %i : bool
+      if %more {
+        store.in %y[%3] = %d
+        yield
+      } else {
+        yield
+      }
+      yield
+    }
+    for %m in %0 .. %N by 64 {
+      %r2 = affine %N + -1*%m + -1 : tile<i64,[%m:64]>
+      %e = load.in %y[%r2] : tile<f32,[%m:64]>
+      store.in %z[%m] = %e
+      yield
+    }
+    yield
+  }
+  yield
+}
+`
+	for seed := range uint64(6) {
+		for _, n := range []int64{50, 128, 199} {
+			c := newCall(t, text, seed, n)
+			c.set("y", 1, 2, 3, 4, 5, 6, 7)
+			c.set("s", float64(seed)-2)
+			c.check(scattered, exact)
+			c.check(placed, exact)
+		}
+	}
+}
