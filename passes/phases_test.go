@@ -21,7 +21,7 @@ import (
 func suites(t *testing.T) []string {
 	t.Helper()
 	var dirs []string
-	for _, root := range []string{"../kernels", "../tests/spec"} {
+	for _, root := range []string{"../kernels", "../tests/spec", "../tests/spec_numbers"} {
 		entries, err := os.ReadDir(root)
 		if err != nil {
 			t.Fatal(err)

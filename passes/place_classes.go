@@ -364,7 +364,7 @@ func (p *placer) whole(u use) *ir.Value {
 			return u.o.Operands[2]
 		}
 	case ir.Contract:
-		if i := p.flat(u.o); i == 1-u.i {
+		if i := p.flat(u.o); i >= 0 && i == 1-u.i {
 			return u.o.Operands[i]
 		}
 	}

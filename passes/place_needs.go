@@ -133,7 +133,7 @@ func (p *placer) need(o *ir.Op, i int) *form {
 		if c := p.cover[o]; c != nil {
 			return [...]*form{c.a, c.b}[i]
 		}
-		if k := p.flat(o); k == 1-i {
+		if k := p.flat(o); k >= 0 && k == 1-i {
 			return p.projected(o.Operands[k], v.Type)
 		}
 		return nil
