@@ -161,6 +161,11 @@ func (b *Builder) Narrow(x Arg) Arg {
 	if x.kind == intArg {
 		return Int(W.fits(x.num))
 	}
+	if f := b.facts[x.reg]; f.op == "cvt.u64.u32" || f.op == "cvt.s64.s32" {
+		if r, ok := f.args[0].Reg(); ok && !b.vars[r] {
+			return f.args[0]
+		}
+	}
 	return R(b.Pure("cvt.u32.u64", W, x))
 }
 

@@ -195,6 +195,8 @@ type Instr struct {
 	Pos   ir.Pos
 	// Note is a comment behind the instruction.
 	Note string
+	// pure says that all it does is to write its first operand.
+	pure bool
 }
 
 // Param is a parameter of the kernel.

@@ -165,3 +165,24 @@ func TestFolding(t *testing.T) {
 		t.Errorf("%d instructions for what is known", n)
 	}
 }
+
+// What nothing reads is not written, nor what only that reads; what stores read is.
+func TestNeeded(t *testing.T) {
+	b := NewBuilder()
+	k := &Kernel{Name: "k", Params: []Param{{"y", 64}}, Threads: 32, Builder: b}
+	y := b.Pure("ld.param.u64", D, Sym("y", 0))
+	tid := b.Pure("mov.u32", W, Text("%tid.x"))
+	b.Mul(W, b.Add(W, R(tid), Int(5)), Int(3))
+	wide := b.Widen(b.Add(W, R(tid), Int(7)))
+	b.Emit("st.global.u32", At(y, 0), b.Narrow(wide))
+	b.Emit("ret")
+	text, _ := Module(ptx.Target{SM: 80}, 70, []*Kernel{k})
+	for _, no := range []string{"mul", ", 5", "cvt"} {
+		if strings.Contains(text, no) {
+			t.Errorf("%s in\n%s", no, text)
+		}
+	}
+	if !strings.Contains(text, ", 7") || !strings.Contains(text, "tid") {
+		t.Errorf("what is needed is not in\n%s", text)
+	}
+}

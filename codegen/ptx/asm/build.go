@@ -17,6 +17,7 @@ type Builder struct {
 	root   int // the scope that nothing leaves
 	facts  map[Reg]fact
 	labels int
+	vars   map[Reg]bool // written more than once
 }
 
 // scope is the function's body, a loop's or a branch's.
@@ -29,7 +30,7 @@ type scope struct {
 
 // NewBuilder is a builder of an empty kernel.
 func NewBuilder() *Builder {
-	return &Builder{scopes: []*scope{{pure: map[string]Reg{}}}, facts: map[Reg]fact{}}
+	return &Builder{scopes: []*scope{{pure: map[string]Reg{}}}, facts: map[Reg]fact{}, vars: map[Reg]bool{}}
 }
 
 func (b *Builder) top() int { return len(b.scopes) - 1 }
@@ -54,7 +55,11 @@ func (b *Builder) Regs(c Class, n int) []Reg {
 
 // Var is a register that is written more than once. Inside of a loop that writes it, which must begin after the call,
 // nothing that depends on it is taken for invariant: call [Builder.Changes] in the loop's body first.
-func (b *Builder) Var(c Class) Reg { return b.Reg(c) }
+func (b *Builder) Var(c Class) Reg {
+	r := b.Reg(c)
+	b.vars[r] = true
+	return r
+}
 
 // Changes says that the innermost loop or branch writes these registers.
 func (b *Builder) Changes(list ...Reg) {
@@ -106,7 +111,7 @@ func (b *Builder) Pure(op string, c Class, args ...Arg) Reg {
 	}
 	r := b.reg(c, at)
 	s := b.scopes[at]
-	s.list = append(s.list, Instr{Op: op, Args: append([]Arg{R(r)}, args...), Pos: b.Pos})
+	s.list = append(s.list, Instr{Op: op, Args: append([]Arg{R(r)}, args...), Pos: b.Pos, pure: true})
 	s.pure[string(key)] = r
 	b.learn(r, op, args)
 	return r
@@ -240,6 +245,45 @@ func (b *Builder) Apart(body func()) {
 	b.scopes = append(b.scopes, &scope{loop: true, pure: map[string]Reg{}})
 	body()
 	b.close()
+}
+
+// needed is the instructions without those whose results nothing reads.
+func (b *Builder) needed() []Instr {
+	var reads [D + 1][]int32
+	for c := range reads {
+		reads[c] = make([]int32, b.count[c])
+	}
+	count := func(in *Instr, by int32) {
+		args := in.Args
+		if in.pure {
+			args = args[1:]
+		}
+		for _, a := range args {
+			a.regs(func(r Reg) { reads[r.class][r.id] += by })
+		}
+		in.Guard.regs(func(r Reg) { reads[r.class][r.id] += by })
+	}
+	all := b.Code()
+	for i := range all {
+		count(&all[i], 1)
+	}
+	// What a pure instruction reads stands before it.
+	drop := make([]bool, len(all))
+	n := len(all)
+	for i := len(all) - 1; i >= 0; i-- {
+		if r := all[i].Args; all[i].pure && reads[r[0].reg.class][r[0].reg.id] == 0 {
+			drop[i] = true
+			n--
+			count(&all[i], -1)
+		}
+	}
+	list := make([]Instr, 0, n)
+	for i, in := range all {
+		if !drop[i] {
+			list = append(list, in)
+		}
+	}
+	return list
 }
 
 // Code is the instructions so far.

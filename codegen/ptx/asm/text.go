@@ -118,7 +118,7 @@ func (w *writer) kernel(k *Kernel) {
 		}
 	}
 	var at ir.Pos
-	for _, in := range k.Code() {
+	for _, in := range k.needed() {
 		if in.Label != "" {
 			w.line(in.Pos, in.Label, ":")
 			continue
