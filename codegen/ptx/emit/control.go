@@ -164,6 +164,8 @@ func (e *emitter) yield(r *ir.Region, list []*carried, end string) {
 func (e *emitter) loop(o *ir.Op) {
 	b, r := e.b, o.Regions[0]
 	lo, hi, by := e.scalar(o.Operands[0]), e.scalar(o.Operands[1]), o.Int("by")
+	tables := e.keepTables(o)
+	defer e.dropTables(tables)
 	list := e.bring(o.Operands[2:])
 	index := b.Var(asm.D)
 	e.move(index, lo)
@@ -225,6 +227,8 @@ func (e *emitter) bounded(v *ir.Value) bool {
 
 func (e *emitter) while(o *ir.Op) {
 	b, cond, body := e.b, o.Regions[0], o.Regions[1]
+	tables := e.keepTables(o)
+	defer e.dropTables(tables)
 	list := e.bring(o.Operands)
 	b.Loop(func(begin, end string) {
 		e.shared.enter()

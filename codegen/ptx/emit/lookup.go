@@ -83,6 +83,7 @@ func (e *emitter) lookup(o *ir.Op) {
 	part := e.own(a, p, axes)
 	s := e.subscript(o, r)
 	other := o.Outside()
+	within := a.within(o, e, r, axes, along)
 	list := make([]asm.Arg, slots)
 	for i := range list {
 		if p != nil && p.twin[i] != i {
@@ -97,7 +98,10 @@ func (e *emitter) lookup(o *ir.Op) {
 				}
 			}
 		}
-		guard, pad := e.liveArg(r, i), asm.Int(0)
+		guard, pad := asm.Arg{}, asm.Int(0)
+		if !within {
+			guard = e.liveArg(r, i)
+		}
 		if other != nil {
 			guard, pad = e.both(guard, s.inside(o, i)), e.elem(e.value(other), 0)
 		}
@@ -114,11 +118,77 @@ func (e *emitter) lookup(o *ir.Op) {
 // table is the array of a lookup's tile, filled.
 func (e *emitter) table(o *ir.Op) *array {
 	t := o.Operands[0]
+	if a := e.tables[t]; a != nil {
+		return a
+	}
 	a := e.arrayOf(t.Type)
 	e.inScratch(a)
 	e.put(a, e.value(t), 0)
 	e.barrier()
 	return a
+}
+
+// most of the shared memory that tables may hold.
+const heldTables = 64 << 10
+
+// keepTables puts the tiles that lookups in a loop read, and that the loop does not change, into shared memory before it.
+// It gives those that it put there.
+func (e *emitter) keepTables(o *ir.Op) []*ir.Value {
+	var list []*ir.Value
+	for _, r := range o.Regions {
+		r.Walk(func(q *ir.Op) {
+			if q.Code != ir.Lookup {
+				return
+			}
+			t := q.Operands[0]
+			if e.values[t] == nil || e.tables[t] != nil {
+				return // made in the loop, or there already
+			}
+			a := e.arrayOf(t.Type)
+			if e.shared.held+a.size > heldTables {
+				return
+			}
+			a.at = e.hold(a.size)
+			e.shared.use(e, interval{a.at, a.at + a.size})
+			e.put(a, e.values[t], 0)
+			e.tables[t] = a
+			list = append(list, t)
+		})
+	}
+	if len(list) > 0 {
+		e.barrier()
+	}
+	return list
+}
+
+// dropTables ends what keepTables began.
+func (e *emitter) dropTables(list []*ir.Value) {
+	for _, t := range list {
+		a := e.tables[t]
+		e.shared.busy = union(e.shared.busy, []interval{{a.at, a.at + a.size}})
+		delete(e.tables, t)
+	}
+}
+
+// within reports whether every index of a lookup is one of the array, that of absent elements too.
+func (a *array) within(o *ir.Op, e *emitter, r ir.Type, axes []int, along int) bool {
+	for i, k := range axes {
+		if k >= 0 && e.place(r).d.Tile()[i] > a.extents[k] {
+			return false
+		}
+	}
+	if lo, ok := e.value(o.Axes[0]).lo.IntValue(); !ok || lo != 0 {
+		return false
+	}
+	x := o.Operands[1]
+	for x.Def != nil && x.Def.Code == ir.Bcast {
+		x = x.Def.Operands[0]
+	}
+	if x.Def == nil || x.Def.Code != ir.Cast {
+		return false
+	}
+	from := x.Def.Operands[0].Type.Elem
+	return from.IsInt() && !from.Signed && from.Bits() < 31 && int64(1)<<from.Bits() <= a.extents[along]
 }
 
 // scatter emits a tile with some elements replaced. It goes to shared memory, and so do the new elements. Where several

@@ -82,12 +82,25 @@ func (e *emitter) scratch(size int64) (offset int64, base asm.Reg) {
 	}
 	a.open = interval{at, at + size}
 	e.room(a.open.hi)
+	a.early(a.open)
+	return at, e.sharedBase()
+}
+
+// early notes that bytes are written, for the loops whose step has met no barrier.
+func (a *arena) early(x interval) {
 	for _, l := range a.loops {
 		if !l.barred {
-			l.early = append(l.early, a.open)
+			l.early = append(l.early, x)
 		}
 	}
-	return at, e.sharedBase()
+}
+
+// use lets held bytes be written anew.
+func (a *arena) use(e *emitter, x interval) {
+	if x.meets(a.busy) {
+		e.barrier()
+	}
+	a.early(x)
 }
 
 // close says that the scratch in use is used no more.
