@@ -89,10 +89,46 @@ func (e *emitter) packedCast(o *ir.Op, slots int) *value {
 			words[i] = asm.R(e.b.Pure(how+kind, asm.W, list[2*i+1], list[2*i]))
 		}
 		return &value{words: words}
+	case (to == dtype.I8 || to == dtype.U8) && packs(to, slots):
+		if list := e.bytes(from, to, o.Str("overflow") == "wrap", x, slots); list != nil {
+			return &value{words: list}
+		}
 	case to == dtype.F32 && x.words != nil && (from == dtype.F16 || from == dtype.BF16):
 		return &value{elems: e.singles(from, x, slots)}
 	}
 	return nil
+}
+
+// bytes are the elements of a tile as packed bytes; nil of types that do not become words first.
+func (e *emitter) bytes(from, to dtype.Type, wrap bool, x *value, slots int) []asm.Arg {
+	float := from.IsFloat() && from != dtype.F64
+	if !float && !from.IsInt() || from.Bits() > 32 || wrap && float || from == dtype.U32 && !wrap {
+		return nil
+	}
+	b := e.b
+	kind := "s8"
+	if to == dtype.U8 {
+		kind = "u8"
+	}
+	words := make([]asm.Arg, slots/4)
+	for i := range words {
+		var four [4]asm.Arg
+		for j := range four {
+			y := e.elem(x, 4*i+j)
+			if float { // which saturates, and makes 0 of NaN
+				y = asm.R(b.Pure("cvt.rzi.s32.f32", asm.W, e.single(from, y)))
+			}
+			four[j] = y
+		}
+		if wrap {
+			words[i] = e.pack(8, four[:])
+			continue
+		}
+		// Two saturate in one instruction, which shifts a third operand in above them.
+		high := b.Pure("cvt.pack.sat."+kind+".s32.b32", asm.W, four[3], four[2], asm.Int(0))
+		words[i] = asm.R(b.Pure("cvt.pack.sat."+kind+".s32.b32", asm.W, four[1], four[0], asm.R(high)))
+	}
+	return words
 }
 
 // singles are the elements of a tile as f32, exactly; nil of types of which f32 does not hold all values, and of f16 and
@@ -146,7 +182,7 @@ func sequenceOf(from, to dtype.Type, target ptx.Target) *casts.Sequence {
 		return s.(*casts.Sequence)
 	}
 	s, err := casts.Make(from, to, target, casts.Stream, casts.Options{})
-	if err != nil {
+	if err != nil || from.HasInf() && to.Overflow() == dtype.Saturate { // sequences keep infinities
 		s = nil
 	}
 	sequences.Store(key, s)

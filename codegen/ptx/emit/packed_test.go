@@ -192,6 +192,10 @@ func TestPackedCasts(t *testing.T) {
 		default:
 			add(from, dtype.F16, dtype.Default, 8, false)
 			add(from, dtype.BF16, dtype.RZ, 8, false)
+			for _, to := range []dtype.Type{dtype.I8, dtype.U8} {
+				add(from, to, dtype.Default, 8, false)
+				add(from, to, dtype.Wrap, 8, false)
+			}
 			if from.Bits() == 16 {
 				for _, to := range small {
 					add(from, to, dtype.Default, 16, true)
