@@ -31,6 +31,8 @@ type along struct {
 	inputs, results []*ir.Value
 	outs            []*ir.Param
 	tol             float64
+	// first are operations that come before the one under test.
+	first []*ir.Op
 }
 
 // axis is an axis of a test.
@@ -188,6 +190,9 @@ func (a *along) finish(op *ir.Op, place func()) (string, *emu.Report) {
 		} else {
 			e.set(v, &value{elems: list})
 		}
+	}
+	for _, o := range a.first {
+		e.operation(o)
 	}
 	e.across(op)
 	bufs := make([]*emu.Buffer, len(a.results))
@@ -369,7 +374,7 @@ var reduceTypes = []dtype.Type{dtype.F32, dtype.F16, dtype.F64, dtype.I32, dtype
 func TestReduce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	kinds := []string{"sum", "prod", "max", "min", "maxnan", "minnan", "mean", "any", "all", "argmax", "argmin", "last"}
-	for n := range 240 {
+	for n := range 144 {
 		kind := kinds[n%len(kinds)]
 		from := reduceTypes[rng.IntN(len(reduceTypes))]
 		elem := from
@@ -446,7 +451,7 @@ func anything(t dtype.Type) func(rng *rand.Rand) uint64 {
 
 func TestLookup(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 2))
-	for n := range 100 {
+	for n := range 60 {
 		elem := reduceTypes[rng.IntN(len(reduceTypes))]
 		axes := drawAxes(rng, 3, []int64{40, 12}[rng.IntN(2)]) // e, a, i
 		if axes[0].n == 0 {
@@ -499,7 +504,7 @@ func TestLookup(t *testing.T) {
 
 func TestScatter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 2))
-	for n := range 100 {
+	for n := range 60 {
 		elem := reduceTypes[rng.IntN(len(reduceTypes))]
 		axes := drawAxes(rng, 4, []int64{20, 7}[rng.IntN(2)]) // e, a, i, k
 		if axes[0].n == 0 {
@@ -622,7 +627,7 @@ func TestUnpack(t *testing.T) {
 
 func TestScan(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 2))
-	for n := range 120 {
+	for n := range 80 {
 		elem := []dtype.Type{dtype.F32, dtype.F16, dtype.F64, dtype.I32, dtype.I8, dtype.U16, dtype.BF16, dtype.I64}[rng.IntN(8)]
 		kind := []string{"sum", "prod", "max", "func"}[n%4]
 		if kind == "func" {
@@ -674,7 +679,7 @@ func TestScan(t *testing.T) {
 
 func TestRank(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 2))
-	for n := range 100 {
+	for n := range 60 {
 		elem := reduceTypes[rng.IntN(len(reduceTypes))]
 		rank := 1 + rng.IntN(3)
 		axes := append(drawAxes(rng, rank, []int64{500, 30, 9}[rank-1]), drawAxes(rng, 1, 40)...)
@@ -700,6 +705,34 @@ func TestRank(t *testing.T) {
 			if rng.IntN(2) == 0 {
 				i.Type = i.Type.In(v.Type.Layout)
 			}
+		})
+	}
+}
+
+// TestPackPlane packs one bit of each of several numbers, which bit is not known before.
+func TestPackPlane(t *testing.T) {
+	rng := rand.New(rand.NewPCG(10, 2))
+	for n := range 40 {
+		axes := drawAxes(rng, 2, 20)
+		width := []int64{1, 2, 3, 4, 5, 8, 16, 32}[rng.IntN(8)]
+		axes[1] = axis{0, width, width}
+		elem := dtype.Uint(1 + rng.IntN(8))
+		a := newAlong(t, uint64(n), []int{1, 2, 4, 8}[rng.IntN(4)], axes, []data{{elem, []int{0, 1}, anything(elem)},
+			{dtype.I64, nil, func(rng *rand.Rand) uint64 { return uint64(rng.Int64N(12)) }}}, []data{{dtype.Uint(int(width)), []int{0}, nil}})
+		x := a.inputs[0]
+		which := a.b.Bcast(a.inputs[1], x.Type.Axes)
+		bits := a.b.Map(ir.BitOf, x, which)
+		r := a.b.Pack(bits, a.spans[1])
+		a.store(r, 0)
+		a.first = []*ir.Op{which.Def, bits.Def}
+		a.finish(r.Def, func() {
+			a.layout(x, r)
+			if n%2 == 0 { // numbers side by side in a thread
+				d := layout.Must(layout.Distribute([]int64{256, width}, layout.Digit{Size: width, Unit: layout.Register, Axis: 1, Stride: 1},
+					layout.Digit{Size: 32, Unit: layout.Lane, Axis: 0, Stride: 1}, layout.Digit{Size: int64(a.x.e.warps), Unit: layout.Warp, Axis: 0, Stride: 32}))
+				x.Type = x.Type.In(&d)
+			}
+			which.Type, bits.Type = which.Type.In(x.Type.Layout), bits.Type.In(x.Type.Layout)
 		})
 	}
 }

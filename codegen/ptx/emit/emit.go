@@ -39,7 +39,7 @@ type emitter struct {
 	order   order
 	// tables are the tiles that lookups find in shared memory.
 	tables map[*ir.Value]*array
-	rings   map[*ir.Value]*ring
+	rings  map[*ir.Value]*ring
 	// uses are the operations of the phase by operand, once they have been looked for.
 	uses map[*ir.Value][]*ir.Op
 }

@@ -13,6 +13,9 @@ func (e *emitter) packBits(o *ir.Op) {
 	axis := x.Type.Axis(o.Axes[0])
 	p := e.place(x.Type)
 	c := classOf(t.Elem)
+	if e.packPlane(o, axis) {
+		return
+	}
 	in := e.value(x)
 	part := e.part(p, axis)
 	slots := make([][]asm.Arg, p.slots)
@@ -36,6 +39,68 @@ func (e *emitter) packBits(o *ir.Op) {
 	}
 	f := simple(c, asm.Int(0), func(x ...asm.Arg) asm.Arg { return b.Or(c, x[0], x[1]) })
 	e.gather(o, axis, f, slots)
+}
+
+// packPlane is packBits of one and the same bit of small numbers, all in one thread: four of them, side by side in a word,
+// are shifted at once, and a product brings their bits together. It reports false where something else is packed.
+func (e *emitter) packPlane(o *ir.Op, axis int) bool {
+	b := e.b
+	x, t := o.Operands[0].Type, o.Result().Type
+	def := o.Operands[0].Def
+	if def == nil || def.Code != ir.BitOf || t.Elem.Bits() > 32 {
+		return false
+	}
+	elem := def.Operands[0].Type.Elem
+	if !elem.IsInt() || elem.Signed || elem.Bits() > 8 || def.Operands[1].Type.Elem.Bits() != 64 {
+		return false
+	}
+	if _, ok := e.part(e.place(x), axis).IntValue(); !ok {
+		return false
+	}
+	codes, p := e.value(def.Operands[0]), e.place(x)
+	which := e.elem(e.value(def.Operands[1]), 0)
+	r, ok := which.Reg()
+	if !ok {
+		return false
+	}
+	for i := range p.slots {
+		if q, ok := e.elem(e.value(def.Operands[1]), i).Reg(); !ok || q != r {
+			return false
+		}
+		if _, ragged := e.live(x, i, []int{axis}); ragged {
+			return false
+		}
+	}
+	to := t
+	if t.Kind == ir.Tile {
+		to = t.In(partOf(x, t))
+	}
+	shift := b.Narrow(asm.R(b.Pure("min.u64", asm.D, which, asm.Int(31))))
+	inside := b.SetP("lt", "u64", which, asm.Int(int64(elem.Bits())))
+	plane := asm.R(b.Select(asm.W, inside, asm.Int(0x01010101), asm.Int(0)))
+	var list []asm.Arg
+	for _, group := range e.groups(x, to) {
+		sum := asm.Int(0)
+		for first := int64(0); first < int64(t.Elem.Bits()); first += 4 {
+			four := []asm.Arg{asm.Int(0), asm.Int(0), asm.Int(0), asm.Int(0)}
+			for _, i := range group {
+				if at := p.coords[i][axis] - first; at >= 0 && at < 4 {
+					four[at] = e.elem(codes, i)
+				}
+			}
+			bits := b.And(asm.W, asm.R(b.Pure("shr.u32", asm.W, e.pack(8, four), shift)), plane)
+			// Bit 8·k goes to bit 24+k, and no two meet on the way.
+			word := b.Shr(asm.W, b.Mul(asm.W, bits, asm.Int(1<<24|1<<17|1<<10|1<<3)), 24)
+			sum = b.Or(asm.W, sum, b.Shl(asm.W, word, int(first)))
+		}
+		list = append(list, sum)
+	}
+	if t.Kind == ir.Scalar {
+		e.set(o.Result(), &value{scalar: list[0]})
+	} else {
+		e.set(o.Result(), e.rearranged(&value{t: to, elems: list}, t))
+	}
+	return true
 }
 
 // selected is x where a predicate holds, else 0.
