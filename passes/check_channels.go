@@ -33,7 +33,7 @@ func CheckChannels(fn *ir.Func) error {
 			if err := c.run(); err != nil {
 				return err
 			}
-			if !c.next() {
+			if c.work += c.steps; c.work > maxWork || !c.next() {
 				break
 			}
 		}
@@ -42,9 +42,12 @@ func CheckChannels(fn *ir.Func) error {
 }
 
 const (
-	// maxRuns bounds the combinations that are tried of one phase, maxEvents what a role does in one of them.
+	// maxRuns bounds the combinations that are tried of one phase, maxEvents what a role does to channels in one of them,
+	// maxSteps all that is followed in one of them, and maxWork in all of them.
 	maxRuns   = 2000
 	maxEvents = 1 << 14
+	maxSteps  = 1 << 17
+	maxWork   = 1 << 22
 	// maxValues bounds the values that an unknown number takes.
 	maxValues = 24
 )
@@ -93,6 +96,8 @@ type channelCheck struct {
 	events  []event
 	long    bool
 	group   int64 // of the role that is followed
+	steps   int   // operations so far
+	work    int   // steps of all runs before
 }
 
 // choice is one of the values of something unknown.
@@ -177,7 +182,7 @@ func (c *channelCheck) choose(v *ir.Value, values []int64) int64 {
 
 // run tries one combination.
 func (c *channelCheck) run() error {
-	c.chosen, c.long = 0, false
+	c.chosen, c.long, c.steps = 0, false, 0
 	c.env, c.ends = map[*ir.Value]int64{}, map[*ir.Value]int64{}
 	var roles [][]event
 	follow := func(r *ir.Region) {
@@ -395,6 +400,9 @@ func (c *channelCheck) region(r *ir.Region) (stop bool) {
 			delete(c.env, v)
 			delete(c.ends, v)
 		}
+		if c.steps++; c.steps > maxSteps {
+			c.long = true
+		}
 		switch {
 		case c.long:
 			return true
@@ -484,9 +492,6 @@ func (c *channelCheck) loop(o *ir.Op) {
 	lo, hi := c.eval(o.Operands[0]), c.eval(o.Operands[1])
 	c.carry(r.Args[1:], o.Operands[2:])
 	for i := lo; i < hi && !c.long; i += max(by, 1) {
-		if (i-lo)/max(by, 1) > maxEvents { // of a loop with nothing but conditions that do not hold
-			c.long = true
-		}
 		c.env[r.Args[0]] = i
 		if by > 0 {
 			c.ends[r.Args[0]] = min(hi, i+by)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 )
@@ -24,6 +26,13 @@ func FuzzRun(f *testing.F) {
 	} {
 		f.Add("kernel @k[%N](%x: tensor<f32,[%N]>) -> (inout %y: tensor<f32,[%N]>) {\n  %0 = const 0 : i64\n  parallel %n in %0 .. %N by 4 {\n    " + op +
 			"\n    yield\n  }\n  yield\n}\n")
+	}
+	texts, err := txtar.ParseFile("../testdata/texts.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range texts.Files {
+		f.Add(string(file.Data))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		fn, err := ir.ParseFunc("fuzz.tir", []byte(text))
