@@ -316,6 +316,11 @@ func (s *splitter) fill(phase *ir.Op) {
 	for _, o := range list {
 		c := o.Clone(to)
 		c.Parent = r
+		for v, w := range s.moved { // what stands for a value has become its copy
+			if x := to[w]; x != nil {
+				to[v] = x
+			}
+		}
 		copies = append(copies, c)
 	}
 	// What sinks into a phase of one block stands before what uses it there, and behind what it uses.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,6 +73,18 @@ func TestMeaning(t *testing.T) {
 				continue
 			}
 			check("all passes, specialised", g)
+			g = fn.Clone()
+			phases(g)
+			check("phases", g)
+			if strings.Contains(string(file.Data), " contract ") {
+				continue // which of two NaN a product gives is its own affair
+			}
+			g = fn.Clone()
+			if err := Place(g, Machine{Target: "sm_80"}); err != nil {
+				t.Errorf("%s: %v", file.Name, err)
+				continue
+			}
+			check("placed", g)
 		}
 	}
 }
