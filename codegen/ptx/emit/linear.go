@@ -75,10 +75,7 @@ func (e *emitter) formOf(v *ir.Value) *linear {
 	case ir.Iota:
 		return e.form(o.Axes[0])
 	case ir.Affine:
-		if o.Int("div") != 1 || o.Int("mod") != 0 {
-			return nil
-		}
-		return e.affineForm(o)
+		return e.grouped(e.affineForm(o), o.Int("div"), o.Int("mod"))
 	case ir.Bcast, ir.Convert:
 		if o.Operands[0].Type.Shared != nil {
 			return nil
@@ -110,6 +107,42 @@ func (e *emitter) formOf(v *ir.Value) *linear {
 		return nil
 	}
 	return l
+}
+
+// grouped is floor(l / div) mod mod as a linear form: where nothing is divided, or where all indices lie in one group of a
+// power of two that begins where they do.
+func (e *emitter) grouped(l *linear, div, mod int64) *linear {
+	if div == 1 && mod == 0 {
+		return l
+	}
+	size := max(div, mod)
+	if size&(size-1) != 0 || div > 1 && mod > 0 {
+		return nil
+	}
+	for _, x := range l.terms {
+		if e.b.Zeros(x) < log2(size) {
+			return nil
+		}
+	}
+	far := int64(0)
+	for i, s := range l.spans {
+		by, ok := l.by[i].IntValue()
+		if !ok || by < 0 || by >= size || s.Type.Width > size {
+			return nil
+		}
+		far += by * (s.Type.Width - 1)
+	}
+	switch {
+	case far >= size:
+		return nil
+	case mod > 0:
+		return &linear{spans: l.spans, by: l.by}
+	}
+	sum := e.uniform(l)
+	if k, ok := sum.IntValue(); ok {
+		return &linear{terms: []asm.Arg{asm.Int(k >> log2(size))}}
+	}
+	return &linear{terms: []asm.Arg{asm.R(e.b.Pure("shr.s64", asm.D, sum, asm.Int(int64(log2(size)))))}}
 }
 
 // affineForm is what an affine operation computes before its division.

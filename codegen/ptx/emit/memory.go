@@ -36,6 +36,9 @@ type access struct {
 	// terms are the uniform part of the offset, by the factor of each axis of t; doubles in units.
 	terms, by []asm.Arg
 	subs      []sub
+	// first are, for each slot, the slot that stands for all that a load has the same element for: where an axis does not
+	// matter, the first along it, as that is there if any is.
+	first []int
 }
 
 // sub is a subscript that is looked at itself: because it is no linear form, or because it may be outside.
@@ -79,7 +82,58 @@ func (e *emitter) newAccess(o *ir.Op, t ir.Type) *access {
 			a.by[i] = b.Add(asm.D, a.by[i], b.Mul(asm.D, l.factor(axis.Span), stride))
 		}
 	}
+	if a.p != nil {
+		a.first = a.firsts()
+	}
 	return a
+}
+
+// firsts finds which slots stand for which.
+func (a *access) firsts() []int {
+	matters := make([]bool, len(a.by))
+	for i, by := range a.by {
+		k, ok := by.IntValue()
+		matters[i] = a.o.Code != ir.Load || !ok || k != 0
+		for _, s := range a.subs {
+			if s.linear == nil {
+				matters[i] = matters[i] || s.v.t.Axis(a.t.Axes[i].Span) >= 0
+			} else {
+				k, ok := s.linear.factor(a.t.Axes[i].Span).IntValue()
+				matters[i] = matters[i] || !ok || k != 0
+			}
+		}
+	}
+	first := make([]int, a.p.slots)
+	lowest := map[int64]int{}
+	for s, c := range a.p.coords {
+		key, rest := int64(0), int64(0)
+		for i, x := range c {
+			if matters[i] {
+				key = key*a.p.d.Tile()[i] + x
+			} else {
+				rest += x
+			}
+		}
+		if old, ok := lowest[key]; !ok || rest < a.rest(old, matters) {
+			lowest[key] = s
+		}
+		first[s] = int(key)
+	}
+	for s, key := range first {
+		first[s] = lowest[int64(key)]
+	}
+	return first
+}
+
+// rest is the sum of a slot's coordinates along the axes that do not matter.
+func (a *access) rest(slot int, matters []bool) int64 {
+	sum := int64(0)
+	for i, x := range a.p.coords[slot] {
+		if !matters[i] {
+			sum += x
+		}
+	}
+	return sum
 }
 
 // scaled is a sum times a factor, as terms: what is known in the same loop is added before it is multiplied.
@@ -221,11 +275,14 @@ func (e *emitter) load(o *ir.Op) {
 	}
 	list := make([]asm.Arg, n)
 	for slot := range list {
-		if a.p != nil && a.p.twin[slot] != slot {
-			list[slot] = list[a.p.twin[slot]]
-			continue
+		if a.p == nil || a.first[slot] == slot {
+			list[slot] = e.loadOne(a, slot, outside)
 		}
-		list[slot] = e.loadOne(a, slot, outside)
+	}
+	for slot := range list {
+		if a.p != nil {
+			list[slot] = list[a.first[slot]]
+		}
 	}
 	if t.Kind == ir.Scalar {
 		e.set(o.Result(), &value{scalar: list[0]})

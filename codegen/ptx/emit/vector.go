@@ -23,11 +23,6 @@ func (e *emitter) vector(a *access, alike func(run []int) bool) *vector {
 	if !ok || a.p.slots < 2 {
 		return nil
 	}
-	for s, twin := range a.p.twin {
-		if s != twin {
-			return nil
-		}
-	}
 	// Threads begin at multiples of the run.
 	longest := int64(1) << bits.TrailingZeros64(uint64(a.p.d.Tile()[axis]))
 	for _, list := range [][]layout.Digit{a.p.lane, a.p.warp} {
@@ -47,7 +42,7 @@ func (e *emitter) vector(a *access, alike func(run []int) bool) *vector {
 		if v.chunk < least || v.chunk < 32 && width > v.chunk || a.bits&(a.bits-1) == 0 && width > 128 {
 			continue
 		}
-		if v.runs = a.p.runs(axis, n); v.runs == nil {
+		if v.runs = a.p.runs(axis, n, a.first); v.runs == nil {
 			continue
 		}
 		c := claims{e: e}
@@ -73,9 +68,9 @@ func (a *access) inner() (int, bool) {
 	return 0, false
 }
 
-// runs are the slots in runs of n that follow each other along an axis, beginning at a multiple; nil where there are
+// runs are the slots that stand for others, in runs of n that follow each other along an axis, beginning at a multiple; nil where there are
 // others.
-func (p *place) runs(axis int, n int64) [][]int {
+func (p *place) runs(axis int, n int64, first []int) [][]int {
 	var list [][]int
 	at := map[int64]int{}
 	number := func(c []int64, i int64) int64 {
@@ -88,11 +83,15 @@ func (p *place) runs(axis int, n int64) [][]int {
 		}
 		return k
 	}
+	total := 0
 	for s, c := range p.coords {
-		at[number(c, c[axis])] = s
+		if first[s] == s {
+			at[number(c, c[axis])] = s
+			total++
+		}
 	}
 	for s, c := range p.coords {
-		if c[axis]%n != 0 {
+		if c[axis]%n != 0 || first[s] != s {
 			continue
 		}
 		run := []int{s}
@@ -105,7 +104,7 @@ func (p *place) runs(axis int, n int64) [][]int {
 		}
 		list = append(list, run)
 	}
-	if len(list)*int(n) != p.slots {
+	if len(list)*int(n) != total {
 		return nil
 	}
 	return list
@@ -242,7 +241,7 @@ func (e *emitter) loadVector(a *access, v *vector, outside asm.Arg) *value {
 	per, _ := v.wordsOf(t)
 	elems := make([]asm.Arg, a.p.slots)
 	var packed []asm.Arg // the words of the tile, where the slots of each run follow each other
-	if packs(t, a.p.slots) && v.follow(32/t.Bits()) {
+	if packs(t, a.p.slots) && len(v.runs)*len(v.runs[0]) == a.p.slots && v.follow(32/t.Bits()) {
 		packed = make([]asm.Arg, a.p.slots*t.Bits()/32)
 	}
 	for _, run := range v.runs {
@@ -277,6 +276,9 @@ func (e *emitter) loadVector(a *access, v *vector, outside asm.Arg) *value {
 	}
 	if packed != nil {
 		return &value{words: packed}
+	}
+	for slot := range elems {
+		elems[slot] = elems[a.first[slot]]
 	}
 	return &value{elems: elems}
 }

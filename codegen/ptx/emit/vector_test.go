@@ -65,3 +65,32 @@ kernel @k[%M](%x: tensor<f16,[%M,64]>) -> (%y: tensor<f16,[%M,64]>) {
 		t.Error(c.ptx)
 	}
 }
+
+// TestGroups loads a scale for each group of 64 columns once: the index is the same for all columns of a tile. Of another
+// group size each column has its own.
+func TestGroups(t *testing.T) {
+	text := `
+kernel @k[%M, %N, %G](%s: tensor<f32,[%M,%G]>, %x: tensor<f32,[DIV]>) -> (%y: tensor<f32,[%M,%N]>) {
+  %0 = const 0 : i64
+  parallel %m in %0 .. %M by 4, %n in %0 .. %N by 64 {
+    %g = affine %n div DIV : tile<i64,[%n:64]>
+    %r = affine %n mod DIV : tile<i64,[%n:64]>
+    %v = load.in %s[%m, %g] : tile<f32,[%m:4,%n:64]>
+    %u = load.in %x[%r] : tile<f32,[%n:64]>
+    %w = bcast %u : tile<f32,[%m:4,%n:64]>
+    %z = add %v, %w : tile<f32,[%m:4,%n:64]>
+    store.in %y[%m, %n] = %z
+    yield
+  }
+  yield
+}
+`
+	for _, div := range []string{"64", "128", "32", "48"} {
+		c := newCall(t, strings.ReplaceAll(text, "DIV", div), 7, 6, 200, 7)
+		c.check(scattered, exact)
+		c.check(placed, exact)
+		if n := strings.Count(c.ptx, "ld.global.nc"); div == "64" && n > 8 {
+			t.Errorf("%d loads\n%s", n, c.ptx)
+		}
+	}
+}
