@@ -14,7 +14,8 @@ type Builder struct {
 	count  [D + 1]int32
 	depth  [D + 1][]int32 // of each register: the scope that it is known in
 	scopes []*scope
-	root   int // the scope that nothing leaves
+	rare   []Instr // behind all else
+	root   int     // the scope that nothing leaves
 	facts  map[Reg]fact
 	labels int
 	vars   map[Reg]bool // written more than once
@@ -24,8 +25,10 @@ type Builder struct {
 type scope struct {
 	list []Instr
 	loop bool // what is invariant leaves it
-	pure map[string]Reg
-	once map[string][]Reg
+	// apart says that it is no loop, but what leaves it goes before it; open that it is a branch that is taken nearly always.
+	apart, open bool
+	pure        map[string]Reg
+	once        map[string][]Reg
 }
 
 // NewBuilder is a builder of an empty kernel.
@@ -124,9 +127,9 @@ func (b *Builder) outermost(args ...Arg) (known, at int) {
 	}
 	known = min(known, b.top())
 	at = known
-	// A branch is not left: its instructions may be for nothing.
+	// A branch is not left: its instructions may be for nothing. An open one is, for the front of a loop around it.
 	for i := b.top(); i > at; i-- {
-		if !b.scopes[i].loop {
+		if s := b.scopes[i]; !s.loop && !(s.open && b.leaves(at, i)) {
 			at = i
 		}
 	}
@@ -177,6 +180,16 @@ func (b *Builder) Outermost(f func()) {
 	b.scopes = scopes
 }
 
+// leaves reports whether there is a loop between two scopes.
+func (b *Builder) leaves(outer, inner int) bool {
+	for _, s := range b.scopes[outer+1 : inner] {
+		if s.loop && !s.apart {
+			return true
+		}
+	}
+	return false
+}
+
 // Label is a new name for a label.
 func (b *Builder) Label(hint string) string {
 	b.labels++
@@ -202,8 +215,10 @@ func (b *Builder) Loop(body func(begin, end string)) {
 }
 
 // Scope writes a branch's body: what is computed in it is not known behind it.
-func (b *Builder) Scope(body func()) {
-	b.scopes = append(b.scopes, &scope{pure: map[string]Reg{}})
+func (b *Builder) Scope(body func()) { b.arm(body, false) }
+
+func (b *Builder) arm(body func(), open bool) {
+	b.scopes = append(b.scopes, &scope{open: open, pure: map[string]Reg{}})
 	body()
 	b.close()
 }
@@ -221,13 +236,29 @@ func (b *Builder) If(p Arg, then func()) {
 }
 
 // IfElse writes two arms, of which all threads of the block take the same.
-func (b *Builder) IfElse(p Arg, then, els func()) {
+func (b *Builder) IfElse(p Arg, then, els func()) { b.ifElse(p, then, els, false) }
+
+// IfOften is IfElse whose first arm is taken nearly always: what in it does not change in the loop around goes before that, and
+// the other arm stands behind the kernel's end.
+func (b *Builder) IfOften(p Arg, then, els func()) { b.ifElse(p, then, els, true) }
+
+func (b *Builder) ifElse(p Arg, then, els func(), open bool) {
 	not := p
 	not.wide = !p.wide
 	other, end := b.Label("else"), ""
 	b.Apart(func() {
 		b.EmitIf(not, "bra.uni", Text(other))
-		b.Scope(then)
+		b.arm(then, open)
+		if open && els != nil {
+			end = b.Label("end")
+			b.Place(end)
+			b.aside(func() {
+				b.Place(other)
+				b.Scope(els)
+				b.Emit("bra.uni", Text(end))
+			})
+			return
+		}
 		if els != nil {
 			end = b.Label("end")
 			b.Emit("bra.uni", Text(end))
@@ -240,9 +271,18 @@ func (b *Builder) IfElse(p Arg, then, els func()) {
 	})
 }
 
+// aside writes code behind the kernel's end, which is reached by branches alone.
+func (b *Builder) aside(body func()) {
+	at := &scope{loop: true, apart: true, pure: map[string]Reg{}}
+	b.scopes = append(b.scopes, at)
+	body()
+	b.scopes = b.scopes[:b.top()]
+	b.rare = append(b.rare, at.list...)
+}
+
 // Apart writes code that branches within itself: what goes outside of it goes before all of it.
 func (b *Builder) Apart(body func()) {
-	b.scopes = append(b.scopes, &scope{loop: true, pure: map[string]Reg{}})
+	b.scopes = append(b.scopes, &scope{loop: true, apart: true, pure: map[string]Reg{}})
 	body()
 	b.close()
 }
@@ -287,7 +327,7 @@ func (b *Builder) needed() []Instr {
 }
 
 // Code is the instructions so far.
-func (b *Builder) Code() []Instr { return b.scopes[0].list }
+func (b *Builder) Code() []Instr { return append(slices.Clip(b.scopes[0].list), b.rare...) }
 
 // Registers is how many registers of a class there are.
 func (b *Builder) Registers(c Class) int { return int(b.count[c]) }

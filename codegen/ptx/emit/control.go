@@ -272,7 +272,11 @@ func (e *emitter) branch(o *ir.Op) {
 		}
 	}
 	if len(o.Regions[1].Ops) == 1 && len(list) == 0 {
-		e.b.If(p, arm(o.Regions[0]))
+		if copies(o.Regions[0]) { // ahead of a loop, nearly always
+			e.b.IfOften(p, arm(o.Regions[0]), nil)
+		} else {
+			e.b.If(p, arm(o.Regions[0]))
+		}
 		e.shared.arm(shared, func() {})
 	} else {
 		e.b.IfElse(p, arm(o.Regions[0]), arm(o.Regions[1]))
@@ -291,4 +295,9 @@ func (e *emitter) results(o *ir.Op, list []*carried) {
 func (e *emitter) copyOf(v *value) *value {
 	x := *v
 	return &x
+}
+
+// copies reports whether a region begins copies.
+func copies(r *ir.Region) bool {
+	return slices.ContainsFunc(r.Ops, func(o *ir.Op) bool { return o.Code == ir.Copy })
 }

@@ -53,7 +53,7 @@ func (e *emitter) copyIn(o *ir.Op) {
 		c.pieces()
 		return
 	}
-	e.b.IfElse(asm.R(fast), c.pieces, c.elements)
+	e.b.IfOften(asm.R(fast), c.pieces, c.elements)
 }
 
 // freeRows reports whether nothing looks at rows of a slot that are absent: if all its readers are factors of contractions that
