@@ -161,10 +161,17 @@ func (b *Builder) Narrow(x Arg) Arg {
 	if x.kind == intArg {
 		return Int(W.fits(x.num))
 	}
-	if f := b.facts[x.reg]; f.op == "cvt.u64.u32" || f.op == "cvt.s64.s32" {
-		if r, ok := f.args[0].Reg(); ok && !b.vars[r] {
-			return f.args[0]
-		}
+	f := b.facts[x.reg]
+	still := true // the operands are what they were
+	for _, a := range f.args {
+		r, ok := a.Reg()
+		still = still && !(ok && b.vars[r])
+	}
+	switch {
+	case still && (f.op == "cvt.u64.u32" || f.op == "cvt.s64.s32"):
+		return f.args[0]
+	case still && f.op == "add.s64":
+		return b.Add(W, b.Narrow(f.args[0]), b.Narrow(f.args[1]))
 	}
 	return R(b.Pure("cvt.u32.u64", W, x))
 }

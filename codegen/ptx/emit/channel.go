@@ -17,10 +17,11 @@ type ring struct {
 	depth   int64
 	first   int64 // the offset of the first stage in shared memory
 	stage   int64 // bytes
-	// read and write are the offsets of the next stages to be taken and acquired: registers.
-	read, write asm.Reg
-	// taken and acquired are those that were last taken and acquired, by how many members so far.
-	taken, acquired       asm.Arg
+	// read is the offset of the next stage to be taken, last that of the one that was taken last: registers.
+	read, last asm.Reg
+	// taken and acquired are the stages of the last operations; free is the one that the next acquire gets. How many operations
+	// of its members there were so far.
+	taken, acquired, free asm.Arg
 	takes, acquires, puts int
 }
 
@@ -38,10 +39,8 @@ func (e *emitter) channel(o *ir.Op) {
 	}
 	r := e.newRing(o)
 	b := e.b
-	at := asm.Int(r.first)
-	r.read, r.write = b.Var(asm.W), b.Var(asm.W)
-	e.move(r.read, at)
-	e.move(r.write, at)
+	r.read, r.last = b.Var(asm.W), b.Var(asm.W)
+	r.begin(e)
 }
 
 // newRing gives a channel, and those of its ring, shared memory.
@@ -75,18 +74,26 @@ func (e *emitter) of(c *ir.Value) (*ring, int) {
 	return r, slices.IndexFunc(r.members, func(o *ir.Op) bool { return o.Result() == c })
 }
 
-// advance gives the stage in a register and sets that to the next.
-func (r *ring) advance(e *emitter, at asm.Reg) asm.Arg {
+// next takes a stage, and gives with it the one before, which is the last that was released.
+func (r *ring) next(e *emitter) {
 	b := e.b
 	if r.depth == 1 {
-		return asm.Int(r.first)
+		r.taken = asm.Int(r.first)
+		return
 	}
-	b.Changes(at)
-	now := b.Do("mov.b32", asm.W, asm.R(at))
+	b.Changes(r.read, r.last)
+	now, was := b.Do("mov.b32", asm.W, asm.R(r.read)), b.Do("mov.b32", asm.W, asm.R(r.last))
 	next := b.Do("add.s32", asm.W, asm.R(now), asm.Int(r.stage))
 	wraps := b.Do("setp.eq.s32", asm.P, asm.R(next), asm.Int(r.first+r.stage*r.depth))
-	b.Emit("selp.b32", asm.R(at), asm.Int(r.first), asm.R(next), asm.R(wraps))
-	return asm.R(now)
+	b.Emit("selp.b32", asm.R(r.read), asm.Int(r.first), asm.R(next), asm.R(wraps))
+	e.move(r.last, asm.R(now))
+	r.taken, r.free = asm.R(now), asm.R(was)
+}
+
+// begin is before the first stage is taken.
+func (r *ring) begin(e *emitter) {
+	e.move(r.read, asm.Int(r.first))
+	e.move(r.last, asm.Int(r.first+(r.depth-1)*r.stage))
 }
 
 // slot is the slot of a member in a stage.
@@ -95,18 +102,50 @@ func (r *ring) slot(o *ir.Op, i int, stage asm.Arg) *value {
 	return &value{slot: stage, view: &view{form: form, slot: stage, base: r.offsets[i]}}
 }
 
-// acquire emits Acquire. The stage is free where a barrier stands between the last reads of it and here: the one of the take of
-// the iteration, but in a ring of one stage.
+// acquire emits Acquire. Before the loop that takes them stages are acquired in turn, from the first one on. In it the stage is
+// the one that was released last: the barrier of this step's take is behind its reads. In a ring of one stage, and where an earlier
+// run of the loop may still read, a barrier is needed here.
 func (e *emitter) acquire(o *ir.Op) {
+	if e.copied[o] {
+		return
+	}
+	e.copied[o] = true
 	r, i := e.of(o.Operands[0])
 	if r.acquires%len(r.members) == 0 {
-		if r.depth == 1 {
+		n := int64(r.acquires / len(r.members))
+		switch {
+		case r.depth == 1:
 			e.barrier()
+			r.acquired = asm.Int(r.first)
+		case r.takes > 0:
+			r.acquired = r.free
+		default:
+			if n >= r.depth {
+				e.fail("more slots acquired than the %d of a channel", r.depth)
+			}
+			if n == 0 && looped(o) {
+				e.barrier()
+				e.b.Changes(r.read, r.last)
+				r.begin(e)
+			}
+			r.acquired = asm.Int(r.first + n*r.stage)
 		}
-		r.acquired = r.advance(e, r.write)
 	}
 	r.acquires++
 	e.set(o.Result(), r.slot(o, i, r.acquired))
+}
+
+// looped reports whether an operation stands in a loop.
+func looped(o *ir.Op) bool {
+	for p := o.Parent.Parent; p != nil; p = p.Parent.Parent {
+		if p.Code == ir.For || p.Code == ir.While {
+			return true
+		}
+		if p.Parent == nil {
+			break
+		}
+	}
+	return false
 }
 
 // commit emits Commit: one group of copies for the whole stage. Inside of a branch the group is that of the branch, which has it,
@@ -143,7 +182,7 @@ func (e *emitter) take(o *ir.Op) {
 	if r.takes%len(r.members) == 0 {
 		e.b.Emit("cp.async.wait_group", asm.Int(max(0, r.depth-2)))
 		e.barrier()
-		r.taken = r.advance(e, r.read)
+		r.next(e)
 	}
 	r.takes++
 	e.set(o.Result(), r.slot(o, i, r.taken))

@@ -162,6 +162,10 @@ func (e *emitter) yield(r *ir.Region, list []*carried, end string) {
 }
 
 func (e *emitter) loop(o *ir.Op) {
+	if ring := e.ringOf(o); ring != nil {
+		e.ringLoop(o, ring)
+		return
+	}
 	b, r := e.b, o.Regions[0]
 	lo, hi, by := e.scalar(o.Operands[0]), e.scalar(o.Operands[1]), o.Int("by")
 	tables := e.keepTables(o)
@@ -273,6 +277,9 @@ func (e *emitter) branch(o *ir.Op) {
 	}
 	if len(o.Regions[1].Ops) == 1 && len(list) == 0 {
 		if copies(o.Regions[0]) { // ahead of a loop, nearly always
+			if e.ahead.region == o.Parent {
+				p = asm.R(e.ahead.more)
+			}
 			e.b.IfOften(p, arm(o.Regions[0]), nil)
 		} else {
 			e.b.If(p, arm(o.Regions[0]))
@@ -300,4 +307,64 @@ func (e *emitter) copyOf(v *value) *value {
 // copies reports whether a region begins copies.
 func copies(r *ir.Region) bool {
 	return slices.ContainsFunc(r.Ops, func(o *ir.Op) bool { return o.Code == ir.Copy })
+}
+
+// ahead is a loop that takes stages of a ring, and whether the step exists whose copies the current one begins.
+type ahead struct {
+	region *ir.Region
+	more   asm.Reg
+}
+
+// ringOf is the ring from which each step of a loop takes a stage, nil where there is none.
+func (e *emitter) ringOf(o *ir.Op) *ring {
+	for _, p := range o.Regions[0].Ops {
+		if p.Code == ir.Take {
+			r, _ := e.of(p.Operands[0])
+			return r
+		}
+	}
+	return nil
+}
+
+// ringLoop emits a loop that takes a stage of a ring in each step. Tiles of each step are in memory, so that there are no 2^31
+// indices, and words count them.
+func (e *emitter) ringLoop(o *ir.Op, ring *ring) {
+	b, r := e.b, o.Regions[0]
+	lo, hi, step := e.scalar(o.Operands[0]), e.scalar(o.Operands[1]), max(o.Int("by"), 1)
+	list := e.bring(o.Operands[2:])
+	count := b.Sub(asm.D, hi, lo)
+	if _, ok := count.IntValue(); !ok {
+		b.EmitIf(asm.R(b.SetP("ge", "s64", count, asm.Int(1<<31-1<<16))), "trap")
+		count = asm.R(b.Pure("max.s64", asm.D, count, asm.Int(0)))
+	}
+	limit := b.Narrow(count)
+	at := b.Var(asm.W)
+	e.move(at, asm.Int(0))
+	b.Loop(func(begin, end string) {
+		b.Changes(at)
+		e.changes(list, r.Args[1:])
+		b.EmitIf(asm.R(b.Do("setp.ge.s32", asm.P, asm.R(at), limit)), "bra.uni", asm.Text(end))
+		e.shared.enter()
+		now := asm.R(b.Do("mov.b32", asm.W, asm.R(at)))
+		index := b.Add(asm.D, lo, asm.R(b.Pure("cvt.u64.u32", asm.D, now)))
+		if o.Int("by") == 0 {
+			e.set(r.Args[0], &value{scalar: index})
+		} else {
+			s := e.span(r.Args[0].Type, index, hi)
+			if o.Flag("whole") {
+				s.n, s.full = asm.Int(step), true
+			}
+			e.set(r.Args[0], s)
+		}
+		more := b.Do("setp.lt.s32", asm.P, asm.R(at), b.Sub(asm.W, limit, asm.Int((ring.depth-1)*step)))
+		outer := e.ahead
+		e.ahead = ahead{r, more}
+		e.region(r)
+		e.ahead = outer
+		e.yield(r, list, end)
+		e.again()
+		b.Emit("add.s32", asm.R(at), asm.R(at), asm.Int(step))
+		b.Emit("bra.uni", asm.Text(begin))
+	})
+	e.results(o, list)
 }

@@ -2,6 +2,7 @@ package emit
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
@@ -25,8 +26,57 @@ type copying struct {
 	free bool
 }
 
-// copyIn emits Copy.
+// copyIn emits Copy, and with it those that follow it for the same stage of their ring: under one branch.
 func (e *emitter) copyIn(o *ir.Op) {
+	if e.copied[o] {
+		return
+	}
+	ops := o.Parent.Ops
+	var list []*copying
+	fast, always := asm.Reg{}, true
+	for _, p := range ops[slices.Index(ops, o):] {
+		switch p.Code {
+		case ir.Acquire:
+			if r, i := e.of(p.Operands[0]); i == 0 || r != e.rings[o.Operands[0].Def.Operands[0]] {
+				p = nil
+			} else {
+				e.acquire(p)
+				continue
+			}
+		case ir.Commit:
+			continue
+		case ir.Copy:
+		default:
+			p = nil
+		}
+		if p == nil {
+			break
+		}
+		e.copied[p] = true
+		c := e.copying(p)
+		list = append(list, c)
+		if q, all := c.wide(); !all && always {
+			fast, always = q, false
+		} else if !all {
+			fast = e.b.AndP(fast, q)
+		}
+	}
+	each := func(do func(c *copying)) func() {
+		return func() {
+			for _, c := range list {
+				do(c)
+			}
+		}
+	}
+	if always {
+		each((*copying).pieces)()
+		return
+	}
+	e.b.IfOften(asm.R(fast), each((*copying).pieces), each((*copying).elements))
+}
+
+// copying prepares a Copy.
+func (e *emitter) copying(o *ir.Op) *copying {
 	c := &copying{e: e, o: o, v: e.value(o.Operands[0]).view, x: e.value(o.Operands[1]).tensor, subs: o.Operands[2:], rowDim: -1}
 	t := o.Operands[1].Type
 	c.size = int64(t.Elem.Bits()) / 8
@@ -48,12 +98,7 @@ func (e *emitter) copyIn(o *ir.Op) {
 	}
 	c.rows, c.inner = e.value(o.Axes[1-f.Inner]), e.value(o.Axes[f.Inner])
 	c.free = e.freeRows(o, f.Inner)
-	fast, always := c.wide()
-	if always {
-		c.pieces()
-		return
-	}
-	e.b.IfOften(asm.R(fast), c.pieces, c.elements)
+	return c
 }
 
 // freeRows reports whether nothing looks at rows of a slot that are absent: if all its readers are factors of contractions that
@@ -92,19 +137,20 @@ func (c *copying) wide() (p asm.Reg, always bool) {
 		}
 		p = b.AndP(p, q)
 	}
-	fits := func(x asm.Arg, by int64) { // x is below 2^31 / by and x · by a multiple of 16, with by a power of two
-		if k, ok := x.IntValue(); ok && k*by%16 == 0 && k < 1<<31/by {
-			return
+	// All rows of the slot lie within 2^31 bytes, and each begins at a multiple of 16.
+	fits := func(stride asm.Arg) {
+		rows := int64(1) << bits.Len64(uint64(c.v.form.Rows()))
+		if k, ok := stride.IntValue(); !ok || k*c.size*rows >= 1<<31 {
+			and(b.SetP("lt", "u64", stride, asm.Int(1<<31/(c.size*rows))))
 		}
-		and(b.SetP("lt", "u64", x, asm.Int(1<<31/by)))
-		if by < 16 {
-			and(b.SetP("eq", "s64", b.And(asm.D, x, asm.Int(16/by-1)), asm.Int(0)))
+		if k, ok := stride.IntValue(); (!ok || k%c.per != 0) && c.per > 1 {
+			and(b.SetP("eq", "s64", b.And(asm.D, stride, asm.Int(c.per-1)), asm.Int(0)))
 		}
 	}
 	and(b.SetP("eq", "s64", b.And(asm.D, c.x.base, asm.Int(15)), asm.Int(0)))
 	for i, s := range c.x.strides[:len(c.x.strides)-1] {
 		if i == c.rowDim {
-			fits(s, c.size)
+			fits(s)
 		} else if k, ok := s.IntValue(); !ok || k*c.size%16 != 0 {
 			and(b.SetP("eq", "s64", b.And(asm.D, s, asm.Int(c.per-1)), asm.Int(0)))
 		}
@@ -164,10 +210,13 @@ func multiple(span *ir.Value, n int64) bool {
 // share is one piece of a thread.
 type share struct {
 	row, piece asm.Arg // words
-	to         asm.Reg
-	offset     int64
-	in         asm.Reg // where some threads have none
-	guarded    bool
+	// row is first and a constant.
+	first   asm.Arg
+	rows    int64
+	to      asm.Reg
+	offset  int64
+	in      asm.Reg // where some threads have none
+	guarded bool
 }
 
 // shares are the pieces of a thread.
@@ -187,7 +236,7 @@ func (c *copying) shares() []share {
 			first := b.Shr(asm.W, tid, log2(pieces))
 			rows := j * (threads / pieces)
 			s.piece = b.And(asm.W, tid, asm.Int(pieces-1))
-			s.row = b.Add(asm.W, first, asm.Int(rows))
+			s.row, s.first, s.rows = b.Add(asm.W, first, asm.Int(rows)), first, rows
 			if rows%8 == 0 {
 				s.to, s.offset = e.pieceAt(c.v, first, b.And(asm.W, first, asm.Int(7)), s.piece, rows, 0)
 				list = append(list, s)
@@ -196,6 +245,7 @@ func (c *copying) shares() []share {
 		} else {
 			n := b.Add(asm.W, tid, asm.Int(j*threads))
 			s.row = asm.R(b.Pure("div.u32", asm.W, n, asm.Int(pieces)))
+			s.first = s.row
 			s.piece = b.Sub(asm.W, n, b.Mul(asm.W, s.row, asm.Int(pieces)))
 		}
 		s.to, s.offset = e.pieceAt(c.v, s.row, b.And(asm.W, s.row, asm.Int(7)), s.piece, 0, 0)
@@ -204,36 +254,41 @@ func (c *copying) shares() []share {
 	return list
 }
 
-// from is the address of a piece in global memory, by its row and its first element in it, words. Exact says that numbers may
-// need more than words.
-func (c *copying) from(row, col asm.Arg, exact bool) asm.Reg {
-	b := c.e.b
+// start is the address of the tensor's element with all spans at 0, the same in all threads.
+func (c *copying) start() asm.Arg {
 	at := c.x.base
-	bytes := func(i int) asm.Arg { return b.Mul(asm.D, c.x.strides[i], asm.Int(c.size)) }
 	for i, s := range c.subs[:len(c.subs)-1] {
 		if i != c.rowDim {
-			at = b.Add(asm.D, at, b.Mul(asm.D, c.e.scalar(s), bytes(i)))
+			at = c.e.b.Add(asm.D, at, c.e.b.Mul(asm.D, c.e.scalar(s), c.bytes(i)))
 		}
 	}
-	wide := func(x, by asm.Arg) asm.Arg { return b.Mul(asm.D, b.Widen(x), by) }
-	at = b.Add(asm.D, at, wide(row, bytes(c.rowDim)))
-	at = b.Add(asm.D, at, wide(col, asm.Int(c.size)))
-	// What changes in the loop comes last.
-	add := []struct{ lo, by asm.Arg }{{c.rows.lo, bytes(c.rowDim)}, {c.inner.lo, asm.Int(c.size)}}
-	if b.Depth(add[0].lo) > b.Depth(add[1].lo) {
-		add[0], add[1] = add[1], add[0]
+	return at
+}
+
+// from is the address of a piece, by its row and its first element, as far as numbers fit words. What changes in the loop comes
+// last, in a single instruction together with the thread's own part.
+func (c *copying) from(s share, row, col asm.Arg, clamped bool) asm.Reg {
+	b := c.e.b
+	by, size := c.bytes(c.rowDim), asm.Int(c.size)
+	at := c.start()
+	plus := func(x, by asm.Arg) { at = b.Add(asm.D, at, b.Mul(asm.D, x, by)) }
+	if b.Depth(c.inner.lo) > b.Depth(c.rows.lo) {
+		plus(c.rows.lo, by)
+		plus(b.Widen(row), by)
+		return b.Pure("mad.wide.u32", asm.D, b.Add(asm.W, b.Narrow(c.inner.lo), col), size, at)
 	}
-	for _, x := range add {
-		if k, ok := x.lo.IntValue(); ok && k == 0 {
-			continue
-		}
-		if exact {
-			at = b.Add(asm.D, at, b.Mul(asm.D, x.lo, x.by))
-			continue
-		}
-		at = asm.R(b.Pure("mad.wide.s32", asm.D, b.Narrow(x.lo), b.Narrow(x.by), at))
+	plus(c.inner.lo, size)
+	plus(b.Widen(col), size)
+	if !clamped {
+		row = s.first
+		plus(asm.Int(s.rows), by)
 	}
-	return b.Move(asm.D, at)
+	return b.Pure("mad.wide.u32", asm.D, b.Add(asm.W, b.Narrow(c.rows.lo), row), b.Narrow(by), at)
+}
+
+// bytes are those between neighbours along a dimension, a double.
+func (c *copying) bytes(dim int) asm.Arg {
+	return c.e.b.Mul(asm.D, c.x.strides[dim], asm.Int(c.size))
 }
 
 // pieces copies pieces at once.
@@ -248,14 +303,14 @@ func (c *copying) pieces() {
 		inner = asm.Int(innerType.Width)
 	}
 	for _, s := range c.shares() {
-		row := s.row
+		row, clamped := s.row, false
 		size := asm.Arg{} // of what exists, in bytes; none where all does
 		some := false
 		k, known := rows.IntValue()
 		switch {
 		case known && k >= f.Rows():
 		case c.free:
-			row = asm.R(b.Pure("min.s32", asm.W, row, b.Sub(asm.W, rows, asm.Int(1))))
+			row, clamped = asm.R(b.Pure("min.s32", asm.W, row, b.Sub(asm.W, rows, asm.Int(1)))), true
 		default:
 			size, some = asm.R(b.Select(asm.W, b.SetP("lt", "s32", row, rows), asm.Int(16), asm.Int(0))), true
 		}
@@ -268,7 +323,7 @@ func (c *copying) pieces() {
 			}
 			size, some = left, true
 		}
-		args := []asm.Arg{asm.At(s.to, s.offset), asm.At(c.from(row, col, false), 0), asm.Int(16)}
+		args := []asm.Arg{asm.At(s.to, s.offset), asm.At(c.from(s, row, col, clamped), 0), asm.Int(16)}
 		if some {
 			args = append(args, size)
 		}
@@ -296,9 +351,13 @@ func (c *copying) elements() {
 	if c.size == 8 {
 		class = asm.D
 	}
+	start := b.Add(asm.D, c.start(), b.Mul(asm.D, c.rows.lo, c.bytes(c.rowDim)))
+	start = b.Add(asm.D, start, b.Mul(asm.D, c.inner.lo, asm.Int(c.size)))
 	for _, s := range c.shares() {
 		col := b.Mul(asm.W, s.piece, asm.Int(c.per))
-		at := c.from(s.row, col, true)
+		at := b.Add(asm.D, start, b.Mul(asm.D, b.Widen(s.row), c.bytes(c.rowDim)))
+		at = b.Add(asm.D, at, b.Mul(asm.D, b.Widen(col), asm.Int(c.size)))
+		from := b.Move(asm.D, at)
 		live := b.SetP("lt", "s32", s.row, rows)
 		if s.guarded {
 			live = b.AndP(live, s.in)
@@ -309,7 +368,7 @@ func (c *copying) elements() {
 			r := b.Reg(class)
 			c.e.move(r, asm.Int(0))
 			in := b.AndP(live, b.SetP("gt", "s32", left, asm.Int(int64(i))))
-			b.EmitIf(asm.R(in), op, asm.R(r), asm.At(at, int64(i)*c.size))
+			b.EmitIf(asm.R(in), op, asm.R(r), asm.At(from, int64(i)*c.size))
 			list[i] = asm.R(r)
 		}
 		kind := "v4.b32"
