@@ -86,7 +86,11 @@ func verify(fn *ir.Func) error {
 func (t Target) Placed(fn *ir.Func) (*ir.Func, error) {
 	placed := fn.Clone()
 	passes.HoistLoads(placed)
+	passes.LICM(placed)
 	passes.Edges(placed)
+	passes.Fold(placed)
+	passes.CSE(placed)
+	passes.DCE(placed)
 	return placed, passes.Place(placed, passes.Machine{Target: t.Name()})
 }
 
