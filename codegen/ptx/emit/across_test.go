@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
@@ -33,6 +34,8 @@ type along struct {
 	tol             float64
 	// first are operations that come before the one under test.
 	first []*ir.Op
+	// packed gives inputs in words where they can be.
+	packed bool
 }
 
 // axis is an axis of a test.
@@ -189,12 +192,15 @@ func (a *along) finish(op *ir.Op, place func()) (string, *emu.Report) {
 			e.set(v, &value{scalar: list[0]})
 		} else {
 			e.set(v, &value{elems: list})
+			if a.packed && packs(in.Elem, len(list)) {
+				e.set(v, &value{words: e.words(e.value(v))})
+			}
 		}
 	}
 	for _, o := range a.first {
 		e.operation(o)
 	}
-	e.across(op)
+	e.operation(op)
 	bufs := make([]*emu.Buffer, len(a.results))
 	for i, v := range a.results {
 		buf, base := x.buffer("out", make([]byte, 8*threads*slots(v.Type)))
@@ -734,5 +740,55 @@ func TestPackPlane(t *testing.T) {
 			}
 			which.Type, bits.Type = which.Type.In(x.Type.Layout), bits.Type.In(x.Type.Layout)
 		})
+	}
+}
+
+// TestDot multiplies rows by vectors and rows by rows, in words and out of them.
+func TestDot(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 2))
+	types := []struct{ x, y, r dtype.Type }{{dtype.I8, dtype.I8, dtype.I32}, {dtype.U8, dtype.I8, dtype.I32}, {dtype.F32, dtype.F32, dtype.F32},
+		{dtype.BF16, dtype.BF16, dtype.F32}, {dtype.I16, dtype.I8, dtype.I32}, {dtype.F64, dtype.F64, dtype.F64}}
+	bytes := 0
+	for n := range 60 {
+		ts := types[n%len(types)]
+		axes := drawAxes(rng, 2, 60)
+		if n%4 < 2 {
+			axes[0].n = axes[0].width
+			axes[1] = axis{0, 64, 64}
+		}
+		inY := [][]int{{1}, {0, 1}, {1, 0}}[rng.IntN(3)]
+		small := func(t dtype.Type) func(rng *rand.Rand) uint64 {
+			return func(rng *rand.Rand) uint64 {
+				if t.IsFloat() {
+					return t.Encode(float64(rng.IntN(9)-4)/4, dtype.NearestEven, dtype.Saturate)
+				}
+				return rng.Uint64()
+			}
+		}
+		a := newAlong(t, uint64(n), []int{1, 2, 4}[rng.IntN(3)], axes, []data{{ts.x, []int{0, 1}, small(ts.x)}, {ts.y, inY, small(ts.y)}, {ts.r, []int{0}, small(ts.r)}},
+			[]data{{ts.r, []int{0}, nil}})
+		a.packed = n%3 > 0
+		var acc *ir.Value
+		if n%2 == 0 {
+			acc = a.inputs[2]
+		}
+		r := a.b.Contract(ts.r, a.inputs[0], a.inputs[1], nil, nil, acc, a.spans[1])
+		a.store(r, 0)
+		text, _ := a.finish(r.Def, func() {
+			a.layout(a.inputs[0], a.inputs[1], a.inputs[2])
+			if axes[1].n == 64 { // four in a row, as loads give them
+				d := layout.Must(layout.Distribute([]int64{64, 64}, layout.Digit{Size: 4, Unit: layout.Register, Axis: 1, Stride: 1},
+					layout.Digit{Size: 4, Unit: layout.Register, Axis: 0, Stride: 16}, layout.Digit{Size: 16, Unit: layout.Lane, Axis: 1, Stride: 4},
+					layout.Digit{Size: 2, Unit: layout.Lane, Axis: 0, Stride: 1}, layout.Digit{Size: int64(a.x.e.warps), Unit: layout.Warp, Axis: 0, Stride: 2},
+					layout.Digit{Size: 8 / int64(a.x.e.warps), Unit: layout.Register, Axis: 0, Stride: 2 * int64(a.x.e.warps)}))
+				a.inputs[0].Type = a.inputs[0].Type.In(&d)
+			}
+			part(r, a.inputs[0].Type)
+			part(a.inputs[2], a.inputs[0].Type)
+		})
+		bytes += strings.Count(text, "dp4a")
+	}
+	if bytes == 0 {
+		t.Error("no product of bytes, four at once")
 	}
 }

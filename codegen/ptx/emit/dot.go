@@ -5,6 +5,7 @@ import (
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/ir/layout"
 )
 
@@ -49,11 +50,32 @@ func (e *emitter) dot(o *ir.Op) bool {
 	list := make([][]asm.Arg, 0, 1)
 	add := e.function(ir.Add, sum, sum)
 	f := simple(class, number(sum, 0), add)
+	bytes := e.fours(sum, u, v)
 	for _, group := range e.groups(x.Type, r) {
 		group = slices.DeleteFunc(slices.Clone(group), func(i int) bool { return p.twin[i] != i })
 		n := max(1, min(chains, len(group)/2))
 		sums := make([][]asm.Arg, n)
+		done := map[int]bool{}
+		if bytes != nil {
+			for _, i := range group {
+				if i%4 != 0 || slots[i]%4 != 0 || !e.rowOf4(x.Type, group, slots, axes, i) {
+					continue
+				}
+				s := &sums[len(done)/4%n]
+				from := asm.Int(0)
+				if *s != nil {
+					from = (*s)[0]
+				}
+				*s = []asm.Arg{asm.R(b.Do("dp4a."+e.intKind(x.Type.Elem)+"."+e.intKind(y.Type.Elem), asm.W, bytes[0][i/4], bytes[1][slots[i]/4], from))}
+				for k := range 4 {
+					done[i+k] = true
+				}
+			}
+		}
 		for k, i := range group {
+			if done[i] {
+				continue
+			}
 			left, right := e.converted(e.elem(u, i), x.Type.Elem, sum), e.converted(e.elem(v, slots[i]), y.Type.Elem, sum)
 			s := &sums[k%n]
 			live, ragged := e.live(x.Type, i, axes)
@@ -72,7 +94,7 @@ func (e *emitter) dot(o *ir.Op) bool {
 				*s = []asm.Arg{asm.R(b.Do(op, class, left, right, (*s)[0]))}
 			}
 		}
-		list = append(list, f.tree(sums))
+		list = append(list, f.tree(slices.DeleteFunc(sums, func(s []asm.Arg) bool { return s == nil })))
 	}
 	e.foldLanes(p, axes, f, list)
 	e.foldWarps(p, axes, f, list)
@@ -98,6 +120,47 @@ func (e *emitter) dot(o *ir.Op) bool {
 		e.set(o.Result(), &value{scalar: elems[0]})
 	} else {
 		e.set(o.Result(), e.rearranged(&value{t: r, elems: elems}, t))
+	}
+	return true
+}
+
+// fours are the elements of both operands as bytes, four in a word, where they are small integers that lie so; else nil.
+func (e *emitter) fours(sum dtype.Type, u, v *value) [][]asm.Arg {
+	var list [][]asm.Arg
+	for i, x := range []*value{u, v} {
+		t := x.t.Elem
+		if sum != dtype.I32 || !t.IsInt() || t.Bits() > 8 || x.t.Kind != ir.Tile || x.words == nil && i == 0 {
+			return nil
+		}
+		n := e.place(x.t).slots
+		switch to := dtype.Int(8); {
+		case n%4 != 0:
+			return nil
+		case t.Bits() == 8:
+			list = append(list, e.words(x))
+		default:
+			if !t.Signed {
+				to = dtype.Uint(8)
+			}
+			if x.words == nil {
+				return nil
+			}
+			y := e.sequence(t, to, x.words, n)
+			if y == nil {
+				return nil
+			}
+			list = append(list, y.words)
+		}
+	}
+	return list
+}
+
+// rowOf4 reports whether four slots from one on are summed into one result, all of them there, and meet four in a row.
+func (e *emitter) rowOf4(x ir.Type, group, slots []int, axes []int, i int) bool {
+	for k := i; k < i+4; k++ {
+		if _, ragged := e.live(x, k, axes); ragged || !slices.Contains(group, k) || slots[k] != slots[i]+k-i {
+			return false
+		}
 	}
 	return true
 }
