@@ -1,6 +1,10 @@
 package emit
 
-import "github.com/tilec/tilec/codegen/ptx/asm"
+import (
+	"slices"
+
+	"github.com/tilec/tilec/codegen/ptx/asm"
+)
 
 // even says that an operand that all threads have alike is a multiple of a power of two.
 type even struct {
@@ -45,6 +49,18 @@ func (e *emitter) assume(c claims) {
 	}
 }
 
+// suppose has the kernel look whether a predicate holds that all threads have alike; it is false where nothing is known of it
+// when the kernel begins.
+func (e *emitter) suppose(p asm.Reg) bool {
+	if !e.assumes || !e.b.Early(asm.R(p)) {
+		return false
+	}
+	if !slices.Contains(e.supposed, p) {
+		e.supposed = append(e.supposed, p)
+	}
+	return true
+}
+
 // otherwise puts before the block's code that looks whether what it assumes is true, and behind it the code for where it is not.
 func (e *emitter) otherwise() {
 	b := e.b
@@ -58,7 +74,13 @@ func (e *emitter) otherwise() {
 			}
 			rest = b.Or(asm.W, rest, b.And(asm.W, x, asm.Int(1<<m.log-1)))
 		}
-		b.EmitIf(asm.R(b.SetP("ne", "s32", rest, asm.Int(0))), "bra.uni", asm.Text(other))
+		// One branch, behind all that it depends on.
+		all := guard{b.SetP("eq", "s32", e.word(rest), asm.Int(0)), true}
+		for _, p := range e.supposed {
+			q, _ := b.Again(asm.R(p)).Reg()
+			all = e.and(all, q)
+		}
+		b.EmitIf(asm.Not(all.p), "bra.uni", asm.Text(other))
 	})
 	b.Place(other)
 	s := newEmitter(e.target, e.fn, e.op, e.m)

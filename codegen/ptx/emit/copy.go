@@ -131,6 +131,9 @@ func (c *copying) wide() (p asm.Reg, always bool) {
 	b := c.e.b
 	always = true
 	and := func(q asm.Reg) {
+		if c.e.suppose(q) {
+			return
+		}
 		if always {
 			p, always = q, false
 			return

@@ -34,9 +34,11 @@ type emitter struct {
 	// assumed are these assumptions, for which the kernel looks first.
 	assumes bool
 	assumed []even
-	maps    map[mapKey][]int
-	plans   map[planKey]*convert.Plan
-	order   order
+	// supposed are predicates that it looks for too.
+	supposed []asm.Reg
+	maps     map[mapKey][]int
+	plans    map[planKey]*convert.Plan
+	order    order
 	// tables are the tiles that lookups find in shared memory.
 	tables map[*ir.Value]*array
 	rings  map[*ir.Value]*ring
@@ -72,7 +74,7 @@ func (e *emitter) phase(number int) {
 	})
 	e.assumes = true
 	e.block()
-	if len(e.assumed) > 0 {
+	if len(e.assumed)+len(e.supposed) > 0 {
 		e.otherwise()
 	}
 	e.kernel.Shared = e.shared.high > 0
