@@ -320,6 +320,9 @@ func (h *emulatedHost) Launch(g *interp.Grid) error {
 	case err != nil:
 		return h.fault(interp.Internal, o.Pos, err.Error(), err)
 	}
+	if h.options.Emulated != nil {
+		h.options.Emulated(report)
+	}
 	if printed != nil {
 		if err := h.print(o, printed.Bytes); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/tilec/tilec/codegen/ptx/emu"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/ir/interp"
@@ -58,6 +59,8 @@ type Options struct {
 	// Multiplies, if set, is added the multiply-adds of all contractions; nothing where only running the kernel could
 	// tell and the device does not count.
 	Multiplies *atomic.Int64
+	// Emulated, if set, is told what each phase's kernel did, on a device that is emulated.
+	Emulated func(r *emu.Report)
 }
 
 // New prepares a function for the interpreter. It fails only where the function is not valid: the error is a

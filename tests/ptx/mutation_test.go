@@ -41,7 +41,9 @@ type subject struct {
 type launch struct {
 	sizes []int64
 	args  []runtime.Arg
-	bytes int64
+	// cost is the instructions that it executes, lines how often each line of the text is.
+	cost  uint64
+	lines map[int]uint64
 }
 
 // subjects records what the tests of a package launch: of each kernel the variants that the first case of each of its tests
@@ -84,7 +86,7 @@ func subjects(t *testing.T, file string, to emit.Target) []*subject {
 				known[text] = s
 				all = append(all, s)
 			}
-			l := launch{sizes: sizes}
+			l := launch{sizes: sizes, lines: map[int]uint64{}}
 			for _, a := range given {
 				l.args = append(l.args, runtime.Arg{Tensor: a.Tensor, Int: a.Int, Float: a.Float})
 			}
@@ -93,9 +95,13 @@ func subjects(t *testing.T, file string, to emit.Target) []*subject {
 					return nil, err
 				}
 			}
-			outs, err := loaded[k].Launch(ctx, sizes, l.args, runtime.Options{})
+			outs, err := loaded[k].Launch(ctx, sizes, l.args, runtime.Options{Emulated: func(r *emu.Report) {
+				l.cost += r.Instructions
+				for _, x := range r.Lines {
+					l.lines[x.Pos.Line] += x.Instructions
+				}
+			}})
 			if err == nil {
-				l.bytes = suite.Bytes(l.args, outs)
 				s.launches = append(s.launches, l)
 			}
 			return outs, err
@@ -161,9 +167,38 @@ func (s *subject) reported(ctx context.Context, target string, a *codegen.Artefa
 	return "", err
 }
 
-// found reports whether the emulator reports a mutant on one of the launches, the smallest first, under every seed.
-func (s *subject) found(ctx context.Context, target string, a *codegen.Artefact) (bool, error) {
+// covers is the share of a subject's sites that its launches reach, in thousandths.
+func (s *subject) covers() int {
+	all := sites(strings.Split(string(s.artefact.Code), "\n"))
+	n := 0
+	for _, i := range all {
+		if len(s.reaching(i)) > 0 {
+			n++
+		}
+	}
+	return 1000 * n / max(len(all), 1)
+}
+
+// reaching are the launches that execute a line: the shortest of all, and the shortest that do so at least twice and eight
+// times as often.
+func (s *subject) reaching(line int) []launch {
+	var list []launch
+	least := uint64(1)
 	for _, l := range s.launches {
+		if n := l.lines[line+1]; n >= least {
+			list = append(list, l)
+			least = max(2*n, least*4)
+		}
+		if len(list) == 3 {
+			break
+		}
+	}
+	return list
+}
+
+// found reports whether the emulator reports a mutant on one of the launches, under every seed.
+func (s *subject) found(ctx context.Context, target string, a *codegen.Artefact, launches []launch) (bool, error) {
+	for _, l := range launches {
 		hits := 0
 		for _, seed := range seeds {
 			said, err := s.reported(ctx, target, a, l, seed)
@@ -202,7 +237,7 @@ func (o *outcome) add(x outcome) {
 }
 
 // mutate deletes each site of a subject in turn. A mutant that is not reported is spare where another synchronisation does
-// the same: without both, the emulator reports; it is not reached where a trap in its place does not end a launch.
+// the same: without both, the emulator reports; it is not reached where no launch executes it.
 func (s *subject) mutate(t *testing.T, target string) (o outcome) {
 	lines := strings.Split(string(s.artefact.Code), "\n")
 	all := sites(lines)
@@ -211,7 +246,13 @@ func (s *subject) mutate(t *testing.T, target string) (o outcome) {
 		note := func(why string) {
 			o.others = append(o.others, fmt.Sprintf("%s: line %d, %s %s", s.name, i+1, strings.TrimSpace(lines[i]), why))
 		}
-		ok, err := s.found(t.Context(), target, s.without(lines, i))
+		launches := s.reaching(i)
+		if len(launches) == 0 {
+			o.unreached++
+			note("is not reached by any launch")
+			continue
+		}
+		ok, err := s.found(t.Context(), target, s.without(lines, i), launches)
 		if err != nil {
 			t.Errorf("%s without line %d: %v", s.name, i+1, err)
 		}
@@ -219,23 +260,16 @@ func (s *subject) mutate(t *testing.T, target string) (o outcome) {
 			o.reported++
 			continue
 		}
-		trap := slices.Clone(lines)
-		trap[i] = "trap;"
-		if reached, err := s.found(t.Context(), target, s.without(trap)); err == nil && !reached {
-			o.unreached++
-			note("is not reached: a trap in its place ends no launch")
-			continue
-		}
 		other := -1
 		for _, j := range []int{n + 1, n - 1} {
 			if j < 0 || j >= len(all) {
 				continue
 			}
-			both, err := s.found(t.Context(), target, s.without(lines, i, all[j]))
+			both, err := s.found(t.Context(), target, s.without(lines, i, all[j]), launches)
 			if err != nil || !both {
 				continue
 			}
-			if alone, err := s.found(t.Context(), target, s.without(lines, all[j])); err == nil && !alone {
+			if alone, err := s.found(t.Context(), target, s.without(lines, all[j]), launches); err == nil && !alone {
 				other = all[j]
 				break
 			}
@@ -266,12 +300,7 @@ func TestMutants(t *testing.T) {
 		here := map[string][]*subject{}
 		var names []string
 		for _, s := range subjects(t, f, to) {
-			// The launches that have something to do, from the smallest on.
-			s.launches = slices.DeleteFunc(s.launches, func(l launch) bool { return slices.Contains(l.sizes, 0) })
-			slices.SortStableFunc(s.launches, func(a, b launch) int { return cmp.Compare(a.bytes, b.bytes) })
-			if n := len(s.launches); n > 4 { // loops turn more than once in the largest
-				s.launches = append(s.launches[:2:2], s.launches[n-2:]...)
-			}
+			slices.SortStableFunc(s.launches, func(a, b launch) int { return cmp.Compare(a.cost, b.cost) })
 			if len(s.launches) > 0 {
 				if here[s.kernel] == nil {
 					names = append(names, s.kernel)
@@ -279,9 +308,9 @@ func TestMutants(t *testing.T) {
 				here[s.kernel] = append(here[s.kernel], s)
 			}
 		}
-		for _, name := range names { // the first variant, and that of the largest launch
+		for _, name := range names { // the first variant, and that of which the launches reach the most
 			first, largest := here[name][0], slices.MaxFunc(here[name], func(a, b *subject) int {
-				return cmp.Compare(a.launches[len(a.launches)-1].bytes, b.launches[len(b.launches)-1].bytes)
+				return cmp.Compare(a.covers(), b.covers())
 			})
 			list = append(list, first)
 			if largest != first {
