@@ -19,7 +19,7 @@ const defaultStages = 3
 
 // pipeline makes loops copy the operands of their matrix instructions ahead: loads from global memory that depend on the
 // loop's index alone become channels, whose slots are filled some iterations before they are read. The depth is the schedule's
-// word stages. Of a loop in two parts the one of whole steps alone is rewritten.
+// word stages. What a loop of whole steps leaves has a stage of its own, if there is room.
 //
 // An iteration takes its slots, begins the copies of a later one, computes, and releases them: one barrier, that of the take,
 // orders the reads of an iteration before the copies that overwrite what they read.
@@ -81,7 +81,7 @@ func (a *async) region(r *ir.Region) error {
 				return err
 			}
 		}
-		if o.Code != ir.For || o.Regions[0].Yield().Flag("breaks") || rest(o) {
+		if o.Code != ir.For || o.Regions[0].Yield().Flag("breaks") {
 			continue
 		}
 		if list := a.readers(o); len(list) > 0 {
@@ -194,6 +194,9 @@ func (a *async) multiplied(v *ir.Value, seen map[*ir.Value]bool) bool {
 func (a *async) depth(loop *ir.Op, stage int64) (int64, error) {
 	room := maxShared - reserved - a.used
 	n := a.stages
+	if rest(loop) { // one step, which nothing is ahead of
+		return min(1, room/stage), nil
+	}
 	if n*stage <= room {
 		return n, nil
 	}

@@ -284,9 +284,12 @@ func (c *copying) from(s share, row, col asm.Arg, clamped bool) asm.Reg {
 	plus(b.Widen(col), size)
 	if !clamped {
 		row = s.first
+	}
+	at = asm.R(b.Pure("mad.wide.u32", asm.D, b.Add(asm.W, b.Narrow(c.rows.lo), row), b.Narrow(by), at))
+	if !clamped { // one address for all of the thread's rows, and the same distances in all threads: these take few registers
 		plus(asm.Int(s.rows), by)
 	}
-	return b.Pure("mad.wide.u32", asm.D, b.Add(asm.W, b.Narrow(c.rows.lo), row), b.Narrow(by), at)
+	return b.Move(asm.D, at)
 }
 
 // bytes are those between neighbours along a dimension, a double.
