@@ -138,6 +138,9 @@ func (e *emitter) paramElem(s codegen.Slot, t dtype.Type) asm.Arg {
 	if t == dtype.Bool {
 		return asm.R(e.b.SetP("ne", "s32", asm.R(r), asm.Int(0)))
 	}
+	if t.Kind == dtype.BipolarKind { // launchers give the value, elements are codes
+		return e.b.Shr(asm.W, e.b.Add(asm.W, asm.R(r), asm.Int(t.MaxInt())), 1)
+	}
 	return asm.R(r)
 }
 
