@@ -197,7 +197,8 @@ const (
 	Commit
 	// Take: operand chan; waits until its next slot is filled, and gives it, to be read.
 	Take
-	// View: operand slot; Axes: a span for each axis; result: its contents as a tile in shared memory.
+	// View: operand slot; Axes: a span for each axis; result: its contents along these, as a tile in shared memory, or, in the
+	// value stage, as a tile. Where the spans reach further than what was put into the slot, there is 0.
 	View
 	// Release: operands chan, slot: the slot of the oldest Take that is not yet released is free again, once all of its
 	// readers are done.
@@ -210,6 +211,16 @@ const (
 	// Turn: operand the number of a group; the groups of a role run the region one at a time, in turn: 0, 1, …, of-1, 0, …
 	// Results: what it yields.
 	Turn
+	// SharedOf is a tensor of the block's own (in a role, of the group's own) in shared memory, undefined whenever it is
+	// reached. Result: a tensor whose extents are constant. Only inside of a phase.
+	SharedOf
+	// PinTo: operand a tile, which is also the result; attrs digits and tile are the register layout in which targets that
+	// have warps hold it from here on: four numbers for each digit, size, unit, axis (-1: replica) and stride, as in
+	// layout.Digit, and the extents. What the digits leave of the tile's extents is repeated in registers.
+	PinTo
+	// AsmOf: operands over the same axes; result of the first one's type. Attrs target, and text: instructions of that target
+	// that compute an element, $0, from those of the operands, $1 and so on.
+	AsmOf
 
 	numCodes
 )
@@ -572,21 +583,26 @@ var specs = [numCodes]Spec{
 	Contract: {Name: "contract", Stages: ValueStage | PlacedStage, Operands: "a, b, [scales], [accumulator]", Min: 2, Max: 5, Axes: -1, Results: 1,
 		Rule: ruleContract, form: contractForm, Attrs: []AttrSpec{{Key: "acc", Kind: BoolAttr}, {Key: "atom", Kind: StrAttr}, {Key: "scaled", Kind: IntAttr}}},
 	Convert: {Name: "convert", Stages: PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleConvert},
-	ChanOf: {Name: "chan", Stages: PlacedStage, Results: 1, Effects: Identity, Rule: given,
+	ChanOf: {Name: "chan", Stages: ValueStage | PlacedStage, Results: 1, Effects: Identity, Rule: given,
 		Attrs: []AttrSpec{{Key: "ring", Kind: IntAttr}}},
-	Acquire: {Name: "acquire", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
-	Copy: {Name: "copy", Stages: PlacedStage, Operands: "slot, tensor, subscripts", Min: 2, Max: -1, Axes: -1, Effects: Reads | Writes, Rule: ruleCopy,
+	Acquire: {Name: "acquire", Stages: ValueStage | PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
+	Copy: {Name: "copy", Stages: ValueStage | PlacedStage, Operands: "slot, tensor, subscripts", Min: 2, Max: -1, Axes: -1, Effects: Reads | Writes, Rule: ruleCopy,
 		Attrs: []AttrSpec{modeAttr("in", "unchecked")}, Words: []string{"mode"}},
-	Put:    {Name: "put", Stages: PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: rulePut},
-	Commit: {Name: "commit", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
-	Take:   {Name: "take", Stages: PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
-	View:   {Name: "view", Stages: PlacedStage, Operands: "slot", Min: 1, Max: 1, Axes: -1, Results: 1, Effects: Reads, Rule: ruleView},
-	RoleOf: {Name: "role", Stages: PlacedStage, Regions: 1, Effects: Control, Rule: none, Verify: verifyRole,
+	Put:      {Name: "put", Stages: ValueStage | PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: rulePut},
+	Commit:   {Name: "commit", Stages: ValueStage | PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
+	Take:     {Name: "take", Stages: ValueStage | PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
+	View:     {Name: "view", Stages: ValueStage | PlacedStage, Operands: "slot", Min: 1, Max: 1, Axes: -1, Results: 1, Effects: Reads, Rule: ruleView},
+	SharedOf: {Name: "shared", Stages: ValueStage | PlacedStage, Results: 1, Effects: Identity, Rule: ruleShared},
+	PinTo: {Name: "pin", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: rulePin,
+		Attrs: []AttrSpec{{Key: "digits", Kind: IntsAttr, Required: true}, {Key: "tile", Kind: IntsAttr, Required: true}}},
+	AsmOf: {Name: "asm", Stages: ValueStage | PlacedStage, Operands: "values", Min: 1, Max: -1, Results: 1, Rule: ruleAsm, family: "map",
+		Attrs: []AttrSpec{{Key: "target", Kind: StrAttr, Required: true}, textAttr}},
+	RoleOf: {Name: "role", Stages: ValueStage | PlacedStage, Regions: 1, Effects: Control, Rule: none, Verify: verifyRole,
 		Attrs: []AttrSpec{{Key: "groups", Kind: IntAttr, Required: true}, {Key: "name", Kind: StrAttr, Required: true}, {Key: "regs", Kind: IntAttr},
 			{Key: "warps", Kind: IntAttr, Required: true}}},
-	Turn: {Name: "turn", Stages: PlacedStage, Operands: "group", Min: 1, Max: 1, Results: -1, Regions: 1, Effects: Control, Rule: given, Verify: verifyTurn,
+	Turn: {Name: "turn", Stages: ValueStage | PlacedStage, Operands: "group", Min: 1, Max: 1, Results: -1, Regions: 1, Effects: Control, Rule: given, Verify: verifyTurn,
 		Attrs: []AttrSpec{{Key: "of", Kind: IntAttr, Required: true}}},
-	Release: {Name: "release", Stages: PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
+	Release: {Name: "release", Stages: ValueStage | PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
 
 	Pack:   {Name: "pack", Stages: ValueStage | PlacedStage, Operands: "bits", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: rulePack},
 	Unpack: {Name: "unpack", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: 1, Results: 1, Rule: ruleUnpack},

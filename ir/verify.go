@@ -274,14 +274,14 @@ func (v *verifier) op(o *Op) {
 	if len(v.errs) > before {
 		return
 	}
-	around := v.role
+	around, warps := v.role, v.warps
 	if o.Code == RoleOf {
-		v.role = o
+		v.role, v.warps = o, o.Int("warps")
 	}
 	for _, r := range o.Regions {
 		v.region(r, o)
 	}
-	v.role = around
+	v.role, v.warps = around, warps
 	if len(v.errs) == before && o.Code == Scan && o.AllEffects()&(Reads|Writes|IO|Asserts) != 0 {
 		v.fail(o, ruleErr("V13", "the function of a scan does more than compute"))
 	}
@@ -292,6 +292,9 @@ func (v *verifier) op(o *Op) {
 	}
 	if v.placed && len(v.errs) == before {
 		v.placedOp(o)
+	}
+	if len(v.errs) == before {
+		v.channelOp(o)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 // The rules of the placed stage. A function is placed if one of its values has a layout, or it has an operation of that
 // stage alone: then these hold besides those of [Verify].
 //
+// Of channels P3 and P4 hold in both stages, but for the layout of slots.
+//
 //	P1   every tile has one place: registers, whose layout consists of digits, covers at least the axes' extents, and gives
 //	     each element to a register of 32 lanes, of as many warps as every other layout's, of one block; or shared
 //	     memory, where convert alone takes it
@@ -155,6 +157,17 @@ func (v *verifier) ring(o *Op, t Type) {
 	case t.Kind == Chan && (t.Depth < 1 || t.Depth > maxSlots):
 		v.fail(o, ruleErr("P3", "%s has %d slots, not 1 to %d", t, t.Depth, maxSlots))
 	case !t.Elem.Valid(): // said elsewhere
+	case !v.placed && t.Shared == nil:
+		n := int64(1)
+		for _, a := range t.Axes {
+			if n *= a.Extent; n > maxSlot {
+				v.fail(o, ruleErr("P3", "a slot of %s has more than %d elements", t, int64(maxSlot)))
+				return
+			}
+		}
+		if len(t.Axes) == 0 {
+			v.fail(o, ruleErr("P3", "%s has no axes", t))
+		}
 	case len(t.Axes) == 0 || t.Shared == nil:
 		v.fail(o, ruleErr("P3", "%s has no layout of memory", t))
 	case t.Shared.Rank() != len(t.Axes):
@@ -199,13 +212,17 @@ func (v *verifier) placedOp(o *Op) {
 			return
 		}
 	}
-	if o.Code == ChanOf && (o.Parent.Parent == nil || o.Parent.Parent.Code != Parallel) {
-		v.fail(o, ruleErr("P3", "a channel is made in a region that is not the one of a phase"))
-	}
 	if v.allPlaced(o) {
 		if err := layoutRule(o); err != nil {
 			v.fail(o, err)
 		}
+	}
+}
+
+// channelOp checks what the rules of channels ask of an operation beyond its own.
+func (v *verifier) channelOp(o *Op) {
+	if o.Code == ChanOf && (o.Parent.Parent == nil || o.Parent.Parent.Code != Parallel) {
+		v.fail(o, ruleErr("P3", "a channel is made in a region that is not the one of a phase"))
 	}
 	switch o.Code {
 	case Parallel:

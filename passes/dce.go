@@ -81,7 +81,9 @@ func (d *dce) stop(r *ir.Region) {
 }
 
 // carries reports whether an operation's results stand for slots that are needed one by one.
-func carries(o *ir.Op) bool { return o.Code == ir.For || o.Code == ir.While || o.Code == ir.If }
+func carries(o *ir.Op) bool {
+	return o.Code == ir.For || o.Code == ir.While || o.Code == ir.If || o.Code == ir.Turn
+}
 
 // reach marks what a needed value needs.
 func (d *dce) reach(v *ir.Value) {
@@ -114,6 +116,8 @@ func (d *dce) reach(v *ir.Value) {
 		d.need(o.Operands[2+i], o.Regions[0].Yield().Operands[i], o.Results[i], o.Regions[0].Args[1+i])
 	case ir.While:
 		d.need(o.Operands[i], o.Regions[1].Yield().Operands[i], o.Results[i], o.Regions[0].Args[i], o.Regions[1].Args[i])
+	case ir.Turn:
+		d.need(o.Regions[0].Yield().Operands[i], o.Results[i])
 	case ir.If:
 		d.need(o.Regions[0].Yield().Operands[i], o.Regions[1].Yield().Operands[i], o.Results[i])
 	}

@@ -35,6 +35,9 @@ func Module(fn *ir.Func, o codegen.Options) (text string, a *codegen.Artefact, e
 	if err != nil {
 		return "", nil, err
 	}
+	if err := explicit(fn); err != nil {
+		return "", nil, err
+	}
 	g := newGen(fn, level, o)
 	if err := g.generate(); err != nil {
 		return "", nil, err
@@ -42,6 +45,30 @@ func Module(fn *ir.Func, o codegen.Options) (text string, a *codegen.Artefact, e
 	g.report.Vectors = 32 * level.Lanes
 	g.report.Scratch = g.manifest.Scratch
 	return g.m.String(), &codegen.Artefact{Manifest: g.manifest, Report: g.report}, nil
+}
+
+// explicit refuses what steers warps and their memory by hand: a processor has none.
+func explicit(fn *ir.Func) error {
+	var err error
+	fn.Walk(func(o *ir.Op) {
+		what := ""
+		switch o.Code {
+		case ir.ChanOf:
+			what = "a channel"
+		case ir.RoleOf:
+			what = "a role of warps"
+		case ir.SharedOf:
+			what = "a shared tile"
+		case ir.PinTo:
+			what = "a pinned layout of registers"
+		case ir.AsmOf:
+			what = "asm " + o.Str("target")
+		}
+		if what != "" && err == nil {
+			err = &codegen.Unsupported{Target: "cpu", What: what, Pos: o.Pos}
+		}
+	})
+	return err
 }
 
 func levelOf(name string) (*Level, error) {

@@ -194,8 +194,15 @@ func (e *elab) defineStmt(s *dsl.Assign) {
 			e.discard(v)
 			continue
 		}
-		if v.kind == vHandle || v.kind == vTensor && v.ten.local {
-			e.declare(id, &entity{kind: entTensor, ten: v.ten})
+		if v.kind == vHandle {
+			e.wantLower(id, "name")
+			switch h := v.handle; {
+			case h.slot != nil && h.slot.s.Name == "slot":
+				h.slot.s.Name = id.Name
+			case h.slot == nil && h.ch.c.Name == "channel":
+				h.ch.c.Name = id.Name
+			}
+			e.declare(id, &entity{kind: entHandle, val: v})
 			continue
 		}
 		e.wantVariable(id, s, v)
@@ -380,7 +387,7 @@ func (e *elab) assignVar(id *dsl.Ident, v value) (*entity, typed.Expr, value, bo
 			Note(ent.at, "%s is declared here", id.Name)
 		return fail()
 	}
-	if !e.masked(ent, id.Span()) {
+	if !e.masked(ent, id.Span()) || !e.ownVariable(ent, id.Span()) {
 		return fail()
 	}
 	v.ix = indexOf(v, x)
@@ -515,6 +522,14 @@ func (e *elab) storeTo(l dsl.Expr, v value, op string, at diag.Span) {
 	base := e.expr(ix.X)
 	switch {
 	case base.bad() || v.bad():
+	case base.kind == vHandle && base.handle.slot != nil:
+		if op != "=" {
+			e.errorf(codeChannel, at, "a slot takes =, not %s", op)
+			return
+		}
+		e.fill(base.handle.slot, ix, v, at)
+	case base.kind == vHandle:
+		e.errorf(codeChannel, at, "this is a channel: send to it, as %s <- …, or write a slot that acquire gives", e.text(l.Span()))
 	case base.kind == vTensor:
 		e.store(base.ten, ix, g, v, op, at)
 	case base.kind == vExpr:
@@ -575,7 +590,7 @@ func (e *elab) scatter(n *dsl.Index, g edge, v value, op string, at diag.Span) {
 		e.errorf(codeExtraAxes, v.at, "the value is over %s, and %s over %s: reduce it first", axisNames(x.Type().Axes), e.text(n.Span()), orNothing(axes))
 		return
 	}
-	if !e.masked(ent, id.Span()) {
+	if !e.masked(ent, id.Span()) || !e.ownVariable(ent, id.Span()) {
 		return
 	}
 	e.emit(&typed.Scatter{S: typed.S{At: at}, Var: ent.v, Axis: entry.axis.t, Index: entry.index, Value: x, Mode: entry.mode})

@@ -119,6 +119,8 @@ const (
 	codeLayout   diag.Code = "E0503"
 	codePeer     diag.Code = "E0504"
 	codePinned   diag.Code = "E0505"
+	codeSlot     diag.Code = "E0506"
+	codeRoles    diag.Code = "E0507"
 )
 
 // Rules is the table of docs/language.md from rules to codes: a row of Markdown for each code of the checker.

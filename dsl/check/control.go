@@ -234,7 +234,10 @@ func (e *elab) whileStmt(s *dsl.While) {
 		e.havocAll(s.Body)
 		var cond value
 		ok := true
+		inCond := e.inCond
+		e.inCond = true
 		before := e.collect(func() { cond, ok = e.condition(s.Cond, "while") })
+		e.inCond = inCond
 		if !ok {
 			return
 		}
@@ -353,6 +356,17 @@ func (e *elab) leaveLoop(at diag.Span, word string, s typed.Stmt) {
 	if len(e.loops) == 0 {
 		e.errorf(codeLoop, at, "%s stands in a loop only", word)
 		return
+	}
+	if e.inTurnOf > len(e.loops) {
+		e.errorf(codeLoop, at, "%s cannot stand in a turn: it would leave it", word)
+		return
+	}
+	for _, s := range e.slots {
+		if s.loops >= len(e.loops) {
+			begin, end := s.words()
+			e.errorf(codeSlot, at, "%s leaves while a slot of %s is %s: %s it before", word, s.ch.c.Name, begin, end).Note(s.s.Span, "it is %s here", begin)
+			return
+		}
 	}
 	l := e.loops[len(e.loops)-1]
 	if l.wheres != len(e.wheres) {

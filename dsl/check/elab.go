@@ -50,7 +50,13 @@ type elab struct {
 	wheres []*whereState
 	guards int // run-time conditions around the text
 
-	explicit diag.Span // the first use of the explicit level, which has no meaning before the placed stage
+	// Of the explicit level: the role around the text, the slots that are in use, those that the statement being read has
+	// received, whether the text is the condition of a while, and one more than the loops around the innermost turn.
+	inRole   *roleState
+	slots    []*slotState
+	received []*slotState
+	inCond   bool
+	inTurnOf int
 }
 
 // axis is what the checker knows about an axis beside its identity.
@@ -217,6 +223,7 @@ func (e *elab) collect(f func()) []typed.Stmt {
 	was := e.out
 	e.out = &list
 	f()
+	e.leaveBlock(&list)
 	e.out = was
 	return list
 }

@@ -7,11 +7,13 @@ import (
 	"github.com/tilec/tilec/dsl"
 	"github.com/tilec/tilec/dsl/diag"
 	"github.com/tilec/tilec/dsl/typed"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/affine"
+	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/ir/layout"
 )
 
-// The explicit level is checked for names, types and axes. A channel, a slot of one and a shared tile are tensors of
-// the block's own, whose subscripts need no proof. Nothing of it is run before the placed stage exists.
+// The explicit level: shared tiles, pins, asm here; channels in channels.go; roles and turns in roles.go.
 
 // usesExplicit notes the explicit level.
 func (e *elab) usesExplicit(at diag.Span) bool {
@@ -23,52 +25,44 @@ func (e *elab) usesExplicit(at diag.Span) bool {
 		e.errorf(codeTop, at, "the explicit level stands inside a phase")
 		return false
 	}
-	if !e.explicit.IsValid() {
-		e.explicit = at
-	}
 	return true
 }
 
-// localTensor makes the tensor of a channel or shared tile: its extents are known when compiling.
-func (e *elab) localTensor(name string, t *dsl.Type, at diag.Span) (*tensor, bool) {
-	elem, ok := e.typeOf(t)
-	ten := &tensor{t: &typed.Tensor{Name: name, Elem: elem, Span: at}, local: true, out: true}
-	if t == nil || t.Dims == nil {
+// localType is the type of a channel or shared tile, whose extents are known when compiling.
+func (e *elab) localType(t *dsl.Type, at diag.Span) (elem dtype.Type, extents []int64, ok bool) {
+	elem, ok = e.typeOf(t)
+	if t == nil || t.Dims == nil || len(t.Dims.List) == 0 {
 		if ok {
 			e.errorf(codeShape, at, "the shape stands behind the type")
 		}
-		return nil, false
+		return elem, nil, false
 	}
+	n := int64(1)
 	for _, d := range t.Dims.List {
 		v := e.expr(d)
 		if v.bad() {
 			ok = false
 			continue
 		}
-		if _, is := v.constInt(); !is {
+		k, is := v.constInt()
+		switch {
+		case !is:
 			e.errorf(codeNotConst, d.Span(), "the extents of channels and shared tiles are known when compiling")
 			ok = false
 			continue
+		case k < 1 || n > maxLocal/min(k, maxLocal+1):
+			e.errorf(codeTooLarge, d.Span(), "an extent is from 1, and channels and shared tiles have at most %d elements", maxLocal)
+			ok = false
+			continue
 		}
-		ten.dims = append(ten.dims, v.index())
-		ten.keys = append(ten.keys, v.dim)
+		n *= k
+		extents = append(extents, k)
 	}
-	return ten, ok
+	return elem, extents, ok
 }
 
-// channel is chan T[BN, D] depth 2.
-func (e *elab) channel(n *dsl.Chan) value {
-	at := n.Span()
-	if !e.usesExplicit(at) {
-		return bad(at)
-	}
-	e.options(n.Options, "depth")
-	t, ok := e.localTensor("channel", n.Type, at)
-	if !ok {
-		return bad(at)
-	}
-	return value{kind: vTensor, ten: t, at: at}
-}
+// maxLocal is the most elements of a slot or a shared tile.
+const maxLocal = 1 << 20
 
 // options checks words with a number behind them.
 func (e *elab) options(list []*dsl.Option, words ...string) {
@@ -94,27 +88,6 @@ func (e *elab) options(list []*dsl.Option, words ...string) {
 	}
 }
 
-// recv is <-ch[n, D].
-func (e *elab) recv(n *dsl.Recv) value {
-	at := n.Span()
-	if !e.usesExplicit(at) {
-		return bad(at)
-	}
-	ix, ok := n.X.(*dsl.Index)
-	if !ok {
-		e.errorf(codeChannel, at, "a receive names the axes of the positions, as <-ch[n, D]")
-		return bad(at)
-	}
-	base := e.expr(ix.X)
-	if base.kind != vTensor || !base.ten.local {
-		if !base.bad() {
-			e.errorf(codeChannel, ix.Span(), "this is not a channel: make one, as ks := chan f16[BN, D] depth 2")
-		}
-		return bad(at)
-	}
-	return e.load(base.ten, ix, edge{})
-}
-
 // asm is asm ptx "…" (x): elementwise, of the type of its first operand.
 func (e *elab) asm(n *dsl.Asm) value {
 	at := n.Span()
@@ -123,9 +96,11 @@ func (e *elab) asm(n *dsl.Asm) value {
 	}
 	if n.Target.Name != "ptx" && n.Target.Name != "gcn" {
 		e.errorf(codeOption, n.Target.Span(), "asm is for ptx or gcn, not %s", n.Target.Name)
+		return bad(at)
 	}
 	var first value
 	var axes []*typed.Axis
+	var args []typed.Expr
 	for i, a := range n.Args {
 		v, ok := e.typedOf(e.expr(a.X))
 		if !ok {
@@ -135,32 +110,24 @@ func (e *elab) asm(n *dsl.Asm) value {
 			first = v
 		}
 		axes = union(axes, v.axes()...)
+		args = append(args, v.e)
 	}
 	if len(n.Args) == 0 {
 		e.errorf(codeArgs, at, "asm has at least one operand: the result has the type of the first")
 		return bad(at)
 	}
-	r := exprVal(&typed.Fill{X: x(first.elem(), axes, at), Value: first.e})
+	if !e.tileOf(axes, at) {
+		return bad(at)
+	}
+	if k, ok := numbersIn(n.Text.Value); !ok || k > len(n.Args) {
+		e.errorf(codeArgs, n.Text.Span(), "the text names its result, $0, and its operands, $1 to $%d", len(n.Args))
+		return bad(at)
+	}
+	r := exprVal(&typed.Asm{X: x(first.elem(), axes, at), Target: n.Target.Name, Text: n.Text.Value, Args: args})
 	if first.elem().IsInt() {
 		r.ix = e.opaque("", first.elem())
 	}
 	return r
-}
-
-// slotCall is acquire, commit, take or release of a channel's slot.
-func (e *elab) slotCall(c *call) value {
-	vs, ok := e.plainArgs(c, 1, 1)
-	if !ok || !e.usesExplicit(c.at) {
-		return bad(c.at)
-	}
-	if vs[0].kind != vTensor || !vs[0].ten.local {
-		e.errorf(codeChannel, vs[0].at, "%s takes a channel or a slot of one", c.name)
-		return bad(c.at)
-	}
-	if c.name == "commit" || c.name == "release" {
-		return value{kind: vNone, at: c.at}
-	}
-	return value{kind: vTensor, ten: vs[0].ten, at: c.at}
 }
 
 // peerCall refuses what is reserved for several devices.
@@ -169,41 +136,84 @@ func (e *elab) peerCall(c *call) value {
 	return bad(c.at)
 }
 
-var roleUnits = []string{"warp", "warps", "warpgroup", "warpgroups", "wave", "waves", "thread", "threads"}
+// numbersIn is the largest number behind a $ in the text of asm; ok is false where $0 or a number is missing.
+func numbersIn(text string) (most int, ok bool) {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '$' {
+			continue
+		}
+		n, digits := 0, 0
+		for i+1 < len(text) && text[i+1] >= '0' && text[i+1] <= '9' && digits < 3 {
+			i++
+			n, digits = 10*n+int(text[i]-'0'), digits+1
+		}
+		if digits == 0 {
+			return 0, false
+		}
+		ok = ok || n == 0
+		most = max(most, n)
+	}
+	return most, ok
+}
 
 // explicitStmt elaborates role, turn, shared, pin and send.
 func (e *elab) explicitStmt(s dsl.Stmt) {
-	at := s.Span()
-	if !e.usesExplicit(at) {
+	if !e.usesExplicit(s.Span()) {
 		return
 	}
 	switch s := s.(type) {
 	case *dsl.Role:
-		e.options([]*dsl.Option{{Word: &dsl.Ident{Name: "count"}, Value: s.Count}}, "count")
-		known := false
-		for _, u := range roleUnits {
-			known = known || u == s.Unit.Name
-		}
-		if !known {
-			e.errorf(codeOption, s.Unit.Span(), "a role is on warps, warpgroups, waves or threads, not %s", s.Unit.Name)
-		}
-		e.options(s.Options, "split", "regs")
-		e.inScope(func() { e.stmts(s.Body) })
+		e.role(s)
 	case *dsl.Turn:
-		e.options([]*dsl.Option{{Word: &dsl.Ident{Name: "count"}, Value: s.Count}}, "count")
-		e.inScope(func() { e.stmts(s.Body) })
+		e.turn(s)
 	case *dsl.Shared:
-		e.options(s.Options, "swizzle", "align")
-		if t, ok := e.localTensor(s.Name.Name, s.Type, at); ok {
-			e.declare(s.Name, &entity{kind: entTensor, ten: t})
-		} else {
-			e.declare(s.Name, &entity{kind: entValue, val: bad(at)})
-		}
+		e.shared(s)
 	case *dsl.Pin:
 		e.pin(s)
 	case *dsl.Send:
 		e.send(s)
 	}
+}
+
+// shared is shared t T[BM, BN]: a tensor of the block's own.
+func (e *elab) shared(s *dsl.Shared) {
+	e.options(s.Options, "swizzle", "align")
+	elem, extents, ok := e.localType(s.Type, s.Span())
+	if !ok {
+		e.declare(s.Name, &entity{kind: entValue, val: bad(s.Span())})
+		return
+	}
+	t := &typed.Tensor{Name: s.Name.Name, Elem: elem, Role: ir.InOut, Shared: true, Span: s.Span()}
+	ten := &tensor{t: t, local: true, out: true}
+	for _, n := range extents {
+		t.Dims = append(t.Dims, ir.ConstDim(n))
+		ten.dims = append(ten.dims, affine.Const(n))
+		ten.keys = append(ten.keys, "")
+	}
+	e.declare(s.Name, &entity{kind: entTensor, ten: ten})
+	e.emit(&typed.SharedDecl{S: typed.S{At: s.Span()}, Tensor: t})
+}
+
+// sharedPosition is the subscript of a shared tile: an axis, which stands for the positions of its indices, from 0.
+func (e *elab) sharedPosition(t *tensor, i int, n dsl.Expr) (typed.Expr, *typed.Axis, bool) {
+	a, ok := e.axisOf(n)
+	if !ok {
+		return nil, nil, false
+	}
+	if extent, _ := t.dims[i].IsConst(); a.t.Extent > extent {
+		e.errorf(codeChannel, n.Span(), "axis %s has %d indices, and dimension %d of %s is %d long", a.t.Name, a.t.Extent, i+1, t.t.Name, extent)
+		return nil, nil, false
+	}
+	if !e.whole(a.t, n.Span()) {
+		return nil, nil, false
+	}
+	at := []*typed.Axis{a.t}
+	iota := &typed.Iota{X: x(dtype.I64, at, n.Span()), Axis: a.t}
+	if a.t.Kind == typed.ConstAxis && a.t.Lo == 0 {
+		return iota, a.t, true
+	}
+	lo := &typed.Bound{X: x(dtype.I64, nil, n.Span()), Axis: a.t}
+	return &typed.Map{X: x(dtype.I64, at, n.Span()), Op: ir.Sub, Args: []typed.Expr{iota, lo}}, a.t, true
 }
 
 func (e *elab) pin(s *dsl.Pin) {
@@ -233,14 +243,31 @@ func (e *elab) pin(s *dsl.Pin) {
 		return
 	}
 	for i, a := range axes {
-		if n := d.Tile()[i]; a.Extent%n != 0 {
-			e.errorf(codePinned, s.Layout.Span(), "the layout is %d long along %s, which does not divide the tile's %d", n, a.Name, a.Extent)
+		extent := a.Extent
+		if e.inRole != nil && e.inRole.split == a {
+			extent /= e.inRole.groups
+		}
+		if n := d.Tile()[i]; extent%n != 0 {
+			e.errorf(codePinned, s.Layout.Span(), "the layout is %d long along %s, which does not divide the tile's %d", n, a.Name, extent)
 			return
 		}
 	}
 	if e.kernel == nil { // a function that nothing calls
 		return
 	}
+	ent := e.local(s.Name.Name)
+	if ent == nil || ent.kind != entVar {
+		e.errorf(codePinned, s.Name.Span(), "%s is no variable, whose value could lie in registers", s.Name.Name)
+		return
+	}
+	if !e.ownVariable(ent, s.Name.Span()) {
+		return
+	}
+	if _, ok := d.Digits(); !ok {
+		e.errorf(codePinned, s.Layout.Span(), "this layout does not deal elements out digit by digit")
+		return
+	}
+	e.emit(&typed.PinTo{S: typed.S{At: s.Span()}, Var: ent.v, Axes: axes, Layout: d})
 	e.kernel.out.Pins = append(e.kernel.out.Pins, typed.Pin{Value: s.Name.Name, Axes: axes, Layout: d, Span: s.Span()})
 }
 
@@ -319,24 +346,5 @@ func (e *elab) layoutOf(n dsl.Expr, code diag.Code) func(layout.Distribution, er
 			e.errorf(code, n.Span(), "%v", err)
 		}
 		return d, err == nil
-	}
-}
-
-func (e *elab) send(s *dsl.Send) {
-	ix, ok := s.Chan.(*dsl.Index)
-	if !ok {
-		e.errorf(codeChannel, s.Span(), "a send names the axes of the positions, as ch[n, D] <- …")
-		return
-	}
-	base := e.expr(ix.X)
-	if base.kind != vTensor || !base.ten.local {
-		if !base.bad() {
-			e.errorf(codeChannel, ix.Span(), "this is not a channel: make one, as ks := chan f16[BN, D] depth 2")
-		}
-		return
-	}
-	v := e.expr(s.Value)
-	if !v.bad() {
-		e.store(base.ten, ix, edge{store: true}, v, "=", s.Span())
 	}
 }

@@ -142,7 +142,7 @@ func (e *elab) entityValue(ent *entity, at diag.Span) value {
 	case entResult:
 		e.errorf(codeNoValue, at, "result %s is read before it is assigned", ent.name).Note(ent.at, "declared here")
 	case entHandle:
-		return value{kind: vHandle, at: at}
+		return value{kind: vHandle, handle: ent.val.handle, at: at}
 	}
 	return bad(at)
 }

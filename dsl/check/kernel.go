@@ -47,6 +47,10 @@ type kernelState struct {
 	plain   map[string]int // the first phase that plainly stores to a tensor
 	any     map[string]int // the first phase that writes to it at all
 	warned  bool
+	// Of the phase being read: its statements, and what the explicit level has in it.
+	body    *[]typed.Stmt
+	roles   []*roleState
+	touches []touch
 }
 
 // blockBind is one binding of a parallel.
@@ -65,17 +69,13 @@ func (k *Kernel) Instantiate(b Bindings) (*typed.Kernel, diag.List) {
 	e := newElab(k.Package.prog, k.file, &diags)
 	var out *typed.Kernel
 	protect(func() { out = e.instantiate(k, b) })
-	if !diags.HasErrors() && e.explicit.IsValid() {
-		diags.Add(codeExplicit, e.explicit, "the explicit level needs the placed stage, which does not run yet: this is checked only")
-	}
 	if diags.HasErrors() {
 		return nil, diags.Sorted()
 	}
 	return out, diags.Sorted()
 }
 
-// Pins are the register layouts that the kernel's text fixes, for one variant of it. Unlike Instantiate it takes kernels
-// of the explicit level too.
+// Pins are the register layouts that the kernel's text fixes, for one variant of it.
 func (k *Kernel) Pins(b Bindings) ([]typed.Pin, diag.List) {
 	var diags diag.List
 	e := newElab(k.Package.prog, k.file, &diags)

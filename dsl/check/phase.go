@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"math/bits"
 
 	"github.com/tilec/tilec/dsl"
@@ -81,6 +83,7 @@ func (e *elab) inPhase(s dsl.Stmt, f func()) {
 	ks.top = false
 	ks.phase = ks.phases[s]
 	ks.uses = nil
+	ks.roles, ks.touches = nil, nil
 	f()
 	e.conflicts()
 	ks.binds = nil
@@ -110,8 +113,25 @@ func (e *elab) parallelStmt(s *dsl.Parallel) {
 				e.errorf(codeParallel, s.Span(), "parallel has %d bindings, and 62 are the most", len(out.Binds))
 				return
 			}
-			body := e.collect(func() { e.stmts(s.Body) })
+			body := e.collect(func() {
+				e.kernel.body = e.out
+				e.stmts(s.Body)
+				e.kernel.body = nil
+			})
 			out.Body = body
+			e.endRoles(body)
+			for i, b := range out.Binds {
+				if !b.Depends(out.Binds[:i]) {
+					continue
+				}
+				for _, st := range body {
+					switch st.(type) {
+					case *typed.ChanDecl, *typed.Role:
+						e.errorf(codeExplicit, st.Span(), "channels and roles stand in a parallel whose bindings do not depend on each other").Note(s.Binds[i].Name.Span(), "this one does")
+						return
+					}
+				}
+			}
 			if ok {
 				e.emit(out)
 			}
@@ -387,6 +407,11 @@ func (e *elab) store(t *tensor, n *dsl.Index, g edge, v value, op string, at dia
 		e.reads(tv)
 	}
 	e.wrote(t, ix, at, add)
+	if r := e.inRole; r != nil && r.groups > 1 && !t.t.Shared && !slices.Contains(ix.axes, r.split) {
+		e.errorf(codeRoles, at, "each group of role %s would store to the same elements of %s: subscript with %s, of which they have parts", r.name, t.t.Name, r.split.Name).Note(r.at, "the role is here")
+		return
+	}
+	e.touched(t, true, at)
 	e.emit(&typed.Store{S: typed.S{At: at}, Tensor: t.t, Index: ix.exprs, Value: x, Mode: ix.mode, Add: add})
 }
 

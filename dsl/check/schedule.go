@@ -298,7 +298,7 @@ func (e *elab) word(out *section, en *dsl.Entry, phase string) {
 			value = itoa(n)
 		}
 	case unitWord:
-		if len(rest) > 0 || en.Place != nil || en.Value == nil || en.Unit == nil || !slices.Contains(roleUnits, en.Unit.Name) {
+		if len(rest) > 0 || en.Place != nil || en.Value == nil || en.Unit == nil || unitThreads(en.Unit.Name) == 0 {
 			wrong(name + " = 1 warp, or warpgroups, waves, threads")
 			return
 		}

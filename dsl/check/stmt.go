@@ -25,6 +25,9 @@ func (e *elab) stmts(b *dsl.Block) {
 func (e *elab) stmt(s dsl.Stmt) {
 	e.step(s.Span())
 	defer e.inOrder(s)()
+	received := e.received
+	e.received = nil
+	defer func() { e.releaseReceived(received, s.Span()) }()
 	if e.kernel != nil && e.kernel.top && !e.topStmt(s) {
 		return
 	}
@@ -156,6 +159,10 @@ func (e *elab) axisStmt(s *dsl.Axis) {
 		if v.kind == vAxis {
 			of, ok := e.asAxis(v, s.X)
 			if !ok {
+				poison()
+				return
+			}
+			if !e.whole(of.t, at) {
 				poison()
 				return
 			}

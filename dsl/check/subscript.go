@@ -42,6 +42,8 @@ func (e *elab) index(n *dsl.Index, g edge) value {
 			return e.lookup(e.wholeTensor(base), n, g)
 		}
 		return e.load(base.ten, n, g)
+	case vHandle:
+		return e.slotRead(base.handle, n)
 	case vExpr, vAxis:
 		return e.lookup(base, n, g)
 	case vConst:
@@ -84,6 +86,7 @@ func (e *elab) load(t *tensor, n *dsl.Index, g edge) value {
 		}
 	}
 	e.readsOwn(t, ix, at)
+	e.touched(t, false, at)
 	v := exprVal(load)
 	v.ix = e.loaded(elem, t.t.Name)
 	return e.inTurn(v)
@@ -139,6 +142,15 @@ func (e *elab) subscripts(t *tensor, n *dsl.Index, g edge, facts *affine.Facts) 
 		if entry.Colon != nil || entry.Eq != nil {
 			e.errorf(codeSubscript, entry.Span(), "a tensor is subscripted by position; `e: i` is for tiles, by axis")
 			ok = false
+			continue
+		}
+		if t.t.Shared {
+			p, a, good := e.sharedPosition(t, i, entry.X)
+			if !good {
+				ok = false
+				continue
+			}
+			r.exprs, r.ixs, r.axes = append(r.exprs, p), append(r.ixs, affine.Unknown()), union(r.axes, a)
 			continue
 		}
 		x, ix, good := e.subscript(entry.X)

@@ -42,6 +42,7 @@ type value struct {
 	typ    dtype.Type
 	fn     *funcRef
 	ten    *tensor
+	handle *handle
 	ax     *axis
 	multi  []value
 	kern   *Kernel

@@ -562,9 +562,11 @@ func checkEntries() []Entry {
 			Right: "kernel k[C: int](x f32[N]) (y f32[N]) {\n    parallel n in N by 64 { y[n] = x[n] * C }\n}\n\ntest k \"scales\" {\n    const N, C = 5, 3\n    x := randn(f32, N)\n    expect k(x) == x[N] * C\n}",
 		},
 		{
-			Code: "E0500", Title: "the explicit level, which does not run yet",
-			Explanation: "Channels, roles, turns, pins, shared tiles and asm are parsed, formatted and checked. Running them needs the placed " +
-				"stage of the compiler.",
+			Code: "E0500", Title: "something of the explicit level out of its place",
+			Explanation: "Channels and roles stand in the body of a parallel whose bindings do not depend on each other, roles with nothing between " +
+				"them, turns in roles. Operations on channels stand in kernels, and not in a where or in the condition of a while.",
+			Wrong: "for i in 4 {\n    c := chan f32[64, 64] depth 2\n    c[m, n] <- x[m, n]\n    y[m, n] = <-c[m, n]\n}",
+			Right: "c := chan f32[64, 64] depth 2\nfor i in 4 {\n    c[m, n] <- x[m, n]\n    y[m, n] = <-c[m, n]\n}",
 		},
 		{
 			Code: "E0501", Title: "something that is not a channel",
@@ -600,6 +602,20 @@ func checkEntries() []Entry {
 				"and so do those of factors that are multiplied.",
 			Wrong: "v := x[m, n]\npin v[m, n] layout local(2) * spatial(8)",
 			Right: "v := x[m, n]\npin v[m, n] layout local(2, 1) * spatial(8, 4)",
+		},
+		{
+			Code: "E0506", Title: "a slot that is not given on once and in turn",
+			Explanation: "A slot is committed or released once, in the block in which it was acquired or taken, and not used behind that. One slot of a " +
+				"channel is acquired at a time; slots are released in the order in which they were taken.",
+			Wrong: "c := chan f32[64, 64] depth 2\nout := acquire(c)\nout[m, n] = x[m, n]\ncommit(out)\ncommit(out)",
+			Right: "c := chan f32[64, 64] depth 2\nout := acquire(c)\nout[m, n] = x[m, n]\ncommit(out)\ny[m, n] = <-c[m, n]",
+		},
+		{
+			Code: "E0507", Title: "roles that meet outside of channels",
+			Explanation: "Roles run at the same time. One role sends to a channel, and others take from it; what a role writes, a variable, a tensor or " +
+				"a shared tile, no other role touches. As many roles enter a turn as it says.",
+			Wrong: "kernel k(x f32[N]) (y f32[N]) {\n    parallel n in N by 64 {\n        shared t f32[64]\n        role one on 1 warp { t[n] = x[n] }\n        role two on 1 warp { y[n] = t[n] }\n    }\n}",
+			Right: "kernel k(x f32[N]) (y f32[N]) {\n    parallel n in N by 64 {\n        c := chan f32[64] depth 1\n        role one on 1 warp { c[n] <- x[n] }\n        role two on 1 warp { y[n] = <-c[n] }\n    }\n}",
 		},
 	}
 }

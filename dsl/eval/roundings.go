@@ -10,7 +10,7 @@ import (
 // than f32 on the longest path from the inputs to it: the r·h of the bound. A loop counts once, and the rounding to the
 // tensor's own type at the end does not count: half an ulp stands for it.
 func roundings(k *typed.Kernel) map[*typed.Tensor]float64 {
-	p := &paths{vars: map[*typed.Var]path{}, tensors: map[*typed.Tensor]path{}, multis: map[*typed.Multi]path{}}
+	p := &paths{vars: map[*typed.Var]path{}, tensors: map[*typed.Tensor]path{}, multis: map[*typed.Multi]path{}, chans: map[*typed.Chan]path{}}
 	p.stmts(k.Body, false)
 	out := map[*typed.Tensor]float64{}
 	for t, x := range p.tensors {
@@ -41,6 +41,7 @@ type paths struct {
 	vars    map[*typed.Var]path
 	tensors map[*typed.Tensor]path
 	multis  map[*typed.Multi]path
+	chans   map[*typed.Chan]path
 }
 
 func (p *paths) expr(e typed.Expr) path {
@@ -54,6 +55,14 @@ func (p *paths) expr(e typed.Expr) path {
 	case *typed.Atomic:
 		p.add(e.Tensor, p.join(e.Args))
 		return p.tensors[e.Tensor]
+	case *typed.SlotRead:
+		return p.chans[e.Slot.Chan]
+	case *typed.Asm: // instructions of the text's own, that round as they like
+		x := p.join(e.Args)
+		if narrow(e.T.Elem) {
+			return x.rounded(e.T.Elem)
+		}
+		return x.closed()
 	case *typed.Lookup:
 		return p.expr(e.Tile).or(p.expr(e.Out))
 	case *typed.Cast:
@@ -167,6 +176,17 @@ func (p *paths) stmts(list []typed.Stmt, maybe bool) {
 			p.stmts(s.Else, true)
 		case *typed.Where:
 			p.stmts(s.Body, true)
+		case *typed.Turn:
+			p.stmts(s.Body, maybe)
+		case *typed.Role: // what it is sent may come from one that stands behind it
+			p.stmts(s.Body, true)
+			p.stmts(s.Body, true)
+		case *typed.FillSlot:
+			x := p.expr(s.Value)
+			if narrow(s.Slot.Chan.Elem) && s.Value.Type().Elem != s.Slot.Chan.Elem {
+				x = x.rounded(s.Slot.Chan.Elem)
+			}
+			p.chans[s.Slot.Chan] = p.chans[s.Slot.Chan].or(x)
 		}
 	}
 }

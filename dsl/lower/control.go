@@ -48,7 +48,7 @@ func branches(s typed.Stmt) bool {
 	switch s.(type) {
 	case *typed.AxisDecl, *typed.TempDecl, *typed.Parallel:
 		return false
-	case *typed.If, *typed.For, *typed.While, *typed.Where:
+	case *typed.If, *typed.For, *typed.While, *typed.Where, *typed.Turn:
 		return true
 	}
 	return hasLet(s)
@@ -67,6 +67,8 @@ func hasLet(s typed.Stmt) bool {
 		return letIn(s.Value) || slices.ContainsFunc(s.Index, letIn)
 	case *typed.Scatter:
 		return letIn(s.Value) || letIn(s.Index)
+	case *typed.FillSlot:
+		return letIn(s.Value)
 	case *typed.Require:
 		return letIn(s.Cond)
 	case *typed.Assert:
@@ -119,6 +121,8 @@ func (l *lowerer) stmt(s typed.Stmt, after vars) {
 		l.while(s, after)
 	case *typed.If:
 		l.cond(s, after)
+	case *typed.Turn:
+		l.turn(s, after)
 	case *typed.Where:
 		c := l.expr(s.Cond)
 		l.masks = append(l.masks, c)
@@ -137,7 +141,7 @@ func (l *lowerer) stmt(s typed.Stmt, after vars) {
 	case *typed.Break, *typed.Continue:
 		l.fail("break or continue outside a loop")
 	default:
-		l.fail("unknown statement %T", s)
+		l.explicit(s)
 	}
 }
 
@@ -146,7 +150,7 @@ func (l *lowerer) stmt(s typed.Stmt, after vars) {
 func (l *lowerer) parallel(s *typed.Parallel) {
 	var free, inner []*typed.Bind
 	for i, b := range s.Binds {
-		if dependent(b, s.Binds[:i]) {
+		if b.Depends(s.Binds[:i]) {
 			inner = append(inner, b)
 		} else {
 			free = append(free, b)
@@ -167,7 +171,9 @@ func (l *lowerer) parallel(s *typed.Parallel) {
 		for _, b := range free {
 			l.bindArg(b, o.Regions[0])
 		}
-		body := s.Body
+		l.openChans(s.Body)
+		var body []typed.Stmt
+		l.before, body = apart(s.Body)
 		for _, b := range slices.Backward(inner) {
 			body = []typed.Stmt{&typed.For{S: s.S, Bind: b, Body: body}}
 		}
@@ -193,27 +199,6 @@ func (l *lowerer) bindArg(b *typed.Bind, r *ir.Region) {
 		return
 	}
 	l.bind(b.Axis, r.AddArg(b.Axis.Name, ir.SpanType(b.By)))
-}
-
-// dependent reports whether the bounds of a binding name one of the others.
-func dependent(b *typed.Bind, others []*typed.Bind) bool {
-	var names func(e typed.Expr) bool
-	names = func(e typed.Expr) bool {
-		switch e := e.(type) {
-		case nil:
-			return false
-		case *typed.Ref:
-			return slices.ContainsFunc(others, func(o *typed.Bind) bool { return o.Var == e.Var })
-		case *typed.Bound:
-			return slices.ContainsFunc(others, func(o *typed.Bind) bool { return o.Axis == e.Axis })
-		case *typed.Iota:
-			return slices.ContainsFunc(others, func(o *typed.Bind) bool { return o.Axis == e.Axis })
-		case *typed.Let:
-			return true // what an inlined function reads is not worth a search: a loop is always right
-		}
-		return slices.ContainsFunc(typed.Operands(e), names)
-	}
-	return len(others) > 0 && (names(b.Lo) || names(b.Hi))
 }
 
 // carried are the variables that a loop or condition must pass on: those written inside that have a value here and are

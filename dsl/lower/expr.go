@@ -67,6 +67,18 @@ func (l *lowerer) compute(e typed.Expr) *ir.Value {
 		return l.b.Unpack(l.expr(e.Value), l.span(e.Axis), e.T.Elem)
 	case *typed.Cat:
 		return l.cat(e)
+	case *typed.SlotRead:
+		return l.b.View(l.slots[e.Slot], l.spansOf(e.Axes)...)
+	case *typed.Asm:
+		args := make([]*ir.Value, len(e.Args))
+		for i, x := range e.Args {
+			args[i] = l.expr(x)
+		}
+		axes := l.order(e.T, args...)
+		for i, v := range args {
+			args[i] = l.over(v, axes)
+		}
+		return l.b.Asm(e.Target, e.Text, args...)
 	case *typed.Atomic:
 		return l.atomic(e, true)
 	case *typed.Result:

@@ -158,6 +158,19 @@ func (l *lowerer) flow(s typed.Stmt) *flow {
 			}
 		}
 		f.leaves = b.leaves
+	case *typed.FillSlot:
+		read(s.Value)
+	case *typed.PinTo:
+		f.reads[s.Var] = struct{}{}
+		f.sets[s.Var] = struct{}{}
+		f.write(s.Var)
+	case *typed.Turn:
+		b := l.list(s.Body)
+		f.reads.add(b.reads)
+		f.sets.add(b.sets)
+		f.writes, f.leaves = b.writes, b.leaves
+	case *typed.Role: // what it assigns is its own
+		f.reads.add(l.list(s.Body).reads)
 	case *typed.Break, *typed.Continue:
 		f.leaves = true
 	case *typed.Require:

@@ -96,6 +96,8 @@ func (w *walk) exprs(exprs ...typed.Expr) {
 			w.use(e.Axis)
 		case *typed.Cat:
 			w.use(e.Axis)
+		case *typed.SlotRead:
+			w.use(e.Axes...)
 		}
 		w.exprs(typed.Operands(e)...)
 	}
@@ -128,6 +130,13 @@ func (w *walk) stmts(list []typed.Stmt) {
 		case *typed.Scatter:
 			w.use(s.Axis)
 			w.exprs(s.Index, s.Value)
+		case *typed.FillSlot:
+			w.use(s.Axes...)
+			w.exprs(s.Value)
+		case *typed.Role:
+			w.stmts(s.Body)
+		case *typed.Turn:
+			w.stmts(s.Body)
 		case *typed.AxisDecl:
 			w.declared[s.Axis] = true
 			if s.Axis.Kind != typed.ConstAxis {

@@ -49,6 +49,8 @@ func Lower(k *typed.Kernel) (f *ir.Func, err error) {
 		orders:  map[*typed.Var][]*typed.Axis{},
 		multis:  map[*typed.Multi][]*ir.Value{},
 		flows:   map[typed.Stmt]*flow{},
+		chans:   map[*typed.Chan]*ir.Value{},
+		slots:   map[*typed.Slot]*ir.Value{},
 	}
 	defer func() {
 		switch r := recover().(type) {
@@ -75,6 +77,12 @@ type lowerer struct {
 	sizes   map[*typed.Size]*ir.Value
 	tensors map[*typed.Tensor]*ir.Value
 	multis  map[*typed.Multi][]*ir.Value
+	// chans are the channels of the phase, and slots those in use.
+	chans map[*typed.Chan]*ir.Value
+	slots map[*typed.Slot]*ir.Value
+	// before is what stands before the roles of a phase, and group the number of the group of the role being lowered.
+	before []typed.Stmt
+	group  *ir.Value
 
 	// spans are the axes in scope and vars the variables that have a value here; leaving a region takes both back to
 	// what they were (undo).

@@ -55,6 +55,7 @@ type Tensor struct {
 	PackName string
 	Role     ir.Role // temps: InOut
 	Temp     bool
+	Shared   bool // the block's own, of the explicit level
 	Span     diag.Span
 }
 

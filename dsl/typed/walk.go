@@ -20,6 +20,8 @@ func Operands(e Expr) []Expr {
 		return []Expr{e.Value}
 	case *Dot:
 		return present([]Expr{e.A, e.B}, e.ScaleA, e.ScaleB)
+	case *Asm:
+		return e.Args
 	case *Pack:
 		return []Expr{e.Value}
 	case *Unpack:

@@ -77,7 +77,10 @@ func planChannel(o *ir.Op) *channelPlan {
 		for i, x := range index {
 			at += x * steps[i]
 		}
-		bit := t.Shared.At(at)
+		bit := int64(k) * bits // in the value stage, one after the other
+		if t.Shared != nil {
+			bit = t.Shared.At(at)
+		}
 		end = max(end, bit+bits)
 		off := int(bit / bits)
 		if n := len(p.runs) - 1; n >= 0 && p.runs[n].off+p.runs[n].n == off {
@@ -253,6 +256,9 @@ func (c *compiler) channel(o *ir.Op) func(w *worker) error {
 		}
 	case ir.View:
 		axes := c.cellsOf(o.Axes)
+		if o.Result().Type.Shared == nil {
+			return c.readSlot(o, in[0], out)
+		}
 		return func(w *worker) error {
 			s, d := &w.cells[in[0]], &w.cells[out]
 			w.drop(d)
@@ -271,12 +277,19 @@ func (c *compiler) channel(o *ir.Op) func(w *worker) error {
 			return nil
 		}
 	}
-	axes := c.spans(o.Result().Type)
-	if view := o.Operands[0].Def; view != nil && view.Operands[0].Def != nil {
+	return c.readSlot(o, in[0], out)
+}
+
+// readSlot decodes what reads a slot, itself or by a view of it, into a tile.
+func (c *compiler) readSlot(o *ir.Op, in, out int) func(w *worker) error {
+	axes, reader := c.spans(o.Result().Type), 0
+	if o.Code == ir.View {
+		reader = c.chans[o.Operands[0].Def.Operands[0]].reader(o)
+	} else if view := o.Operands[0].Def; view != nil && view.Operands[0].Def != nil {
 		reader = c.chans[view.Operands[0].Def.Operands[0]].reader(o)
 	}
 	return func(w *worker) error {
-		s, d := &w.cells[in[0]], &w.cells[out]
+		s, d := &w.cells[in], &w.cells[out]
 		if err := s.ch.Readable(w.reader(reader), s.ticket); err != nil {
 			return s.ch.broken(o, s.ticket, err)
 		}

@@ -101,6 +101,8 @@ type Options struct {
 	Schedule uint64
 	// MaxMemory bounds the bytes of temps, shadows and tiles, 0 for 8 GiB.
 	MaxMemory int64
+	// Instructions runs those that a program writes for a target; without it they are an error.
+	Instructions Instructions
 	// Device, if set, runs the blocks of parallel operations. What is initialised, and who races, is then its to check.
 	Device Device
 }

@@ -301,6 +301,12 @@ func (c *compiler) uses(o *ir.Op) []tensorUse {
 	}
 	visit := func(o *ir.Op) {
 		switch o.Code {
+		case ir.Load, ir.Copy, ir.Store, ir.Atomic:
+			if d := o.Tensor().Def; d != nil && d.Code == ir.SharedOf { // a block's own
+				return
+			}
+		}
+		switch o.Code {
 		case ir.Load, ir.Copy:
 			find(o.Tensor()).reads = true
 		case ir.Store:
@@ -369,6 +375,16 @@ func (c *compiler) step(o *ir.Op, kill []int) (func(w *worker) error, error) {
 		return c.packBits(o), nil
 	case ir.Unpack:
 		return c.unpackBits(o), nil
+	case ir.SharedOf:
+		return c.sharedTensor(o), nil
+	case ir.PinTo:
+		in, out := c.cell(o.Operands[0]), c.cell(o.Result())
+		return func(w *worker) error {
+			w.share(&w.cells[out], &w.cells[in])
+			return nil
+		}, nil
+	case ir.AsmOf:
+		return c.asm(o), nil
 	case ir.Convert, ir.ChanOf, ir.Acquire, ir.Copy, ir.Put, ir.Commit, ir.Take, ir.View, ir.Release:
 		return c.channel(o), nil
 	case ir.RoleOf:
