@@ -118,7 +118,7 @@ func (k *cases) constant(elem dtype.Type, rng *rand.Rand) *ir.Value {
 // add makes a case of code on constants of elem, if it takes them.
 func (k *cases) add(code ir.Code, elem dtype.Type, rng *rand.Rand) {
 	s := code.Spec()
-	if !s.Elementwise() || code == ir.Cast || code == ir.Bits || code == ir.Rand || code == ir.Uniform || code == ir.Normal {
+	if !s.Elementwise() || code == ir.AsmOf || code == ir.Cast || code == ir.Bits || code == ir.Rand || code == ir.Uniform || code == ir.Normal {
 		return
 	}
 	args := make([]*ir.Value, s.Min)
