@@ -21,7 +21,7 @@ const (
 	// For: operands lo, hi (i64), then the initial values of what is carried; attr by int64 as in Parallel.
 	// Region arguments: the index (i64 or span), then the carried values. Its yield gives the next values.
 	// Results: the last values. With attr breaks on the yield, the yield's last operand is a bool: true ends the loop.
-	// With attr whole every span of the loop has its full width.
+	// With attr whole every span of the loop has its full width; with attr once there is at most one step.
 	For
 	// While: operands are initial values; region 0 (arguments: carried) yields a bool; region 1 (arguments: carried)
 	// yields the next values (attr breaks as in For). Results: the last values.
@@ -467,7 +467,7 @@ var specs = [numCodes]Spec{
 		Attrs: []AttrSpec{{Key: "by", Kind: IntsAttr, Required: true}, {Key: "name", Kind: StrAttr}}},
 	For: {Name: "for", Stages: ValueStage | PlacedStage, Operands: "lo, hi, initial values", Min: 2, Max: -1, Results: -1, Regions: 1,
 		Effects: Control, Rule: given, Verify: verifyFor, form: forForm,
-		Attrs: []AttrSpec{{Key: "by", Kind: IntAttr, Required: true}, {Key: "whole", Kind: BoolAttr}}},
+		Attrs: []AttrSpec{{Key: "by", Kind: IntAttr, Required: true}, {Key: "once", Kind: BoolAttr}, {Key: "whole", Kind: BoolAttr}}},
 	While: {Name: "while", Stages: ValueStage | PlacedStage, Operands: "initial values", Min: 0, Max: -1, Results: -1, Regions: 2,
 		Effects: Control, Rule: given, Verify: verifyWhile, form: whileForm},
 	If: {Name: "if", Stages: ValueStage | PlacedStage, Operands: "condition", Min: 1, Max: 1, Results: -1, Regions: 2,

@@ -28,7 +28,7 @@ func (e *edges) region(r *ir.Region) bool {
 		for _, q := range o.Regions {
 			inner = e.region(q) || inner
 		}
-		if o.Code == ir.For && o.Int("by") > 1 && !o.Flag("whole") {
+		if o.Code == ir.For && o.Int("by") > 1 && !o.Flag("whole") && !o.Flag("once") {
 			if !inner {
 				e.loop(o)
 			}
@@ -60,6 +60,7 @@ func (e *edges) loop(o *ir.Op) {
 	o.SetAttr("whole", true)
 	o.Operands[1] = middle
 	tail.Operands[0] = middle
+	tail.SetAttr("once", true)
 	// What used the loop's results uses the tail's; the tail begins with the loop's.
 	e.fn.Number()
 	with := make([]*ir.Value, e.fn.Number())

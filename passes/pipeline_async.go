@@ -93,16 +93,6 @@ func (a *async) region(r *ir.Region) error {
 	return nil
 }
 
-// rest reports whether a loop is what a loop of whole steps leaves.
-func rest(o *ir.Op) bool {
-	for _, q := range o.Parent.Ops {
-		if q != o && q.Code == ir.For && q.Flag("whole") && q.Operands[1] == o.Operands[0] && q.Operands[1].Def != nil {
-			return true
-		}
-	}
-	return false
-}
-
 // readers are the loads of a loop that can be copied ahead.
 func (a *async) readers(loop *ir.Op) []*reader {
 	body := loop.Regions[0]
@@ -194,7 +184,7 @@ func (a *async) multiplied(v *ir.Value, seen map[*ir.Value]bool) bool {
 func (a *async) depth(loop *ir.Op, stage int64) (int64, error) {
 	room := maxShared - reserved - a.used
 	n := a.stages
-	if rest(loop) { // one step, which nothing is ahead of
+	if loop.Flag("once") { // one step, which nothing is ahead of
 		return min(1, room/stage), nil
 	}
 	if n*stage <= room {

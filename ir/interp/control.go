@@ -100,7 +100,7 @@ func (c *compiler) loop(o *ir.Op) (func(w *worker) error, error) {
 		return nil, err
 	}
 	lo, hi, by := c.cell(o.Operands[0]), c.cell(o.Operands[1]), o.Int("by")
-	whole := o.Flag("whole")
+	whole, once := o.Flag("whole"), o.Flag("once")
 	inits, results := c.cellsOf(o.Operands[2:]), c.cellsOf(o.Results)
 	index, carried := b.args[0], b.args[1:]
 	next := c.moves(b, carried)
@@ -118,6 +118,9 @@ func (c *compiler) loop(o *ir.Op) (func(w *worker) error, error) {
 				x.oi64[0] = i
 			} else {
 				step = min(uint64(by), left)
+				if once && left > step {
+					return &Fault{Kind: Internal, Pos: o.Pos, Message: fmt.Sprintf("a loop of one step of %d has %d indices", by, left)}
+				}
 				if whole && step < uint64(by) {
 					return &Fault{Kind: Internal, Pos: o.Pos, Message: fmt.Sprintf("a loop of whole steps of %d has one of %d", by, step)}
 				}

@@ -115,7 +115,9 @@ func (e *emitter) acquire(o *ir.Op) {
 		n := int64(r.acquires / len(r.members))
 		switch {
 		case r.depth == 1:
-			e.barrier()
+			if p := o.Parent.Parent; !p.Flag("once") || looped(p) {
+				e.barrier()
+			}
 			r.acquired = asm.Int(r.first)
 		case r.takes > 0:
 			r.acquired = r.free

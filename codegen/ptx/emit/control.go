@@ -162,6 +162,10 @@ func (e *emitter) yield(r *ir.Region, list []*carried, end string) {
 }
 
 func (e *emitter) loop(o *ir.Op) {
+	if o.Flag("once") {
+		e.once(o)
+		return
+	}
 	if ring := e.ringOf(o); ring != nil {
 		e.ringLoop(o, ring)
 		return
@@ -193,13 +197,33 @@ func (e *emitter) loop(o *ir.Op) {
 		e.region(r)
 		e.yield(r, list, end)
 		e.again()
-		if !e.bounded(o.Operands[1]) { // the next index may be none
+		if !o.Flag("whole") && !e.bounded(o.Operands[1]) { // the next index may be none
 			left := b.Do("sub.s64", asm.D, hi, asm.R(index))
 			b.EmitIf(asm.R(b.Do("setp.le.u64", asm.P, asm.R(left), asm.Int(max(by, 1)))), "bra.uni", asm.Text(end))
 		}
 		b.Emit("add.s64", asm.R(index), asm.R(index), asm.Int(max(by, 1)))
 		b.Emit("bra.uni", asm.Text(begin))
 	})
+	e.results(o, list)
+}
+
+// once emits a loop of at most one step: a branch.
+func (e *emitter) once(o *ir.Op) {
+	r := o.Regions[0]
+	lo, hi := e.scalar(o.Operands[0]), e.scalar(o.Operands[1])
+	list := e.bring(o.Operands[2:])
+	before, shared := e.order.pending, e.shared.arms()
+	e.b.If(asm.R(e.b.SetP("lt", "s64", lo, hi)), func() {
+		e.shared.arm(shared, func() {
+			e.order.pending = before
+			e.changes(list, r.Args[1:])
+			e.set(r.Args[0], e.span(r.Args[0].Type, lo, hi))
+			e.region(r)
+			e.yield(r, list, "")
+		})
+	})
+	e.shared.arm(shared, func() {})
+	e.shared.join(shared)
 	e.results(o, list)
 }
 
