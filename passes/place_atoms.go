@@ -364,11 +364,9 @@ func (p *placer) turn(c *cover) {
 func (p *placer) rewrite(c *cover) {
 	o := c.o
 	ta, tb, _, _ := operandType(o.Operands[0].Type.Elem, o.Operands[1].Type.Elem, o.Result().Type.Elem)
-	name := c.atom.Name
 	if ta != tb { // which of them is first has changed with the sides
 		_, _, types, _ := operandType(o.Operands[0].Type.Elem, o.Operands[1].Type.Elem, o.Result().Type.Elem)
-		name = fmt.Sprintf("mma_m%dn8k%d_%s", c.atom.M, c.atom.K, types)
-		c.atom, _ = fragment.Find(name)
+		c.atom, _ = fragment.Find(fmt.Sprintf("mma_m%dn8k%d_%s", c.atom.M, c.atom.K, types))
 	}
 	b := ir.NewBuilder(p.fn).At(o.Pos)
 	b.Before(o)
