@@ -73,6 +73,9 @@ func (e *emitter) elementwise(o *ir.Op) {
 		e.set(o.Result(), &value{scalar: at(0)})
 		return
 	}
+	if e.rescale(o) {
+		return
+	}
 	if v := e.packedMap(o); v != nil {
 		e.set(o.Result(), v)
 		return

@@ -22,6 +22,8 @@ type emitter struct {
 	b      *asm.Builder
 	kernel *asm.Kernel
 	warps  int
+	// fast says that the hardware's approximations may be used.
+	fast bool
 	// lane and warp are the numbers of the thread in its warp and of its warp in the block, words.
 	lane, warp asm.Arg
 	values     map[*ir.Value]*value
@@ -50,7 +52,7 @@ type emitter struct {
 }
 
 func newEmitter(t Target, fn *ir.Func, op *ir.Op, m *codegen.Manifest) *emitter {
-	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.Warps(fn),
+	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.Warps(fn), fast: isFast(fn),
 		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{},
 		maps: map[mapKey][]int{}, tables: map[*ir.Value]*array{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}, copied: map[*ir.Op]bool{}}
 }

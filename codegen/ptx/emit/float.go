@@ -46,7 +46,13 @@ func (e *emitter) floatOp(code ir.Code, t, r, count dtype.Type, x []asm.Arg) (as
 	case ir.Mod:
 		return e.round32(t, e.floatMod(v, args[0], args[1])), true
 	}
-	y, ok := v.basic(code, args)
+	y, ok := asm.Arg{}, false
+	if e.fast && !v.wide() {
+		y, ok = v.fast(code, args)
+	}
+	if !ok {
+		y, ok = v.basic(code, args)
+	}
 	if !ok {
 		for i, a := range args { // functions take registers
 			args[i] = asm.R(v.b.Move(v.c, a))

@@ -38,10 +38,21 @@ func mapOf(code ir.Code, result dtype.Type, types ...dtype.Type) mapping {
 // are registers, as 64 bits. An operand with one code only is a constant.
 func maps(t testing.TB, m []mapping, inputs [][][]uint64) (out [][]uint64, instructions []int) {
 	t.Helper()
+	return mapsOf(t, false, m, inputs)
+}
+
+// fastMaps is maps with the word fast in the schedule.
+func fastMaps(t testing.TB, m []mapping, inputs [][][]uint64) (out [][]uint64, instructions []int) {
+	t.Helper()
+	return mapsOf(t, true, m, inputs)
+}
+
+func mapsOf(t testing.TB, fast bool, m []mapping, inputs [][][]uint64) (out [][]uint64, instructions []int) {
+	t.Helper()
 	const threads = 256
 	var kernels []*asm.Kernel
 	for i, k := range m {
-		e := &emitter{target: Target{SM: ptx.Target{SM: 80}}, fn: &ir.Func{}, m: &codegen.Manifest{}, b: asm.NewBuilder(), values: map[*ir.Value]*value{}, warps: threads / 32}
+		e := &emitter{target: Target{SM: ptx.Target{SM: 80}}, fn: &ir.Func{}, m: &codegen.Manifest{}, b: asm.NewBuilder(), values: map[*ir.Value]*value{}, warps: threads / 32, fast: fast}
 		b := e.b
 		n := 1
 		for _, list := range inputs[i] {

@@ -310,8 +310,13 @@ func (m *matrices) start(acc *ir.Value, class asm.Class, slots []int) asm.Arg {
 }
 
 // inPlace reports whether a contraction may add to the registers of its accumulator: where these are carried by the loop
-// around it and nothing else reads them.
+// around it, rescaled perhaps, and nothing else reads them.
 func (e *emitter) inPlace(o *ir.Op, acc *ir.Value) bool {
+	if acc != nil && acc.Def != nil && len(e.users(acc)) == 1 {
+		if x := e.rescaled(acc.Def); x != nil && sameRegisters(e.value(x), e.value(acc)) {
+			acc = x
+		}
+	}
 	if acc == nil || acc.Region == nil || acc.Region != o.Parent || o.Parent.Parent == nil || o.Parent.Parent.Code != ir.For || acc.Index == 0 {
 		return false
 	}
