@@ -151,13 +151,86 @@ func (p *placer) choose(r *ir.Region) {
 	}
 	for _, o := range contracts {
 		if c := p.cover[o]; c != nil {
-			set(o.Operands[0], c.a)
-			set(o.Operands[1], c.b)
+			set(o.Operands[0], p.factor(o.Operands[0], c.a))
+			set(o.Operands[1], p.factor(o.Operands[1], c.b))
 		} else {
 			set(o.Result(), p.outer(o))
 		}
 	}
 	p.settleClasses(r)
+}
+
+// factor is the form in which what an instruction for matrices takes is computed: as the instruction has it, but where it is made of
+// codes of a byte or less in memory, as these are loaded in wide pieces. Then it is converted as a whole when it is done, in
+// elements of which two are a word and not one by one while they are codes, and what goes with groups of codes is the same for
+// a lane's neighbours.
+func (p *placer) factor(v *ir.Value, f *form) *form {
+	i := p.class.find(v)
+	var codes *ir.Value
+	for n, list := 0, []*ir.Value{v}; n < len(list); n++ {
+		o := list[n].Def
+		if o == nil || len(p.uses[list[n]]) != 1 {
+			return f
+		}
+		switch {
+		case o.Code == ir.Load:
+			if w := o.Operands[0].Type.Elem.Bits(); w <= 8 && list[n].Type.Len() == v.Type.Len() && contiguous(o, list[n].Type) >= 0 {
+				codes = list[n]
+			}
+			continue
+		case o.Code == ir.Lookup:
+			list = append(list, o.Operands[1])
+			continue
+		case !o.Code.Spec().Elementwise() || p.class.find(list[n]) != i:
+			if !cheap(o) && o.Code != ir.Bcast {
+				return f
+			}
+			continue
+		}
+		for _, x := range o.Operands {
+			if x.Type.Kind == ir.Tile {
+				list = append(list, x)
+			}
+		}
+	}
+	if codes == nil || codes == v || codes.Type.Elem.Bits() >= v.Type.Elem.Bits() {
+		return f
+	}
+	return p.wide(codes, f)
+}
+
+// wide is a form in which lanes have pieces of 16 bytes of codes, and warps what they have in another form.
+func (p *placer) wide(codes *ir.Value, f *form) *form {
+	along := contiguous(codes.Def, codes.Type)
+	bits := codes.Def.Operands[0].Type.Elem.Bits()
+	tile := slices.Clone(f.tile)
+	var warps []digit
+	for _, g := range f.digits {
+		if g.Unit != layout.Warp {
+			continue
+		}
+		if g.Axis == layout.Replica && g.Size > 1 || g.Axis == along || g.Axis != layout.Replica && g.Stride*g.Size != tile[g.Axis] {
+			return p.coalesced(codes.Type, bits, along)
+		}
+		if g.Axis != layout.Replica {
+			tile[g.Axis] /= g.Size
+		}
+		warps = append(warps, g)
+	}
+	order := make([]int, 0, len(tile))
+	for i := range tile {
+		if i != along {
+			order = append(order, i)
+		}
+	}
+	part := p.forms.blocked(tile, append(order, along), piece(bits), 1)
+	var list []digit
+	for _, g := range part.digits {
+		if g.Unit != layout.Warp {
+			list = append(list, g)
+		}
+	}
+	return p.forms.make(f.tile, append(list, warps...))
 }
 
 // settleClasses chooses what is left, the largest tiles first.
@@ -386,7 +459,16 @@ func (p *placer) coalesced(t ir.Type, bits, along int) *form {
 			order = append(order, i)
 		}
 	}
-	return p.forms.blocked(p.tile(t), append(order, along), max(128/int64(bits), 1), p.warps)
+	return p.forms.blocked(p.tile(t), append(order, along), piece(bits), p.warps)
+}
+
+// piece is how many elements of so many bits a lane has beside each other: the largest power of two in 16 bytes.
+func piece(bits int) int64 {
+	n := int64(1)
+	for 2*n*int64(bits) <= 128 {
+		n *= 2
+	}
+	return n
 }
 
 // contiguous is the axis of a tile along which the elements of an access are neighbours in memory, -1 where none is known.

@@ -369,7 +369,9 @@ func (e *emitter) ringLoop(o *ir.Op, ring *ring) {
 		e.changes(list, r.Args[1:])
 		b.EmitIf(asm.R(b.Do("setp.ge.s32", asm.P, asm.R(at), limit)), "bra.uni", asm.Text(end))
 		e.shared.enter()
-		now := asm.R(b.Do("mov.b32", asm.W, asm.R(at)))
+		copied := b.Do("mov.b32", asm.W, asm.R(at))
+		b.SetZeros(copied, b.Zeros(asm.Int(step)))
+		now := asm.R(copied)
 		index := b.Add(asm.D, lo, asm.R(b.Pure("cvt.u64.u32", asm.D, now)))
 		if o.Int("by") == 0 {
 			e.set(r.Args[0], &value{scalar: index})

@@ -4,6 +4,7 @@ import (
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/ir/layout"
 )
 
 // linear is an index that is linear in the positions along axes: the sum of terms, the same in all threads, and of
@@ -143,6 +144,49 @@ func (e *emitter) grouped(l *linear, div, mod int64) *linear {
 		return &linear{terms: []asm.Arg{asm.Int(k >> log2(size))}}
 	}
 	return &linear{terms: []asm.Arg{asm.R(e.b.Pure("shr.s64", asm.D, sum, asm.Int(int64(log2(size)))))}}
+}
+
+// groupOf is floor(l / div) for the element in a slot of a tile, where what is the same in all threads is a multiple of div, a
+// power of two, and what is not carries nothing: then it is the sum of quotients, the same for all slots of one group.
+func (e *emitter) groupOf(l *linear, t ir.Type, slot int, div int64) (asm.Arg, bool) {
+	b := e.b
+	if div == 1 || div&(div-1) != 0 || t.Kind != ir.Tile {
+		return asm.Arg{}, false
+	}
+	for _, x := range l.terms {
+		if b.Zeros(x) < log2(div) {
+			return asm.Arg{}, false
+		}
+	}
+	p := e.place(t)
+	at, low := int64(0), int64(0) // of the slot, and the most that threads add within a group
+	part := asm.Int(0)
+	for i, a := range t.Axes {
+		by, ok := l.factor(a.Span).IntValue()
+		if !ok || by < 0 || by > div {
+			return asm.Arg{}, false
+		}
+		at += by * p.coords[slot][i]
+		e.digits(p, func(g layout.Digit, value func() asm.Arg) {
+			switch step := by * g.Stride; {
+			case g.Axis != i || g.Size == 1 || step == 0:
+			case step%div == 0:
+				part = b.Mad(asm.W, value(), asm.Int(step/div), part)
+			default:
+				low += (g.Size - 1) * step
+			}
+		})
+	}
+	if at%div+low >= div {
+		return asm.Arg{}, false
+	}
+	sum := e.uniform(l)
+	if k, ok := sum.IntValue(); ok {
+		sum = asm.Int(k >> log2(div))
+	} else {
+		sum = asm.R(b.Pure("shr.s64", asm.D, sum, asm.Int(int64(log2(div)))))
+	}
+	return b.Sum(asm.D, sum, b.Widen(part), asm.Int(at/div)), true
 }
 
 // affineForm is what an affine operation computes before its division.

@@ -83,36 +83,56 @@ func (e *emitter) newAccess(o *ir.Op, t ir.Type) *access {
 		}
 	}
 	if a.p != nil {
-		a.first = a.firsts()
+		a.first = a.firsts(e)
 	}
 	return a
 }
 
-// firsts finds which slots stand for which.
-func (a *access) firsts() []int {
+// firsts finds which slots stand for which. Subscripts along one axis alone count by what they are, so that an axis matters
+// as far as these differ.
+func (a *access) firsts(e *emitter) []int {
 	matters := make([]bool, len(a.by))
+	alone := make([][]*sub, len(a.by)) // the subscripts along each axis
 	for i, by := range a.by {
 		k, ok := by.IntValue()
 		matters[i] = a.o.Code != ir.Load || !ok || k != 0
-		for _, s := range a.subs {
-			if s.linear == nil {
-				matters[i] = matters[i] || s.v.t.Axis(a.t.Axes[i].Span) >= 0
-			} else {
+		for j := range a.subs {
+			s := &a.subs[j]
+			switch {
+			case s.linear != nil:
 				k, ok := s.linear.factor(a.t.Axes[i].Span).IntValue()
 				matters[i] = matters[i] || !ok || k != 0
+			case s.v.t.Axis(a.t.Axes[i].Span) < 0:
+			case len(s.v.t.Axes) == 1 && s.v.at != nil:
+				alone[i] = append(alone[i], s)
+			default:
+				matters[i] = true
 			}
 		}
 	}
 	first := make([]int, a.p.slots)
+	numbers := map[string]int64{}
 	lowest := map[int64]int{}
 	for s, c := range a.p.coords {
 		key, rest := int64(0), int64(0)
 		for i, x := range c {
-			if matters[i] {
+			switch {
+			case matters[i]:
 				key = key*a.p.d.Tile()[i] + x
-			} else {
-				rest += x
+				continue
+			case len(alone[i]) > 0:
+				name := ""
+				for _, at := range alone[i] {
+					name += fmt.Sprint(e.elem(at.v, at.slots[s]), ",")
+				}
+				n, ok := numbers[name]
+				if !ok {
+					n = int64(len(numbers))
+					numbers[name] = n
+				}
+				key = key*int64(a.p.slots*len(c)) + n
 			}
+			rest += x
 		}
 		if old, ok := lowest[key]; !ok || rest < a.rest(old, matters) {
 			lowest[key] = s

@@ -56,6 +56,11 @@ func (e *emitter) end(span *ir.Value) asm.Arg {
 func (e *emitter) indices(o *ir.Op, l *linear, div, mod int64) {
 	t := o.Result().Type
 	at := func(slot int) asm.Arg {
+		if mod == 0 {
+			if x, ok := e.groupOf(l, t, slot, div); ok {
+				return x
+			}
+		}
 		x := e.index(l, t, slot)
 		if div > 1 {
 			x = e.floorDiv(dtype.I64, x, asm.Int(div))

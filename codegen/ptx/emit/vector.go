@@ -241,7 +241,8 @@ func (e *emitter) loadVector(a *access, v *vector, outside asm.Arg) *value {
 	per, _ := v.wordsOf(t)
 	elems := make([]asm.Arg, a.p.slots)
 	var packed []asm.Arg // the words of the tile, where the slots of each run follow each other
-	if packs(t, a.p.slots) && len(v.runs)*len(v.runs[0]) == a.p.slots && v.follow(32/t.Bits()) {
+	if all := len(v.runs)*len(v.runs[0]) == a.p.slots; all && packs(t, a.p.slots) && v.follow(32/t.Bits()) ||
+		all && t.Bits() < 8 && len(v.runs[0])*t.Bits()%32 == 0 && v.follow(len(v.runs[0])) {
 		packed = make([]asm.Arg, a.p.slots*t.Bits()/32)
 	}
 	for _, run := range v.runs {
