@@ -47,6 +47,11 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 	if err := t.explicit(fn); err != nil {
 		return nil, err
 	}
+	for _, b := range fn.Binds {
+		if b.Name == "use" || b.Name == "forbid" { // promises, which are kept or refused
+			return nil, &codegen.Unsupported{Target: t.Name(), What: "the schedule word " + b.Name + " " + b.Value, Pos: fn.Pos}
+		}
+	}
 	placed, err := t.Placed(fn)
 	if err != nil {
 		return nil, err
@@ -63,6 +68,7 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		return nil, err
 	}
 	step("emit")
+	a.Report.Plans = plans(placed)
 	text, places := asm.Module(t.SM, t.version(kernels), kernels)
 	a.Code = []byte(text)
 	step("text")

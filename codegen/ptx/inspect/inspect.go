@@ -24,7 +24,7 @@ type Kernel struct {
 	Loop *Loop `json:"loop,omitempty"`
 }
 
-// Loop is the main loop of a kernel: of those without loops inside the one with the most matrix instructions, of these the
+// Loop is the main loop of a kernel: of those without loops inside the first with the most matrix instructions, or where there are none the
 // longest.
 type Loop struct {
 	Instructions int `json:"instructions"`
@@ -49,7 +49,7 @@ func Kernels(mod *syntax.Module) []Kernel {
 		k := Kernel{Name: f.Name}
 		code := make([]instr, len(f.Body))
 		for i, in := range f.Body {
-			code[i] = instr{class: string(emu.ClassOf(in)), target: -1}
+			code[i] = instr{class: string(emu.ClassOf(in)), target: -1, ends: in.Guard == nil && (in.Opcode == "ret" || in.Opcode == "exit")}
 			if in.Opcode == "bra" && len(in.Args) > 0 && in.Args[0].Kind == syntax.LabelOperand {
 				code[i].target = in.Args[0].Target
 			}
@@ -66,10 +66,11 @@ func Kernels(mod *syntax.Module) []Kernel {
 
 const matrixClass = string(emu.MatrixClass)
 
-// instr is an instruction with where it jumps to, -1 for nowhere.
+// instr is an instruction with where it jumps to, -1 for nowhere. Ends says that nothing follows it.
 type instr struct {
 	class  string
 	target int
+	ends   bool
 }
 
 // mainLoop finds the main loop of some code.
@@ -77,8 +78,9 @@ func mainLoop(code []instr) *Loop {
 	type span struct{ first, last int }
 	var loops []span
 	for i, in := range code {
-		// A jump to itself is what stands behind the end of machine code.
-		if in.target >= 0 && in.target < i {
+		// A jump to itself is what stands behind the end of machine code; what stands behind an end and jumps back from there is
+		// an arm of a branch that is seldom taken.
+		if in.target >= 0 && in.target < i && !slices.ContainsFunc(code[in.target:i], func(x instr) bool { return x.ends }) {
 			loops = append(loops, span{in.target, i})
 		}
 	}
@@ -100,7 +102,7 @@ func mainLoop(code []instr) *Loop {
 			}
 			x.Classes[at].N++
 		}
-		if best == nil || cmp.Or(cmp.Compare(x.Matrix, best.Matrix), cmp.Compare(x.Instructions, best.Instructions)) > 0 {
+		if best == nil || x.Matrix > best.Matrix || x.Matrix == 0 && best.Matrix == 0 && x.Instructions > best.Instructions {
 			best = x
 		}
 	}

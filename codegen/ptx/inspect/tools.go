@@ -177,7 +177,7 @@ func listing(text string) []Kernel {
 			if t := jumpTarget.FindStringSubmatch(m[2]); t != nil && class == "BRA" {
 				jump = t[1]
 			}
-			code, jumps = append(code, instr{class, -1}), append(jumps, jump)
+			code, jumps = append(code, instr{class: class, target: -1, ends: class == "EXIT" && !strings.Contains(line, "@")}), append(jumps, jump)
 		}
 	}
 	end()
