@@ -111,6 +111,8 @@ func (w *writer) kernel(k *Kernel) {
 	}
 	w.line(ir.Pos{}, ")")
 	w.line(ir.Pos{}, ".reqntid ", strconv.Itoa(k.Threads))
+	// Without this ptxas saves registers for the sake of more blocks, and spills.
+	w.line(ir.Pos{}, ".minnctapersm 1")
 	w.line(ir.Pos{}, "{")
 	for c, kind := range [...]string{P: ".pred", H: ".b16", W: ".b32", D: ".b64"} {
 		if n := k.Registers(Class(c)); kind != "" && n > 0 {
