@@ -146,47 +146,54 @@ func (e *emitter) grouped(l *linear, div, mod int64) *linear {
 	return &linear{terms: []asm.Arg{asm.R(e.b.Pure("shr.s64", asm.D, sum, asm.Int(int64(log2(size)))))}}
 }
 
-// groupOf is floor(l / div) for the element in a slot of a tile, where what is the same in all threads is a multiple of div, a
-// power of two, and what is not carries nothing: then it is the sum of quotients, the same for all slots of one group.
+// groupOf is floor(l / div) for the element in a slot of a tile. What is the same in all threads is divided apart, so that
+// the rest fits a word; where that carries nothing because the one is a multiple and the other stays in a group, the
+// result is the same for all slots of that.
 func (e *emitter) groupOf(l *linear, t ir.Type, slot int, div int64) (asm.Arg, bool) {
 	b := e.b
-	if div == 1 || div&(div-1) != 0 || t.Kind != ir.Tile {
+	if div == 1 || div > 1<<20 || t.Kind != ir.Tile {
 		return asm.Arg{}, false
 	}
-	for _, x := range l.terms {
-		if b.Zeros(x) < log2(div) {
-			return asm.Arg{}, false
-		}
-	}
 	p := e.place(t)
-	at, low := int64(0), int64(0) // of the slot, and the most that threads add within a group
-	part := asm.Int(0)
+	at, far, low := int64(0), int64(0), int64(0) // of the slot; of all; and the most that threads add within a group
+	part, groups := asm.Int(0), asm.Int(0)
 	for i, a := range t.Axes {
 		by, ok := l.factor(a.Span).IntValue()
-		if !ok || by < 0 || by > div {
+		if !ok || by < 0 || by > 1<<10 {
 			return asm.Arg{}, false
 		}
+		far += by * p.d.Tile()[i]
 		at += by * p.coords[slot][i]
 		e.digits(p, func(g layout.Digit, value func() asm.Arg) {
 			switch step := by * g.Stride; {
 			case g.Axis != i || g.Size == 1 || step == 0:
 			case step%div == 0:
-				part = b.Mad(asm.W, value(), asm.Int(step/div), part)
+				groups = b.Mad(asm.W, value(), asm.Int(step/div), groups)
 			default:
 				low += (g.Size - 1) * step
+				part = b.Mad(asm.W, value(), asm.Int(step), part)
 			}
 		})
 	}
-	if at%div+low >= div {
+	if far > 1<<20 {
 		return asm.Arg{}, false
 	}
 	sum := e.uniform(l)
-	if k, ok := sum.IntValue(); ok {
-		sum = asm.Int(k >> log2(div))
-	} else {
-		sum = asm.R(b.Pure("shr.s64", asm.D, sum, asm.Int(int64(log2(div)))))
+	multiple := div&(div-1) == 0
+	for _, x := range l.terms {
+		multiple = multiple && b.Zeros(x) >= log2(div)
 	}
-	return b.Sum(asm.D, sum, b.Widen(part), asm.Int(at/div)), true
+	first := e.floorDiv(dtype.I64, sum, asm.Int(div))
+	if multiple && at%div+low < div {
+		return b.Sum(asm.D, first, b.Widen(groups), asm.Int(at/div)), true
+	}
+	rest := b.Narrow(b.Sub(asm.D, sum, b.Mul(asm.D, first, asm.Int(div))))
+	rest = b.Sum(asm.W, rest, part, asm.Int(at))
+	if _, known := rest.IntValue(); known {
+		return b.Sum(asm.D, first, b.Widen(groups), e.floorDiv(dtype.I64, rest, asm.Int(div))), true
+	}
+	more := asm.R(b.Pure("div.u32", asm.W, rest, asm.Int(div)))
+	return b.Sum(asm.D, first, b.Widen(b.Add(asm.W, groups, more))), true
 }
 
 // affineForm is what an affine operation computes before its division.
