@@ -285,6 +285,11 @@ func (e *emitter) branch(o *ir.Op) {
 		e.commitsIn(o)
 		return
 	}
+	if r, ok := p.Reg(); ok && e.optional(o) && e.suppose(e.b.NotP(r)) {
+		e.values[o.Operands[0]] = &value{t: o.Operands[0].Type, scalar: asm.Int(0)}
+		e.branch(o)
+		return
+	}
 	list := make([]*carried, len(o.Results))
 	for i, v := range o.Results {
 		list[i] = e.carry(v.Type)
@@ -315,6 +320,15 @@ func (e *emitter) branch(o *ir.Op) {
 	e.shared.join(shared)
 	e.commitsIn(o)
 	e.results(o, list)
+}
+
+// optional reports whether a branch in a loop of matrix instructions does something to tiles or nothing. The kernel has a version
+// without what is switched off by its parameters: even where it is not taken it costs the loop moves and registers.
+func (e *emitter) optional(o *ir.Op) bool {
+	if !looped(o) || len(o.Regions[1].Ops) != 1 || len(o.Results) == 0 || !slices.ContainsFunc(o.Results, func(v *ir.Value) bool { return v.Type.Kind == ir.Tile }) {
+		return false
+	}
+	return slices.ContainsFunc(o.Parent.Ops, func(q *ir.Op) bool { return q.Code == ir.Contract && q.Str("atom") != "" })
 }
 
 func (e *emitter) results(o *ir.Op, list []*carried) {
