@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	goruntime "runtime"
 
 	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/runtime/array"
@@ -15,16 +16,34 @@ type Buffer struct {
 	// Layout is how its elements lie, "" for row-major without gaps.
 	Layout string
 
-	data []byte
+	data   []byte     // where it is remote, as many bytes as it has, of no meaning
+	remote *gpuMemory // nil where the bytes are in this machine's memory
+}
+
+// on reports whether the buffer is in a GPU's memory.
+func (b *Buffer) on(d *gpu) bool { return b.remote != nil && b.remote.device == d }
+
+// Free frees a buffer on a GPU, sooner than Go would. It may not be used any more.
+func (b *Buffer) Free() {
+	if b.remote != nil {
+		b.remote.free()
+	}
 }
 
 // Size is the number of bytes that the buffer takes.
 func (b *Buffer) Size() int64 { return int64(len(b.data)) }
 
-// Array is the buffer's tensor as an array, which shares the buffer's memory. A buffer in a layout of its own has none.
+// Array is the buffer's tensor as an array, which shares the buffer's memory; from a GPU it is a copy. A buffer in a layout
+// of its own has none.
 func (b *Buffer) Array() (*array.Array, error) {
 	if b.Layout != "" {
 		return nil, fmt.Errorf("the buffer is in layout %s: only a dense one is an array", b.Layout)
+	}
+	if b.remote != nil {
+		data := array.Bytes(len(b.data))
+		err := b.remote.device.Read(data, b.remote.at)
+		goruntime.KeepAlive(b)
+		return &array.Array{Elem: b.Elem, Shape: b.Shape, Data: data}, err
 	}
 	return &array.Array{Elem: b.Elem, Shape: b.Shape, Data: b.data}, nil
 }

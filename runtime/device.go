@@ -15,7 +15,7 @@ import (
 
 // Device runs kernels. It can be used by several goroutines at once.
 type Device interface {
-	// Name is what Open takes to find it again: interp, cpu:avx512, emu:sm_80.
+	// Name is what Open takes to find it again: interp, cpu:avx512, cuda:0, emu:sm_80.
 	Name() string
 	// Target is the target whose artefacts it runs, and whose schedules kernels are compiled with: interp, cpu, sm_80.
 	Target() string
@@ -42,7 +42,8 @@ type Limits struct {
 }
 
 // Open finds a device by its name: interp; cpu, which takes the best instruction level of this machine, or cpu:LEVEL;
-// emu:TARGET, the emulator of a GPU, or emu, that of the first target. The error says what there is, or what the machine lacks.
+// cuda:NUMBER, a GPU of the CUDA driver, or cuda, the first; emu:TARGET, the emulator of a GPU, or emu, that of the first
+// target. The error says what there is, or what the machine lacks.
 func Open(name string) (Device, error) {
 	kind, level, given := strings.Cut(name, ":")
 	switch {
@@ -54,6 +55,8 @@ func Open(name string) (Device, error) {
 		return Emulator(emulated[0], emu.Options{})
 	case kind == "emu" && slices.Contains(emulated, level):
 		return Emulator(level, emu.Options{})
+	case kind == "cuda":
+		return openGPU(name)
 	case kind != "cpu":
 		return nil, fmt.Errorf("there is no device %q: there are %s", name, strings.Join(Devices(), ", "))
 	}
@@ -80,11 +83,15 @@ func Devices() []string {
 			}
 		}
 	}
+	names = append(names, GPUs()...)
 	for _, t := range emulated {
 		names = append(names, "emu:"+t)
 	}
 	return names
 }
+
+// HasCPU reports whether there is a device cpu here.
+func HasCPU() bool { return bestLevel() != "" }
 
 // bestLevel is the best instruction level that this machine runs, "" where there is none.
 func bestLevel() string {

@@ -44,8 +44,8 @@ func (interpreter) Upload(a *array.Array, layout string) (*Buffer, error) {
 type interpreted struct{ program *interp.Program }
 
 // bind leaves the checks to each run.
-func (e interpreted) bind(_ []int64, args []interp.Arg, _ []string, limit int64) (runner, error) {
-	return &interpretedRun{e.program, args, max(limit, leastMemory)}, nil
+func (e interpreted) bind(b *binding) (runner, error) {
+	return &interpretedRun{e.program, b.args, max(b.limit, leastMemory)}, nil
 }
 
 // leastMemory is what a run may always take, in bytes, for temps, tiles and the records of who wrote what.

@@ -3,7 +3,7 @@
 // In go a function of the tile IR, what a target made of it, and arrays for its inputs; out come arrays for its outputs.
 // It always holds that arguments are checked against the function's shapes, types and launch contracts before anything
 // runs, and that inputs are not changed. A [Device] runs kernels: the interpreter, which also checks what a kernel does
-// while it runs, or this machine's cores. Package jit compiles functions for a device.
+// while it runs, this machine's cores, a GPU, or the emulator of one. Package jit compiles functions for a device.
 package runtime
 
 import (
@@ -12,6 +12,7 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/tilec/tilec/codegen/ptx/emu"
 	"github.com/tilec/tilec/ir"
@@ -37,10 +38,19 @@ type Kernel struct {
 	engine  engine
 }
 
-// engine is how a device runs a kernel. Bind takes arguments for all parameters, in the layouts that the kernel has, and
-// the bytes that may be taken besides.
+// engine is how a device runs a kernel.
 type engine interface {
-	bind(sizes []int64, args []interp.Arg, layouts []string, limit int64) (runner, error)
+	bind(b *binding) (runner, error)
+}
+
+// binding is what a kernel is bound to: arguments for all parameters, in the layouts that the kernel has, the buffers
+// that they came in, nil where they are arrays, and the bytes of this machine's memory that may be taken besides.
+type binding struct {
+	sizes   []int64
+	args    []interp.Arg
+	buffers []*Buffer
+	layouts []string
+	limit   int64
 }
 
 // runner is a bound kernel.
@@ -61,6 +71,9 @@ type Options struct {
 	Multiplies *atomic.Int64
 	// Emulated, if set, is told what each phase's kernel did, on a device that is emulated.
 	Emulated func(r *emu.Report)
+	// Took, if set, is told the time of each phase's kernel, on a device that measures it: a GPU. What a launch takes
+	// besides, such as to bring arrays there and back, is not in it.
+	Took func(phase string, d time.Duration)
 }
 
 // New prepares a function for the interpreter. It fails only where the function is not valid: the error is a
@@ -124,7 +137,7 @@ func (k *Kernel) Bind(sizes []int64, args []Arg) (*Bound, error) {
 	if len(args) != len(k.fn.Params) {
 		return nil, fmt.Errorf("kernel %s: %d arguments for %d parameters", k.fn.Name, len(args), len(k.fn.Params))
 	}
-	list := make([]interp.Arg, len(args))
+	list, buffers := make([]interp.Arg, len(args)), make([]*Buffer, len(args))
 	for i, p := range k.fn.Params {
 		if p.Type.Kind == ir.Scalar {
 			list[i] = interp.Arg{Int: args[i].Int, Float: args[i].Float}
@@ -134,9 +147,9 @@ func (k *Kernel) Bind(sizes []int64, args []Arg) (*Bound, error) {
 		if err != nil {
 			return nil, err
 		}
-		list[i].Tensor = t
+		list[i].Tensor, buffers[i] = t, args[i].Buffer
 	}
-	r, err := k.engine.bind(sizes, list, k.layouts, FreeMemory())
+	r, err := k.engine.bind(&binding{sizes, list, buffers, k.layouts, FreeMemory()})
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +182,16 @@ func (k *Kernel) tensor(param int, a Arg) (*interp.Tensor, error) {
 			return nil, fmt.Errorf("kernel %s: the argument for %s: %w", k.fn.Name, p.Name, err)
 		}
 	}
+	if d, ok := k.device.(*gpu); b.remote != nil && (!ok || !b.on(d)) {
+		if p.Role != ir.In {
+			return nil, fmt.Errorf("kernel %s runs on %s, and its argument for %s is on %s", k.fn.Name, k.device.Name(), p.Name, b.remote.device.Name())
+		}
+		a, err := b.Array()
+		if err != nil {
+			return nil, fmt.Errorf("kernel %s: the argument for %s: %w", k.fn.Name, p.Name, err)
+		}
+		return k.tensor(param, Arg{Tensor: a})
+	}
 	if b.Layout != layout {
 		if p.Role != ir.In || layout == "" && p.Type.Mem != ir.Packed {
 			return nil, fmt.Errorf("kernel %s takes %s %s, and its argument is %s", k.fn.Name, p.Name, layoutText(layout), layoutText(b.Layout))
@@ -194,7 +217,7 @@ func (k *Kernel) prepare(sizes []int64, args []Arg) (*Bound, []*array.Array, err
 	if err := k.sized(sizes); err != nil {
 		return nil, nil, err
 	}
-	list := make([]interp.Arg, len(k.fn.Params))
+	list, buffers := make([]interp.Arg, len(k.fn.Params)), make([]*Buffer, len(k.fn.Params))
 	var outs []*array.Array
 	next := 0
 	free, need := FreeMemory(), int64(0)
@@ -211,12 +234,20 @@ func (k *Kernel) prepare(sizes []int64, args []Arg) (*Bound, []*array.Array, err
 				continue
 			}
 			var err error
+			if b := arg.Buffer; b != nil && b.remote != nil && p.Role != ir.In {
+				if arg.Tensor, err = b.Array(); err != nil {
+					return nil, nil, fmt.Errorf("inout %s: %w", p.Name, err)
+				}
+				arg.Buffer = nil
+			}
 			if given, err = k.tensor(i, arg); err != nil {
 				return nil, nil, err
 			}
+			if p.Role == ir.In {
+				list[i].Tensor, buffers[i] = given, arg.Buffer
+			}
 		}
 		if p.Role == ir.In {
-			list[i].Tensor = given
 			continue
 		}
 		shape, err := extents(k.fn, p, sizes)
@@ -247,7 +278,7 @@ func (k *Kernel) prepare(sizes []int64, args []Arg) (*Bound, []*array.Array, err
 	if next != len(args) {
 		return nil, nil, fmt.Errorf("kernel %s: %d arguments for %d inputs", k.fn.Name, len(args), next)
 	}
-	r, err := k.engine.bind(sizes, list, k.layouts, free-need)
+	r, err := k.engine.bind(&binding{sizes, list, buffers, k.layouts, free - need})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -103,7 +103,8 @@ func prints(fn *ir.Func, m *codegen.Manifest) [][]ir.Type {
 }
 
 // bind checks the arguments, once for all runs.
-func (c *compiled) bind(sizes []int64, args []interp.Arg, layouts []string, _ int64) (runner, error) {
+func (c *compiled) bind(b *binding) (runner, error) {
+	sizes, args, layouts := b.sizes, b.args, b.layouts
 	found, err := interp.Bind(c.fn, args)
 	if err != nil {
 		return nil, err

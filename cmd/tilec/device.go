@@ -26,7 +26,7 @@ type deviceFlags struct{ target, on *string }
 func addDeviceFlags(fs *flag.FlagSet) deviceFlags {
 	return deviceFlags{
 		fs.String("target", "", "the target `name`: interp, cpu, cpu:LEVEL for an instruction level, or a GPU: sm_80 (default: cpu where LLVM is found, else interp)"),
-		fs.String("on", "", "the `device` to run on: interp, cpu, cpu:LEVEL, emu or emu:TARGET, the emulator of a GPU"),
+		fs.String("on", "", "the `device` to run on: interp, cpu, cpu:LEVEL, cuda:NUMBER, a GPU, emu or emu:TARGET, the emulator of a GPU"),
 	}
 }
 
@@ -39,7 +39,7 @@ type executor struct {
 }
 
 // open finds the device that the flags ask for. Without any it is the CPU where LLVM is found, else the interpreter,
-// which is said; where the target is a GPU, its emulator, which is said too. Without checks the emulator does not look for
+// which is said; where the target is a GPU, a GPU that runs it, else its emulator, which are said too. Without checks the emulator does not look for
 // races and for reads of nothing.
 func (f deviceFlags) open(env *environment, checks bool) (*executor, error) {
 	name := *f.target
@@ -56,6 +56,9 @@ func (f deviceFlags) open(env *environment, checks bool) (*executor, error) {
 			}
 			return openEmulator(rest, name, checks)
 		}
+		if kind == "cuda" {
+			return openGPU(on, name)
+		}
 		if !slices.Contains(targets(), kind) {
 			return nil, misusef("no device %q here%s: there are %s", on, nearest(on, runtime.Devices()), strings.Join(runtime.Devices(), ", "))
 		}
@@ -68,7 +71,7 @@ func (f deviceFlags) open(env *environment, checks bool) (*executor, error) {
 	if name == "" {
 		name = "interp"
 		switch _, err := toolchain.LLVM(); {
-		case !slices.Contains(runtime.Devices(), "cpu"):
+		case !runtime.HasCPU():
 			// There is nothing that could be installed.
 		case err == nil:
 			name = "cpu"
@@ -77,7 +80,13 @@ func (f deviceFlags) open(env *environment, checks bool) (*executor, error) {
 		}
 	}
 	if slices.Contains(runtime.Emulated(), name) {
-		fmt.Fprintf(env.stderr, "tilec: no GPU is used yet, so this runs on the emulator of %s (-on emu is silent)\n", name)
+		for _, gpu := range runtime.GPUs() {
+			if x, err := openGPU(gpu, name); err == nil {
+				fmt.Fprintf(env.stderr, "tilec: this runs on %s, %s (-on %s is silent)\n", x.Name(), x.About(), gpu)
+				return x, nil
+			}
+		}
+		fmt.Fprintf(env.stderr, "tilec: no GPU was found, so this runs on the emulator of %s (-on emu is silent)\n", name)
 		return openEmulator(name, name, checks)
 	}
 	device, err := runtime.Open(name)
@@ -88,6 +97,19 @@ func (f deviceFlags) open(env *environment, checks bool) (*executor, error) {
 		if _, err := toolchain.LLVM(); err != nil {
 			return nil, fmt.Errorf("target %s: %w", device.Target(), err)
 		}
+	}
+	return &executor{Device: device, compiler: jit.New()}, nil
+}
+
+// openGPU opens a GPU, which must run a -target, if there is one.
+func openGPU(name, target string) (*executor, error) {
+	device, err := runtime.Open(name)
+	if err != nil {
+		return nil, misusef("%v", err)
+	}
+	if target != "" && target != device.Target() {
+		device.Close()
+		return nil, misusef("-on %s is no device of target %s: it runs %s", name, target, device.Target())
 	}
 	return &executor{Device: device, compiler: jit.New()}, nil
 }

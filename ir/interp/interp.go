@@ -109,12 +109,15 @@ type Options struct {
 
 // Device runs parallel operations in the interpreter's place, which is left with what stands around them.
 type Device interface {
-	// Temp makes the memory of a temp, of so many bytes.
+	// Temp makes the memory of a temp, of so many bytes. What it gives may be nil if the function itself, outside of
+	// parallel operations, has no loads and stores of it.
 	Temp(o *ir.Op, bytes int) ([]byte, error)
 	// Launch runs the blocks of a parallel operation. There is at least one.
 	Launch(g *Grid) error
-	// Wrote tells of a tensor that the function itself has written to: a parameter or the result of a temp.
-	Wrote(tensor *ir.Value)
+	// Reads comes before the function itself reads or writes elements of a tensor: a parameter or the result of a temp.
+	Reads(tensor *ir.Value) error
+	// Wrote tells of a tensor that the function itself has written to.
+	Wrote(tensor *ir.Value) error
 }
 
 // Grid is a parallel operation that a run has reached.

@@ -132,7 +132,9 @@ func (r *run) bind(args []Arg) error {
 			}
 		}
 		m.layout(nil)
-		m.poison()
+		if m.data != nil {
+			m.poison()
+		}
 		r.main.cells[t.cell].mem = m
 	}
 	return nil
@@ -266,6 +268,11 @@ func (r *run) hosted(p *phase, counts []int64, blocks int64) error {
 	if p.grid != nil {
 		return r.opts.Device.Launch(&Grid{p.step.op, counts, blocks, r})
 	}
+	for _, u := range p.uses {
+		if err := r.opts.Device.Reads(u.tensor); err != nil {
+			return err
+		}
+	}
 	err := r.guard(r.main, func() error { return p.step.run(r.main) })
 	if err == nil && r.stop.Load() {
 		err = r.main.stopped(p.step.op)
@@ -278,7 +285,9 @@ func (r *run) hosted(p *phase, counts []int64, blocks int64) error {
 	}
 	for _, u := range p.uses {
 		if u.writes {
-			r.opts.Device.Wrote(u.tensor)
+			if err := r.opts.Device.Wrote(u.tensor); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
