@@ -55,7 +55,7 @@ func Project(d *layout.Distribution, at []int) (layout.Distribution, error) {
 // Projection is [Project]. Scalars have no place, and fit everything.
 func layoutRule(o *Op) error {
 	switch {
-	case o.Code.Spec().Elementwise() || o.Code == Rebind:
+	case o.Code.Spec().Elementwise() || o.Code == Rebind || o.Code == PinTo:
 		for _, v := range o.Operands {
 			if err := alike(v.Type, o.Results[0].Type); err != nil {
 				return err

@@ -35,18 +35,6 @@ func suites(t *testing.T) []string {
 	return dirs
 }
 
-// explicit reports whether a function is of the explicit level, which is not placed yet.
-func explicit(fn *ir.Func) bool {
-	found := false
-	fn.Walk(func(o *ir.Op) {
-		switch o.Code {
-		case ir.ChanOf, ir.RoleOf, ir.SharedOf, ir.PinTo, ir.AsmOf:
-			found = true
-		}
-	})
-	return found
-}
-
 // errPlaced ends a test once its kernel is placed.
 var errPlaced = errors.New("placed")
 
@@ -55,9 +43,6 @@ var errPlaced = errors.New("placed")
 func TestPrograms(t *testing.T) {
 	functions, misfits, longest, slow, runs := 0, 0, time.Duration(0), "", false
 	load := func(_ context.Context, fn *ir.Func) (*rt.Kernel, error) {
-		if explicit(fn) {
-			return rt.New(fn)
-		}
 		placed := fn.Clone()
 		passes.HoistLoads(placed)
 		passes.Edges(placed)

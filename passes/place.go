@@ -52,15 +52,35 @@ func Place(fn *ir.Func, m Machine) error {
 		return &Misfit{Text: fmt.Sprintf("warps = %d: a block has 1 to %d warps; %d is the nearest that fits", warps, maxWarps, min(max(warps, 1), maxWarps)), Pos: fn.Pos}
 	}
 	phases(fn)
-	p := &placer{fn: fn, m: m, warps: int64(warps), forms: newForms(), extents: map[*ir.Value]int64{}, root: map[*ir.Value]*ir.Value{},
-		cover: map[*ir.Op]*cover{}, open: map[int]bool{}, home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{},
-		converted: map[conversion]*ir.Value{}, origin: map[*ir.Value]*ir.Value{},
-		after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
-	if err := p.place(fn.Body); err != nil {
+	roles, explicit, err := settleExplicit(fn)
+	if err != nil {
 		return err
 	}
+	// Roles are placed by themselves, over their own warps.
+	regions := make([][]*ir.Op, len(roles))
+	for i, o := range roles {
+		r := o.Regions[0]
+		regions[i], r.Ops = r.Ops, r.Ops[len(r.Ops)-1:]
+	}
+	err = newPlacer(fn, m, int64(warps)).place(fn.Body)
+	for i, o := range roles {
+		o.Regions[0].Ops = regions[i]
+	}
+	if err == nil {
+		err = placeRoles(fn, m, roles)
+	}
 	fn.Number()
+	if err != nil || explicit {
+		return err
+	}
 	return pipeline(fn, m)
+}
+
+func newPlacer(fn *ir.Func, m Machine, warps int64) *placer {
+	return &placer{fn: fn, m: m, warps: warps, forms: newForms(), extents: map[*ir.Value]int64{}, root: map[*ir.Value]*ir.Value{},
+		cover: map[*ir.Op]*cover{}, open: map[int]bool{}, home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{}, pin: map[*ir.Op]*form{},
+		converted: map[conversion]*ir.Value{}, origin: map[*ir.Value]*ir.Value{},
+		after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
 }
 
 // placer places a function.
@@ -80,6 +100,8 @@ type placer struct {
 	// members are the tiles of classes; open are those that are being resolved.
 	members map[int][]*ir.Value
 	open    map[int]bool
+	// pin are the forms that the text asks for.
+	pin map[*ir.Op]*form
 	// home is the form in which a tile is defined.
 	home map[*ir.Value]*form
 	// at is the form over all axes at which a store or atomic works.
@@ -111,6 +133,9 @@ func (p *placer) place(r *ir.Region) error {
 		o.SetAttr("atom", c.atom.Name)
 	}
 	if err := p.fits(r); err != nil {
+		return err
+	}
+	if err := p.pins(r); err != nil {
 		return err
 	}
 	p.choose(r)
@@ -244,7 +269,7 @@ func (p *placer) homes(r *ir.Region) {
 			p.scan(o)
 		}
 		for i, v := range o.Results {
-			if v.Type.Kind == ir.Tile {
+			if v.Type.Kind == ir.Tile && v.Type.Shared == nil {
 				p.settle(v, p.result(o, i))
 			}
 		}
@@ -336,7 +361,7 @@ func (p *placer) usual(t ir.Type) *form {
 func (p *placer) operands(r *ir.Region) {
 	for _, o := range r.Ops {
 		for i, v := range o.Operands {
-			if v.Type.Kind != ir.Tile {
+			if v.Type.Kind != ir.Tile || v.Type.Shared != nil {
 				continue
 			}
 			if f := p.need(o, i); f != nil {

@@ -55,7 +55,7 @@ func (p *placer) classes(r *ir.Region) *classes {
 				c.join(v, o.Results[i])
 			}
 			c.yield(o.Regions[len(o.Regions)-1], o.Results)
-		case ir.If:
+		case ir.If, ir.Turn:
 			for _, q := range o.Regions {
 				c.yield(q, o.Results)
 			}
@@ -122,6 +122,11 @@ func (p *placer) choose(r *ir.Region) {
 	for _, o := range operands {
 		if o.Code == ir.Scan && len(o.Regions) == 1 && !separable(o.Regions[0]) {
 			set(o.Results[0], p.kept(o.Operands[0].Type, o.Axes[0]))
+		}
+	}
+	for _, o := range operands {
+		if o.Code == ir.PinTo {
+			set(o.Result(), p.pin[o])
 		}
 	}
 	slices.SortStableFunc(contracts, func(a, b *ir.Op) int { return cmp.Compare(depth[b], depth[a]) })

@@ -49,6 +49,8 @@ func (p *placer) result(o *ir.Op, i int) *form {
 		if i := p.flat(o); i >= 0 {
 			return p.projected(o.Operands[i], t)
 		}
+	case ir.PinTo:
+		return p.pin[o]
 	case ir.Reduce, ir.Pack:
 		return p.projected(o.Operands[0], t)
 	case ir.Rebind:
@@ -120,6 +122,8 @@ func (p *placer) need(o *ir.Op, i int) *form {
 	case ir.Store, ir.Atomic:
 		at, _ := axesIn(o.Stored()[0].Type, v.Type.Axes)
 		return p.forms.project(p.work(o), at)
+	case ir.PinTo:
+		return p.home[o.Result()]
 	case ir.Scatter:
 		if i == 0 {
 			return nil
@@ -150,7 +154,7 @@ func (p *placer) yielded(y *ir.Op, i int) *form {
 	switch {
 	case o.Code == ir.Scan:
 		return p.home[o.Regions[0].Args[i]]
-	case slices.Contains([]ir.Code{ir.If, ir.For, ir.While}, o.Code) && i < len(o.Results):
+	case slices.Contains([]ir.Code{ir.If, ir.Turn, ir.For, ir.While}, o.Code) && i < len(o.Results):
 		return p.home[o.Results[i]]
 	}
 	return nil

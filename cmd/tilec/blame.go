@@ -13,6 +13,7 @@ import (
 var faultCodes = map[interp.Kind]diag.Code{
 	interp.BadArgs: "E0600", interp.Required: "E0601", interp.Bounds: "E0602", interp.Uninitialised: "E0603", interp.Race: "E0604",
 	interp.DivideByZero: "E0605", interp.Asserted: "E0606", interp.Limit: "E0607", interp.Cancelled: "E0608",
+	interp.Deadlock: "E0609",
 }
 
 // faultOf is the fault of the program in err; nil where there is none, or where it is tilec's own.

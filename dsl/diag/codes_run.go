@@ -56,6 +56,12 @@ func runEntries() []Entry {
 			Explanation: "The run was ended from outside, by an interrupt or a deadline. No output was written.",
 		},
 		{
+			Code: "E0609", Title: "roles or channels wait for ever",
+			Explanation: "A slot of a channel is waited for that nothing gives on: all roles wait, or slots are still held at the end of a block. The message says who waits for what, and where.",
+			Wrong:       "kernel k(x f32[N]) (y f32[N]) {\n    parallel n in N by 64 {\n        c := chan f32[64] depth 1\n        c[n] <- x[n]\n        c[n] <- x[n]\n        y[n] = <-c[n]\n    }\n}",
+			Right:       "kernel k(x f32[N]) (y f32[N]) {\n    parallel n in N by 64 {\n        c := chan f32[64] depth 1\n        c[n] <- x[n]\n        y[n] = <-c[n]\n    }\n}",
+		},
+		{
 			Code: "E0610", Title: "an expectation fails",
 			Explanation: "A kernel's result is not what the test expects: an integer differs, or a float by more than the bound that follows from the types, or than `within` allows. The message lists the first elements that fail, by index.",
 			Wrong:       "expect scale(2, x) == 3 * x[N]",

@@ -18,6 +18,9 @@ func (e *emitter) atomic(o *ir.Op) {
 		e.fail("an atomic operation on elements of type %s, which share bytes", t.Elem)
 	}
 	a := e.newAccess(o, t)
+	if a.x.shared {
+		e.fail("an atomic operation on a shared tile")
+	}
 	x := e.value(stored[0])
 	// The second value of cas may have its axes in another order.
 	var y *value
@@ -331,7 +334,7 @@ func (e *emitter) fromOwner(t dtype.Type, p *place, list []asm.Arg) []asm.Arg {
 	}
 	threads := int64(32 * e.warps)
 	round := max(1, int(16<<10/(4*threads)/int64(per)))
-	self := b.Shl(asm.W, asm.R(b.Pure("mov.u32", asm.W, asm.Text("%tid.x"))), 2)
+	self := b.Shl(asm.W, e.thread(), 2)
 	source := b.Shl(asm.W, b.Add(asm.W, b.Shl(asm.W, warp, 5), lane), 2)
 	for first := 0; first < len(list); first += round {
 		part := list[first:min(first+round, len(list))]

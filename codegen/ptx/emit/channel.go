@@ -161,6 +161,9 @@ func (e *emitter) commit(o *ir.Op) {
 
 // group ends the group of copies of a stage, where a commit is its last.
 func (e *emitter) group(o *ir.Op) {
+	if e.slots[o.Operands[0]] != nil {
+		return
+	}
 	r, _ := e.of(o.Operands[0])
 	if r.puts++; r.puts%len(r.members) == 0 {
 		e.b.Emit("cp.async.commit_group")

@@ -357,6 +357,9 @@ type ahead struct {
 func (e *emitter) ringOf(o *ir.Op) *ring {
 	for _, p := range o.Regions[0].Ops {
 		if p.Code == ir.Take {
+			if e.slots[p.Operands[0]] != nil { // a channel of the text
+				continue
+			}
 			r, _ := e.of(p.Operands[0])
 			return r
 		}

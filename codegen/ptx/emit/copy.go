@@ -226,7 +226,7 @@ type share struct {
 func (c *copying) shares() []share {
 	e, b, f := c.e, c.e.b, c.v.form
 	threads := int64(32 * e.warps)
-	tid := asm.R(b.Pure("mov.u32", asm.W, asm.Text("%tid.x")))
+	tid := e.thread()
 	pieces := f.Pieces()
 	total := pieces * f.Rows()
 	var list []share

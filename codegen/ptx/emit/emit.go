@@ -26,9 +26,13 @@ type emitter struct {
 	fast bool
 	// lane and warp are the numbers of the thread in its warp and of its warp in the block, words.
 	lane, warp asm.Arg
-	values     map[*ir.Value]*value
-	places     map[*layout.Distribution]*place
-	params     []codegen.Slot
+	// crew is the group of a role that is being emitted, nil outside of roles; barriers counts the named barriers of the block.
+	crew     *group
+	barriers int
+	slots    map[*ir.Value]*slots
+	values   map[*ir.Value]*value
+	places   map[*layout.Distribution]*place
+	params   []codegen.Slot
 	// written are the tensors that the phase writes.
 	written map[*ir.Value]bool
 	shared  arena
@@ -52,7 +56,7 @@ type emitter struct {
 }
 
 func newEmitter(t Target, fn *ir.Func, op *ir.Op, m *codegen.Manifest) *emitter {
-	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.Warps(fn), fast: isFast(fn),
+	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.PhaseWarps(fn, op), fast: isFast(fn),
 		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{},
 		maps: map[mapKey][]int{}, tables: map[*ir.Value]*array{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}, copied: map[*ir.Op]bool{}}
 }
@@ -74,7 +78,7 @@ func (e *emitter) phase(number int) {
 			e.written[o.Operands[0]] = true
 		}
 	})
-	e.assumes = true
+	e.assumes = !explicit(e.op)
 	e.block()
 	if len(e.assumed)+len(e.supposed) > 0 {
 		e.otherwise()
@@ -90,15 +94,24 @@ func (e *emitter) phase(number int) {
 // block emits what a block of the phase does.
 func (e *emitter) block() {
 	b := e.b
-	tid := b.Pure("mov.u32", asm.W, asm.Text("%tid.x"))
-	e.lane = b.And(asm.W, asm.R(tid), asm.Int(31))
+	tid := e.thread()
+	e.lane = b.And(asm.W, tid, asm.Int(31))
 	e.warp = asm.Int(0)
 	if e.warps > 1 {
-		e.warp = b.Shr(asm.W, asm.R(tid), 5)
+		e.warp = b.Shr(asm.W, tid, 5)
 	}
+	e.barriers, e.slots = 1, map[*ir.Value]*slots{}
 	e.bindings()
 	e.region(e.op.Regions[0])
 	b.Emit("ret")
+}
+
+// thread is the number of the thread in the block, or in the group of its role, a word.
+func (e *emitter) thread() asm.Arg {
+	if e.crew != nil {
+		return e.crew.thread
+	}
+	return asm.R(e.b.Pure("mov.u32", asm.W, asm.Text("%tid.x")))
 }
 
 // prints reports whether a phase prints.

@@ -337,7 +337,18 @@ func (e *emitter) loadOne(a *access, slot int, outside asm.Arg) asm.Arg {
 	return asm.R(r)
 }
 
+// space is the memory in which the tensor lies.
+func (a *access) space() string {
+	if a.x.shared {
+		return "shared"
+	}
+	return "global"
+}
+
 func (e *emitter) loadOp(a *access) string {
+	if a.x.shared {
+		return "ld.shared"
+	}
 	if e.written[a.o.Operands[0]] {
 		return "ld.global"
 	}
@@ -374,7 +385,7 @@ func (e *emitter) store(o *ir.Op) {
 		if t.Elem == dtype.Bool {
 			data, class = e.code(t.Elem, data), asm.W
 		}
-		g.emit(e.b, fmt.Sprintf("st.global.b%d", a.bits), e.address(a, slot), asm.R(e.b.Move(class, data)))
+		g.emit(e.b, fmt.Sprintf("st.%s.b%d", a.space(), a.bits), e.address(a, slot), asm.R(e.b.Move(class, data)))
 	})
 }
 

@@ -29,7 +29,9 @@ func (e *emitter) operation(o *ir.Op) {
 	case ir.SpanCopy:
 		e.set(o.Result(), e.copyOf(e.value(o.Axes[0])))
 	case ir.Convert:
-		if o.Operands[0].Type.Shared != nil {
+		if x := e.value(o.Operands[0]); x.slots != nil {
+			e.readSlot(o, x)
+		} else if o.Operands[0].Type.Shared != nil {
 			e.fromShared(o)
 		} else {
 			e.shape(o)
@@ -40,7 +42,22 @@ func (e *emitter) operation(o *ir.Op) {
 		e.memory(o)
 	case ir.Reduce, ir.Scan, ir.Topk, ir.Sort, ir.Lookup, ir.Scatter, ir.Cat, ir.Pack, ir.Unpack:
 		e.across(o)
-	case ir.Contract, ir.ChanOf, ir.Acquire, ir.Copy, ir.Put, ir.Commit, ir.Take, ir.View, ir.Release:
+	case ir.SharedOf:
+		e.sharedTensor(o)
+	case ir.PinTo:
+		e.set(o.Result(), e.copyOf(e.value(o.Operands[0])))
+	case ir.AsmOf:
+		e.instructions(o)
+	case ir.RoleOf:
+		e.roles(o)
+	case ir.Turn:
+		e.around(o, func() { e.turn(o) })
+	case ir.ChanOf, ir.Acquire, ir.Put, ir.Commit, ir.Take, ir.View, ir.Release:
+		if e.slotOperation(o) {
+			return
+		}
+		e.contract(o)
+	case ir.Contract, ir.Copy:
 		e.contract(o)
 	default:
 		if !o.Code.Spec().Elementwise() {

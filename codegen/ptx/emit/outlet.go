@@ -154,7 +154,7 @@ func (e *emitter) print(o *ir.Op) {
 
 // first is a predicate that holds in the first thread of the block.
 func (e *emitter) first() asm.Reg {
-	return e.b.SetP("eq", "s32", asm.R(e.b.Pure("mov.u32", asm.W, asm.Text("%tid.x"))), asm.Int(0))
+	return e.b.SetP("eq", "s32", e.thread(), asm.Int(0))
 }
 
 // printed is an element as eight bytes of a record.

@@ -210,7 +210,14 @@ func (e *emitter) sharedBase() asm.Reg {
 
 // barrier lets all threads of the block wait for each other; what they wrote is seen by all of them.
 func (e *emitter) barrier() {
-	e.b.Emit("bar.sync", asm.Int(0))
+	switch g := e.crew; {
+	case g == nil:
+		e.b.Emit("bar.sync", asm.Int(0))
+	case g.warps == 1:
+		e.b.Emit("bar.warp.sync", asm.Int(-1))
+	default:
+		e.b.Emit("bar.sync", asm.Int(int64(g.own)), asm.Int(32*g.warps))
+	}
 	e.order.settle()
 	e.shared.busy = nil
 	for _, l := range e.shared.loops {

@@ -44,9 +44,6 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 	for _, b := range fn.Binds {
 		a.Manifest.Binds = append(a.Manifest.Binds, b.Name+"="+b.Value)
 	}
-	if err := t.explicit(fn); err != nil {
-		return nil, err
-	}
 	for _, b := range fn.Binds {
 		if b.Name == "use" || b.Name == "forbid" { // promises, which are kept or refused
 			return nil, &codegen.Unsupported{Target: t.Name(), What: "the schedule word " + b.Name + " " + b.Value, Pos: fn.Pos}
@@ -55,6 +52,14 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 	placed, err := t.Placed(fn)
 	if err != nil {
 		return nil, err
+	}
+	for _, o := range placed.Body.Ops {
+		if o.Code == ir.Parallel && explicit(o) {
+			if err := passes.CheckChannels(placed); err != nil {
+				return nil, err
+			}
+			break
+		}
 	}
 	step("place")
 	if o.Verify {
@@ -88,30 +93,6 @@ func verify(fn *ir.Func) error {
 		return err
 	}
 	return passes.CheckChannels(fn)
-}
-
-// explicit refuses what of the explicit level is not compiled.
-func (t Target) explicit(fn *ir.Func) error {
-	var err error
-	fn.Walk(func(o *ir.Op) {
-		what := ""
-		switch o.Code {
-		case ir.ChanOf:
-			what = "a channel"
-		case ir.RoleOf:
-			what = "a role of warps"
-		case ir.SharedOf:
-			what = "a shared tile"
-		case ir.PinTo:
-			what = "a pinned layout"
-		case ir.AsmOf:
-			what = "asm " + o.Str("target")
-		}
-		if what != "" && err == nil {
-			err = &codegen.Unsupported{Target: t.Name(), What: what, Pos: o.Pos}
-		}
-	})
-	return err
 }
 
 // Placed is a function of the value stage as it is placed for the target. The function is not changed. The error is a
@@ -148,6 +129,8 @@ func (t Target) kernels(fn *ir.Func, m *codegen.Manifest) (list []*asm.Kernel, e
 		switch r := recover().(type) {
 		case nil:
 		case *codegen.Unsupported:
+			err = r
+		case *passes.Misfit:
 			err = r
 		default:
 			panic(r)

@@ -36,6 +36,8 @@ type value struct {
 	// slot is where a slot of a channel, or a tile that lies in one, begins in shared memory: a word, in bytes from the
 	// beginning of shared memory.
 	slot asm.Arg
+	// slots says that slot is the number of a slot of a channel of the text.
+	slots *slots
 	// view is a slot, or a tile that lies in one; a tile in registers that has one and no elements is read from there.
 	view *view
 }
@@ -45,6 +47,7 @@ type tensor struct {
 	base    asm.Arg
 	dims    []asm.Arg // extents, doubles
 	strides []asm.Arg // in elements, doubles; the last is 1
+	shared  bool      // in shared memory
 }
 
 func classOf(t dtype.Type) asm.Class {

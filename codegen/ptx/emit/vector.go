@@ -20,7 +20,7 @@ type vector struct {
 // same for all slots of a run.
 func (e *emitter) vector(a *access, alike func(run []int) bool) *vector {
 	axis, ok := a.inner()
-	if !ok || a.p.slots < 2 {
+	if !ok || a.x.shared || a.p.slots < 2 {
 		return nil
 	}
 	// Threads begin at multiples of the run.

@@ -1,0 +1,500 @@
+package emit
+
+import (
+	"fmt"
+	gomaps "maps"
+	"strconv"
+	"strings"
+
+	"github.com/tilec/tilec/codegen/ptx"
+	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/codegen/ptx/syntax"
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
+	"github.com/tilec/tilec/passes"
+)
+
+// The explicit level. Outside of roles a barrier of the block stands before slots are filled and before they are read. From
+// role to role each slot has two named barriers for each group that takes from the channel: one at which that group waits
+// until the slot is filled, and one at which the sender waits until the group has released it.
+
+// group is a group of a role that is being emitted.
+type group struct {
+	role   *ir.Op
+	number int64
+	warps  int64
+	own    int // its barrier, 0 of one warp
+	thread asm.Arg
+	ends   map[*ir.Value]*slotEnds
+	turns  map[*ir.Op]int // the first barriers of turns
+}
+
+// slots are those of a channel.
+type slots struct {
+	chain               *ir.Value
+	a                   *array // of one slot
+	depth, first, stage int64
+	sender              *ir.Op // a role, nil outside of roles
+	readers             []reader
+	ends                *slotEnds // outside of roles
+}
+
+// reader is a group that takes from a channel, with the first of its barriers for full and empty slots.
+type reader struct {
+	role        *ir.Op
+	number      int64
+	full, empty int
+}
+
+// slotEnds are the numbers of the next slots to be filled and read: registers.
+type slotEnds struct{ write, read asm.Reg }
+
+// maxBarriers is how many barriers a block has.
+const maxBarriers = 16
+
+// explicit reports whether a phase is of the explicit level.
+func explicit(phase *ir.Op) bool {
+	found := false
+	phase.Regions[0].Walk(func(o *ir.Op) {
+		switch o.Code {
+		case ir.ChanOf:
+			found = found || o.Attr("ring") == nil
+		case ir.RoleOf, ir.SharedOf:
+			found = true
+		}
+	})
+	return found
+}
+
+// named takes so many named barriers.
+func (e *emitter) named(n int64) int {
+	first := e.barriers
+	if e.barriers += int(n); e.barriers > maxBarriers {
+		panic(&passes.Misfit{Text: fmt.Sprintf("channels, turns and roles need %d barriers, and a block has %d: give channels fewer slots, or roles fewer groups", e.barriers, maxBarriers), Pos: e.b.Pos})
+	}
+	return first
+}
+
+// roleOf is the role around an operation, nil where there is none.
+func roleOf(o *ir.Op) *ir.Op {
+	for ; o != nil; o = o.Parent.Parent {
+		if o.Code == ir.RoleOf {
+			return o
+		}
+	}
+	return nil
+}
+
+// slotOperation emits an operation on a channel of the text; false where it is one that the compiler made.
+func (e *emitter) slotOperation(o *ir.Op) bool {
+	if o.Code == ir.ChanOf {
+		if o.Attr("ring") != nil {
+			return false
+		}
+		e.openSlots(o)
+		return true
+	}
+	if o.Code == ir.Put || o.Code == ir.View {
+		x := e.value(o.Operands[0])
+		if x.slots == nil {
+			return false
+		}
+		if o.Code == ir.View {
+			e.set(o.Result(), e.copyOf(x))
+		} else {
+			e.fillSlot(x, e.value(o.Operands[1]))
+		}
+		return true
+	}
+	s := e.slots[o.Operands[0]]
+	if s == nil {
+		return false
+	}
+	switch o.Code {
+	case ir.Acquire:
+		e.set(o.Result(), e.beginSlot(s, e.endsOf(s).write, false))
+	case ir.Take:
+		e.set(o.Result(), e.beginSlot(s, e.endsOf(s).read, true))
+	default:
+		e.passSlot(s, e.value(o.Operands[1]), o.Code == ir.Release)
+	}
+	return true
+}
+
+// openSlots gives a channel its memory and barriers.
+func (e *emitter) openSlots(o *ir.Op) {
+	c := o.Result()
+	t := c.Type
+	s := &slots{chain: c, depth: t.Depth}
+	e.slots[c] = s
+	s.a = &array{t: t.Elem}
+	end, step := int64(0), int64(1)
+	for _, x := range t.Axes {
+		stride := t.Shared.At(step%t.Shared.Size()) / 8 / room(t.Elem)
+		if x.Extent == 1 {
+			stride = 0
+		}
+		s.a.extents, s.a.stride = append(s.a.extents, x.Extent), append(s.a.stride, stride)
+		end += (x.Extent - 1) * stride
+		step *= x.Extent
+	}
+	s.stage = ((end+1)*room(t.Elem) + 127) &^ 127
+	s.first = e.hold(s.stage * s.depth)
+	for _, u := range e.users(c) {
+		role := roleOf(u)
+		switch {
+		case role == nil:
+		case u.Code == ir.Acquire:
+			s.sender = role
+		}
+	}
+	for _, u := range e.users(c) {
+		role := roleOf(u)
+		if u.Code != ir.Take || role == nil || role == s.sender || len(s.readers) > 0 && s.reads(role, 0) != nil {
+			continue
+		}
+		for g := range role.Int("groups") {
+			s.readers = append(s.readers, reader{role, g, e.named(s.depth), e.named(s.depth)})
+		}
+	}
+	if s.sender == nil && len(s.readers) == 0 {
+		s.ends = e.newEnds()
+	}
+}
+
+// reads is a group as a reader of the channel, nil where it is none.
+func (s *slots) reads(role *ir.Op, number int64) *reader {
+	for i := range s.readers {
+		if r := &s.readers[i]; r.role == role && r.number == number {
+			return r
+		}
+	}
+	return nil
+}
+
+func (e *emitter) newEnds() *slotEnds {
+	x := &slotEnds{e.b.Var(asm.W), e.b.Var(asm.W)}
+	e.move(x.write, asm.Int(0))
+	e.move(x.read, asm.Int(0))
+	return x
+}
+
+func (e *emitter) endsOf(s *slots) *slotEnds {
+	if e.crew == nil {
+		return s.ends
+	}
+	return e.crew.ends[s.chain]
+}
+
+// beginSlot waits for the next slot at one of a channel's ends, and gives it.
+func (e *emitter) beginSlot(s *slots, at asm.Reg, taken bool) *value {
+	b := e.b
+	b.Changes(at)
+	now := b.Do("mov.b32", asm.W, asm.R(at))
+	next := b.Do("add.s32", asm.W, asm.R(now), asm.Int(1))
+	wraps := b.Do("setp.eq.s32", asm.P, asm.R(next), asm.Int(s.depth))
+	b.Emit("selp.b32", asm.R(at), asm.Int(0), asm.R(next), asm.R(wraps))
+	e.meetAt(s, asm.R(now), !taken, "bar.sync")
+	return &value{slots: s, slot: asm.R(now)}
+}
+
+// passSlot gives a slot on.
+func (e *emitter) passSlot(s *slots, x *value, released bool) {
+	if s.own(e.crew) {
+		return // the barrier of the next operation that waits
+	}
+	e.meetAt(s, x.slot, released, "bar.arrive")
+}
+
+// own reports whether the threads at hand are at both ends of a channel.
+func (s *slots) own(g *group) bool {
+	return g == nil || s.sender == g.role && len(s.readers) == 0
+}
+
+// meetAt waits at, or comes to, the barriers of a slot: those for empty slots or for full ones.
+func (e *emitter) meetAt(s *slots, slot asm.Arg, empty bool, op string) {
+	if s.own(e.crew) {
+		e.barrier()
+		return
+	}
+	for _, r := range s.readers {
+		if e.crew.role != s.sender && (r.role != e.crew.role || r.number != e.crew.number) {
+			continue
+		}
+		first := r.full
+		if empty {
+			first = r.empty
+		}
+		threads := 32 * (s.sender.Int("warps") + r.role.Int("warps"))
+		e.b.Emit(op, asm.R(e.b.Move(asm.W, e.b.Add(asm.W, slot, asm.Int(int64(first))))), asm.Int(threads))
+	}
+}
+
+// slotAt is the address of the thread's part of a tile in a slot.
+func (e *emitter) slotAt(x *value, p *place) asm.Reg {
+	s := x.slots
+	at := e.b.Add(asm.W, e.own(s.a, p, nil), e.b.Mul(asm.W, x.slot, asm.Int(s.stage)))
+	return e.b.Move(asm.W, at)
+}
+
+// fillSlot puts a tile into a slot; what is absent becomes 0.
+func (e *emitter) fillSlot(x, v *value) {
+	a, p := x.slots.a, e.place(v.t)
+	var owner asm.Arg
+	if own, ok := e.owner(p); ok {
+		owner = asm.R(own)
+	}
+	to := e.slotAt(x, p)
+	for i, at := range p.coords {
+		if p.twin[i] != i {
+			continue
+		}
+		guard := owner
+		inside := true
+		for k, n := range a.extents {
+			if at[k]+p.most[k] >= n {
+				if at[k] >= n {
+					inside = false
+					break
+				}
+				guard = e.both(guard, asm.R(e.b.SetP("lt", "s32", e.coord(p, i, k), asm.Int(n))))
+			}
+		}
+		if !inside {
+			continue
+		}
+		elem := e.elem(v, i)
+		if live, ok := e.live(v.t, i, nil); ok {
+			c, word := e.asWord(classOf(a.t), elem)
+			elem = asm.R(e.b.Select(c, live, asm.R(e.b.Move(c, word)), asm.Int(0)))
+			e.storeWord(a.t, c, guard, to, x.slots.first+a.offset(at), elem)
+			continue
+		}
+		e.storeShared(a.t, guard, to, x.slots.first+a.offset(at), elem)
+	}
+}
+
+// storeWord stores an element that is in a register of a class of integers.
+func (e *emitter) storeWord(t dtype.Type, c asm.Class, guard asm.Arg, at asm.Reg, offset int64, x asm.Arg) {
+	e.emitIf(guard, fmt.Sprint("st.shared.b", 8*room(t)), asm.At(at, offset), asm.R(e.b.Move(c, x)))
+}
+
+// readSlot emits Convert of a tile that lies in a slot.
+func (e *emitter) readSlot(o *ir.Op, x *value) {
+	t, a := o.Result().Type, x.slots.a
+	p := e.place(t)
+	from := e.slotAt(x, p)
+	sparse := false
+	for i, n := range p.d.Tile() {
+		sparse = sparse || n > a.extents[i]
+	}
+	list := make([]asm.Arg, p.slots)
+	for i, at := range p.coords {
+		if p.twin[i] != i {
+			list[i] = list[p.twin[i]]
+			continue
+		}
+		var guard asm.Arg
+		if sparse {
+			guard = e.liveArg(t, i)
+		}
+		list[i] = e.loadShared(a.t, guard, from, x.slots.first+a.offset(at))
+	}
+	e.set(o.Result(), &value{elems: list})
+}
+
+// sharedTensor gives a tensor of the block's own its memory.
+func (e *emitter) sharedTensor(o *ir.Op) {
+	t := o.Result().Type
+	bits := int64(t.Elem.Bits())
+	if bits < 8 {
+		e.fail("a shared tile of elements of %d bits", bits)
+	}
+	x := &tensor{shared: true}
+	n := int64(1)
+	x.strides = make([]asm.Arg, len(t.Dims))
+	for i := len(t.Dims) - 1; i >= 0; i-- {
+		x.strides[i] = asm.Int(n)
+		n *= t.Dims[i].K
+	}
+	for _, d := range t.Dims {
+		x.dims = append(x.dims, asm.Int(d.K))
+	}
+	at := e.hold(n * bits / 8)
+	x.base = e.b.Add(asm.D, asm.R(e.b.Pure("cvt.u64.u32", asm.D, asm.R(e.sharedBase()))), asm.Int(at))
+	e.set(o.Result(), &value{tensor: x})
+}
+
+// roles emits the roles of a phase, at the first of them.
+func (e *emitter) roles(o *ir.Op) {
+	var list []*ir.Op
+	for _, q := range o.Parent.Ops {
+		if q.Code == ir.RoleOf {
+			list = append(list, q)
+		}
+	}
+	if list[0] != o {
+		return
+	}
+	e.barrier()
+	warps, warp, tid, outer := e.warps, e.warp, e.thread(), e.shared
+	base, high, first := outer.held, outer.high, int64(0)
+	for _, role := range list {
+		turns := map[*ir.Op]int{}
+		role.Regions[0].Walk(func(q *ir.Op) {
+			if q.Code == ir.Turn && q.Int("of") > 1 {
+				turns[q] = e.named(q.Int("of"))
+			}
+		})
+		for number := range role.Int("groups") {
+			g := &group{role: role, number: number, warps: role.Int("warps"), ends: map[*ir.Value]*slotEnds{}, turns: turns}
+			if g.warps > 1 {
+				g.own = e.named(1)
+			}
+			in := e.b.SetP("lt", "u32", e.b.Sub(asm.W, warp, asm.Int(first)), asm.Int(g.warps))
+			e.b.If(asm.R(in), func() {
+				values := gomaps.Clone(e.values)
+				e.crew, e.warps = g, int(g.warps)
+				e.warp, g.thread = e.b.Sub(asm.W, warp, asm.Int(first)), e.b.Sub(asm.W, tid, asm.Int(32*first))
+				e.shared = arena{held: base, high: base}
+				e.order = order{}
+				e.set(role.Regions[0].Args[0], &value{scalar: asm.Int(number)})
+				e.enterRole(o)
+				e.region(role.Regions[0])
+				high, base = max(high, e.shared.high), (e.shared.high+1023)&^1023
+				e.values = values
+			})
+			first += g.warps
+			e.crew, e.warps, e.warp = nil, warps, warp
+		}
+	}
+	e.shared, e.order = outer, order{}
+	e.shared.high = high
+}
+
+// enterRole is the beginning of a group: its slots are free, and the first turn is that of group 0.
+func (e *emitter) enterRole(first *ir.Op) {
+	g := e.crew
+	for _, o := range first.Parent.Ops {
+		if o.Code != ir.ChanOf || o.Attr("ring") != nil {
+			continue
+		}
+		s := e.slots[o.Result()]
+		r := s.reads(g.role, g.number)
+		if s.sender != g.role && r == nil {
+			continue
+		}
+		g.ends[s.chain] = e.newEnds()
+		if r != nil {
+			for k := range s.depth {
+				e.b.Emit("bar.arrive", asm.Int(int64(r.empty)+k), asm.Int(32*(s.sender.Int("warps")+g.warps)))
+			}
+		}
+	}
+	g.role.Regions[0].Walk(func(q *ir.Op) {
+		if at, ok := g.turns[q]; ok && g.number == q.Int("of")-1 {
+			e.b.Emit("bar.arrive", asm.Int(int64(at)), asm.Int(64*g.warps))
+		}
+	})
+}
+
+// turn emits a section that groups enter in turn.
+func (e *emitter) turn(o *ir.Op) {
+	g := e.crew
+	at, several := g.turns[o]
+	if several {
+		e.b.Emit("bar.sync", asm.Int(int64(at)+g.number), asm.Int(64*g.warps))
+	}
+	e.region(o.Regions[0])
+	for i, v := range o.Regions[0].Yield().Operands {
+		e.set(o.Results[i], e.copyOf(e.value(v)))
+	}
+	if several {
+		e.b.Emit("bar.arrive", asm.Int(int64(at)+(g.number+1)%o.Int("of")), asm.Int(64*g.warps))
+	}
+}
+
+// instructions emits what the text says for each element.
+func (e *emitter) instructions(o *ir.Op) {
+	if o.Str("target") != "ptx" {
+		e.fail("asm %s", o.Str("target"))
+	}
+	t := o.Result().Type
+	e.valid(o)
+	one := func(slot int) asm.Arg {
+		list := make([]asm.Arg, 1+len(o.Operands))
+		list[0] = asm.R(e.b.Reg(e.asmClass(t.Elem)))
+		for i, v := range o.Operands {
+			x := e.value(v).scalar
+			if t.Kind == ir.Tile {
+				x = e.elem(e.value(v), slot)
+			}
+			list[i+1] = asm.R(e.b.Move(e.asmClass(v.Type.Elem), x))
+		}
+		e.write(o.Str("text"), list)
+		return list[0]
+	}
+	if t.Kind == ir.Scalar {
+		e.set(o.Result(), &value{scalar: one(0)})
+		return
+	}
+	p := e.place(t)
+	elems := make([]asm.Arg, p.slots)
+	for i := range elems {
+		if elems[i] = elems[p.twin[i]]; p.twin[i] == i {
+			elems[i] = one(i)
+		}
+	}
+	e.set(o.Result(), &value{elems: elems})
+}
+
+// valid refuses a text that is none of instructions, or that has wrong operands.
+func (e *emitter) valid(o *ir.Op) {
+	b := asm.NewBuilder()
+	list := []asm.Arg{asm.R(b.Reg(e.asmClass(o.Result().Type.Elem)))}
+	for _, v := range o.Operands {
+		list = append(list, asm.R(b.Reg(e.asmClass(v.Type.Elem))))
+	}
+	was := e.b
+	e.b = b
+	e.write(o.Str("text"), list)
+	e.b = was
+	b.Emit("ret")
+	text, _ := asm.Module(e.target.SM, ptx.NewestVersion, []*asm.Kernel{{Name: "text", Threads: 32, Builder: b}})
+	if _, err := syntax.Parse(text); err != nil {
+		message := err.Error()
+		if list, ok := err.(syntax.Errors); ok {
+			message = list[0].Msg
+		}
+		e.fail("asm %q: %s", o.Str("text"), message)
+	}
+}
+
+func (e *emitter) asmClass(t dtype.Type) asm.Class {
+	c := classOf(t)
+	if c == asm.P {
+		e.fail("asm with a bool: give it as u8")
+	}
+	return c
+}
+
+// write writes instructions, each an operation and operands, of which $0 and so on are registers.
+func (e *emitter) write(text string, list []asm.Arg) {
+	for _, line := range strings.Split(text, ";") {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		op, rest, _ := strings.Cut(line, " ")
+		var args []asm.Arg
+		for _, s := range strings.Split(rest, ",") {
+			s = strings.TrimSpace(s)
+			if n, err := strconv.Atoi(strings.TrimPrefix(s, "$")); err == nil && strings.HasPrefix(s, "$") && n < len(list) {
+				args = append(args, list[n])
+			} else {
+				args = append(args, asm.Text(s))
+			}
+		}
+		e.b.Emit(op, args...)
+	}
+}

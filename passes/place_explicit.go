@@ -1,0 +1,186 @@
+package passes
+
+import (
+	"fmt"
+
+	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/layout"
+)
+
+// What the explicit level leaves to placing: slots get a layout of memory, what is seen of them goes to registers where it
+// is seen, and each role is placed over its own warps.
+
+// PhaseWarps is the number of warps of a phase: those of its roles together, or as many as the schedule says.
+func PhaseWarps(fn *ir.Func, phase *ir.Op) int {
+	n := 0
+	if phase == nil {
+		return Warps(fn)
+	}
+	for _, o := range phase.Regions[0].Ops {
+		if o.Code == ir.RoleOf {
+			n += int(o.Int("groups") * o.Int("warps"))
+		}
+	}
+	if n == 0 {
+		return Warps(fn)
+	}
+	return n
+}
+
+// settleExplicit prepares the explicit level, and gives the roles that are to be placed by themselves.
+func settleExplicit(fn *ir.Func) (roles []*ir.Op, explicit bool, err error) {
+	var chans, copies, views []*ir.Op
+	fn.Walk(func(o *ir.Op) {
+		switch o.Code {
+		case ir.ChanOf:
+			chans = append(chans, o)
+		case ir.Copy:
+			copies = append(copies, o)
+		case ir.View:
+			views = append(views, o)
+		case ir.RoleOf:
+			roles = append(roles, o)
+		}
+	})
+	for _, o := range fn.Body.Ops {
+		if n := 0; o.Code == ir.Parallel {
+			if n = PhaseWarps(fn, o); n > maxWarps {
+				return nil, false, &Misfit{Text: fmt.Sprintf("the roles have %d warps together, and a block has at most %d", n, maxWarps), Pos: o.Pos}
+			}
+		}
+	}
+	for _, o := range chans {
+		v := o.Result()
+		l, ok := slotLayout(v.Type)
+		if !ok {
+			return nil, false, &Misfit{Text: fmt.Sprintf("channel %s has elements of %d bits, which do not lie in bytes: send them as u8 or i8", v.Name, v.Type.Elem.Bits()), Pos: o.Pos}
+		}
+		v.Type.Shared = &l
+		fn.Walk(func(q *ir.Op) {
+			if (q.Code == ir.Acquire || q.Code == ir.Take) && q.Operands[0] == v {
+				q.Result().Type.Shared = &l
+			}
+		})
+	}
+	b := ir.NewBuilder(fn)
+	for _, o := range copies {
+		b.At(o.Pos).Before(o)
+		x := b.Load(o.Operands[1], o.Operands[2:], o.Str("mode"), nil)
+		b.Put(o.Operands[0], b.Bcast(x, ir.AxesOf(o.Axes...)))
+		o.Remove()
+	}
+	for _, o := range views {
+		// The tile that others name is the one in registers.
+		v := o.Result()
+		seen := &ir.Value{Name: v.Name, Type: v.Type, Def: o}
+		seen.Type.Shared = o.Operands[0].Type.Shared
+		o.Results[0] = seen
+		c := &ir.Op{Code: ir.Convert, Operands: []*ir.Value{seen}, Results: []*ir.Value{v}, Parent: o.Parent, Pos: o.Pos}
+		v.Def, v.Index = c, 0
+		for i, q := range o.Parent.Ops {
+			if q == o {
+				o.Parent.Ops = append(o.Parent.Ops[:i+1:i+1], append([]*ir.Op{c}, o.Parent.Ops[i+1:]...)...)
+				break
+			}
+		}
+	}
+	fn.Number()
+	return roles, len(chans) > 0 || len(roles) > 0, nil
+}
+
+// slotLayout is the layout of a slot's elements: row-major, each row a bank further than the one before it.
+func slotLayout(t ir.Type) (layout.Layout, bool) {
+	bits := int64(t.Elem.Bits())
+	step := max(8, bits)
+	if step%bits != 0 || step&(step-1) != 0 {
+		return layout.Layout{}, false
+	}
+	n := len(t.Axes)
+	extents, strides := make([]int64, n), make([]int64, n)
+	for i := n - 1; i >= 0; i-- {
+		extents[i], strides[i] = t.Axes[i].Extent, step
+		step *= extents[i]
+		if i == n-1 && n > 1 {
+			step = (step+127)/128*128 + 128
+		}
+	}
+	l, err := layout.New(layout.Ints(extents...), layout.Ints(strides...))
+	return l, err == nil
+}
+
+// placeRoles places the regions of roles, each as if it were a function of its own.
+func placeRoles(fn *ir.Func, m Machine, roles []*ir.Op) error {
+	for _, o := range roles {
+		part := &ir.Func{Name: fn.Name, Binds: fn.Binds, Sizes: fn.Sizes, Params: fn.Params, Pos: o.Pos, Body: o.Regions[0]}
+		if err := newPlacer(part, m, o.Int("warps")).place(part.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pinned is the form that a PinTo asks for.
+func (p *placer) pinned(o *ir.Op) (*form, error) {
+	t := o.Result().Type
+	d, err := o.Pinned()
+	misfit := func(format string, args ...any) error {
+		return &Misfit{Text: "the pinned layout of " + t.Unplaced().String() + " " + fmt.Sprintf(format, args...), Pos: o.Pos}
+	}
+	if err != nil {
+		return nil, misfit("is none: %v", err)
+	}
+	digits, _ := d.Digits()
+	tile := p.tile(t)
+	left := make([]int64, len(tile))
+	stride := make([]int64, len(tile))
+	for i, n := range d.Tile() {
+		if tile[i]%n != 0 {
+			return nil, misfit("is %d long along %s, which does not divide the %d positions of registers there", n, t.Axes[i].Span.Name, tile[i])
+		}
+		left[i], stride[i] = tile[i]/n, n
+	}
+	count := map[layout.Unit]int64{layout.Lane: 1, layout.Warp: 1, layout.Block: 1}
+	var list []digit
+	for _, g := range digits {
+		count[g.Unit] *= g.Size
+		if g.Unit != layout.Register || g.Axis != layout.Replica {
+			list = append(list, g)
+		}
+	}
+	if count[layout.Lane] > 32 || 32%count[layout.Lane] != 0 {
+		return nil, misfit("has %d lanes, and a warp 32", count[layout.Lane])
+	}
+	if n := count[layout.Warp]; n > p.warps || p.warps%n != 0 {
+		return nil, misfit("has %d warps, and there are %d", n, p.warps)
+	}
+	if count[layout.Block] != 1 {
+		return nil, misfit("is over %d blocks, and a tile lies in one", count[layout.Block])
+	}
+	list = append(list, digit{Size: 32 / count[layout.Lane], Unit: layout.Lane, Axis: layout.Replica})
+	warps := p.warps / count[layout.Warp]
+	for i := range left {
+		n := gcd(warps, left[i])
+		list = append(list, digit{Size: n, Unit: layout.Warp, Axis: i, Stride: stride[i]})
+		left[i], stride[i], warps = left[i]/n, stride[i]*n, warps/n
+	}
+	list = append(list, digit{Size: warps, Unit: layout.Warp, Axis: layout.Replica})
+	for i := len(left) - 1; i >= 0; i-- {
+		list = append(list, digit{Size: left[i], Unit: layout.Register, Axis: i, Stride: stride[i]})
+	}
+	return p.forms.make(tile, list), nil
+}
+
+// pins finds the forms of pinned tiles.
+func (p *placer) pins(r *ir.Region) error {
+	var err error
+	r.Walk(func(o *ir.Op) {
+		if o.Code != ir.PinTo || err != nil {
+			return
+		}
+		var f *form
+		if f, err = p.pinned(o); err == nil {
+			p.pin[o] = f
+		}
+	})
+	return err
+}
