@@ -292,6 +292,10 @@ func (e *emitter) load(o *ir.Op) {
 			e.set(o.Result(), e.loadVector(a, v, outside))
 			return
 		}
+		if v := e.stream(a); v != nil {
+			e.set(o.Result(), v)
+			return
+		}
 	}
 	list := make([]asm.Arg, n)
 	for slot := range list {
