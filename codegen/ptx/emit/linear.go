@@ -147,16 +147,20 @@ func (e *emitter) grouped(l *linear, div, mod int64) *linear {
 }
 
 // groupOf is floor(l / div) for the element in a slot of a tile. What is the same in all threads is divided apart, so that
-// the rest fits a word; where that carries nothing because the one is a multiple and the other stays in a group, the
-// result is the same for all slots of that.
+// the rest fits a word. Where that begins at multiples of a power of two that divides div too, what slots and threads add below
+// it counts for nothing: the result is the same for all slots between.
 func (e *emitter) groupOf(l *linear, t ir.Type, slot int, div int64) (asm.Arg, bool) {
 	b := e.b
 	if div == 1 || div > 1<<20 || t.Kind != ir.Tile {
 		return asm.Arg{}, false
 	}
+	unit := div & -div // what div and all that is the same are multiples of
+	for _, x := range l.terms {
+		unit = min(unit, 1<<min(b.Zeros(x), 20))
+	}
 	p := e.place(t)
-	at, far, low := int64(0), int64(0), int64(0) // of the slot; of all; and the most that threads add within a group
-	part, groups := asm.Int(0), asm.Int(0)
+	at, far, low := int64(0), int64(0), int64(0) // of the slot; of all; and the most that threads add within a unit
+	below, part, groups := asm.Int(0), asm.Int(0), asm.Int(0)
 	for i, a := range t.Axes {
 		by, ok := l.factor(a.Span).IntValue()
 		if !ok || by < 0 || by > 1<<10 {
@@ -169,22 +173,27 @@ func (e *emitter) groupOf(l *linear, t ir.Type, slot int, div int64) (asm.Arg, b
 			case g.Axis != i || g.Size == 1 || step == 0:
 			case step%div == 0:
 				groups = b.Mad(asm.W, value(), asm.Int(step/div), groups)
+			case step%unit == 0:
+				part = b.Mad(asm.W, value(), asm.Int(step), part)
 			default:
 				low += (g.Size - 1) * step
-				part = b.Mad(asm.W, value(), asm.Int(step), part)
+				below = b.Mad(asm.W, value(), asm.Int(step), below)
 			}
 		})
 	}
 	if far > 1<<20 {
 		return asm.Arg{}, false
 	}
-	sum := e.uniform(l)
-	multiple := div&(div-1) == 0
-	for _, x := range l.terms {
-		multiple = multiple && b.Zeros(x) >= log2(div)
+	whole := false // the rest of what is the same adds nothing
+	if at%unit+low < unit {
+		at -= at % unit
+		whole = unit == div || far <= unit
+	} else {
+		part = b.Add(asm.W, part, below)
 	}
+	sum := e.uniform(l)
 	first := e.floorDiv(dtype.I64, sum, asm.Int(div))
-	if multiple && at%div+low < div {
+	if _, same := part.IntValue(); same && whole {
 		return b.Sum(asm.D, first, b.Widen(groups), asm.Int(at/div)), true
 	}
 	rest := b.Narrow(b.Sub(asm.D, sum, b.Mul(asm.D, first, asm.Int(div))))
