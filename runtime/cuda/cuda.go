@@ -6,7 +6,8 @@
 // driver does not recover from all calls say so.
 //
 // The driver is found by dlopen and needs no C compiler. Built with the tag cuda, it is gorgonia.org/cu instead, which
-// needs cgo, cuda.h of CUDA 11 or 12, and libcuda to link with.
+// needs cgo, cuda.h of a CUDA before 13, and libcuda to link with; such a program ends at its start where the driver does
+// not begin, as cu has it.
 package cuda
 
 import (
