@@ -175,7 +175,7 @@ func TestGPUFaults(t *testing.T) {
 		if !errors.As(err, &f) || f.Kind != c.kind || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		_, err = k.Launch(nil, []int64{0}, []runtime.Arg{{Tensor: floats()}, {}}, runtime.Options{})
+		_, err = k.Launch(t.Context(), []int64{0}, []runtime.Arg{{Tensor: floats()}, {}}, runtime.Options{})
 		if lost := new(cuda.Lost); errors.As(err, &lost) != c.lost {
 			t.Errorf("%s, and then: %v", c.name, err)
 		}
