@@ -73,7 +73,7 @@ func (h *hoister) hoist(loop, load *ir.Op) {
 		if elem := load.Result().Type.Elem; elem.IsFloat() {
 			zero = h.b.ConstFloat(elem, 0)
 		} else {
-			zero = h.b.ConstInt(elem, 0)
+			zero = h.b.ConstInt(elem, elem.MaxInt()) // any value: bipolar types have no 0
 		}
 		load.Operands = append(load.Operands, zero)
 		load.SetAttr("mode", "else")

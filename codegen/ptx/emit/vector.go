@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 	"github.com/tilec/tilec/ir/layout"
 )
@@ -22,6 +23,9 @@ func (e *emitter) vector(a *access, alike func(run []int) bool) *vector {
 	axis, ok := a.inner()
 	if !ok || a.x.shared || a.p.slots < 2 {
 		return nil
+	}
+	if a.bits < 8 && a.o.Code == ir.Store {
+		return nil // all by words and atomically: neighbours in a word may be another block's
 	}
 	// Threads begin at multiples of the run.
 	longest := int64(1) << bits.TrailingZeros64(uint64(a.p.d.Tile()[axis]))
