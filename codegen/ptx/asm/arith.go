@@ -156,17 +156,21 @@ func (b *Builder) Widen(x Arg) Arg {
 	return R(b.Pure("cvt.s64.s32", D, x))
 }
 
+// Unsigned is a word, extended with zeros.
+func (b *Builder) Unsigned(x Arg) Arg {
+	if x.kind == intArg {
+		return Int(int64(uint32(x.num)))
+	}
+	return R(b.Pure("cvt.u64.u32", D, x))
+}
+
 // Narrow is the low word of a double.
 func (b *Builder) Narrow(x Arg) Arg {
 	if x.kind == intArg {
 		return Int(W.fits(x.num))
 	}
 	f := b.facts[x.reg]
-	still := true // the operands are what they were
-	for _, a := range f.args {
-		r, ok := a.Reg()
-		still = still && !(ok && b.vars[r])
-	}
+	still := b.still(f)
 	switch {
 	case still && (f.op == "cvt.u64.u32" || f.op == "cvt.s64.s32"):
 		return f.args[0]

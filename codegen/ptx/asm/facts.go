@@ -102,3 +102,25 @@ func (b *Builder) Inside(body func()) {
 	b.Scope(body)
 	b.root = root
 }
+
+// Plus is x as a sum: of what it was added to and a number of 0 or more; x and 0 where nothing is known of such a sum.
+func (b *Builder) Plus(x Arg) (Arg, int64) {
+	f, ok := b.facts[x.reg]
+	if x.kind != regArg || !ok || f.op != "add.s64" && f.op != "add.s32" || !b.still(f) {
+		return x, 0
+	}
+	if k, ok := f.args[1].IntValue(); ok && k > 0 {
+		return f.args[0], k
+	}
+	return x, 0
+}
+
+// still reports whether the operands of an instruction are what they were.
+func (b *Builder) still(f fact) bool {
+	for _, a := range f.args {
+		if r, ok := a.Reg(); ok && b.vars[r] {
+			return false
+		}
+	}
+	return true
+}

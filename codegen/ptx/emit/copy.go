@@ -268,28 +268,56 @@ func (c *copying) start() asm.Arg {
 	return at
 }
 
-// from is the address of a piece, by its row and its first element, as far as numbers fit words. What changes in the loop comes
-// last, in a single instruction together with the thread's own part.
-func (c *copying) from(s share, row, col asm.Arg, clamped bool) asm.Reg {
+// copyReach is how far behind an address in a register an asynchronous copy can read: machine code has 12 bits for it, with a sign.
+const copyReach = 1<<11 - 1
+
+// from is the address of a piece, by its row and its first element, as far as numbers fit words: a register and an offset. What
+// changes in the loop is a product that all pieces share, and added to what the thread knows before it: an assembler makes one
+// instruction of the product and the sum. Numbers that are known are added to words, from where it does not take them back.
+func (c *copying) from(s share, row, col asm.Arg, clamped bool) (asm.Reg, int64) {
 	b := c.e.b
 	by, size := c.bytes(c.rowDim), asm.Int(c.size)
+	offset := int64(0)
+	if k, ok := by.IntValue(); ok && !clamped && k*s.rows <= copyReach {
+		offset, row = k*s.rows, s.first
+	}
 	at := c.start()
 	plus := func(x, by asm.Arg) { at = b.Add(asm.D, at, b.Mul(asm.D, x, by)) }
-	if b.Depth(c.inner.lo) > b.Depth(c.rows.lo) {
+	wide := func(x, by asm.Arg) {
+		if _, known := x.IntValue(); known {
+			plus(x, by)
+		} else if n, known := by.IntValue(); known && n == 1 {
+			plus(b.Unsigned(x), by)
+		} else {
+			at = asm.R(b.Pure("mad.wide.u32", asm.D, x, b.Narrow(by), at))
+		}
+	}
+	lo, scale := c.rows.lo, by
+	inner := b.Depth(c.inner.lo) > b.Depth(c.rows.lo)
+	if inner {
+		lo, scale = c.inner.lo, size
 		plus(c.rows.lo, by)
-		plus(b.Widen(row), by)
-		return b.Pure("mad.wide.u32", asm.D, b.Add(asm.W, b.Narrow(c.inner.lo), col), size, at)
+	} else {
+		plus(c.inner.lo, size)
 	}
-	plus(c.inner.lo, size)
-	plus(b.Widen(col), size)
-	if !clamped {
-		row = s.first
+	lo, k := b.Plus(lo)
+	if inner {
+		col = b.Add(asm.W, col, asm.Int(k))
+	} else {
+		row = b.Add(asm.W, row, asm.Int(k))
 	}
-	at = asm.R(b.Pure("mad.wide.u32", asm.D, b.Add(asm.W, b.Narrow(c.rows.lo), row), b.Narrow(by), at))
-	if !clamped { // one address for all of the thread's rows, and the same distances in all threads: these take few registers
-		plus(asm.Int(s.rows), by)
+	wide(col, size)
+	wide(row, by)
+	step := b.Narrow(lo)
+	if n, ok := scale.IntValue(); ok && n == 1 && k%c.per == 0 { // pieces begin at multiples of their length
+		step, scale = asm.R(b.Pure("shr.s32", asm.W, c.e.word(step), asm.Int(int64(log2(c.per))))), asm.Int(c.per)
 	}
-	return b.Move(asm.D, at)
+	if _, known := step.IntValue(); known || b.Depth(step) == b.Depth(at) {
+		plus(lo, scale)
+	} else {
+		at = b.Add(asm.D, at, asm.R(b.Pure("mul.wide.s32", asm.D, step, b.Narrow(scale))))
+	}
+	return b.Move(asm.D, at), offset
 }
 
 // bytes are those between neighbours along a dimension, a double.
@@ -329,7 +357,8 @@ func (c *copying) pieces() {
 			}
 			size, some = left, true
 		}
-		args := []asm.Arg{asm.At(s.to, s.offset), asm.At(c.from(s, row, col, clamped), 0), asm.Int(16)}
+		from, offset := c.from(s, row, col, clamped)
+		args := []asm.Arg{asm.At(s.to, s.offset), asm.At(from, offset), asm.Int(16)}
 		if some {
 			args = append(args, size)
 		}
