@@ -76,6 +76,14 @@ func (e *emitter) elementwise(o *ir.Op) {
 	if e.rescale(o) {
 		return
 	}
+	if o.Code == ir.Cast && e.value(o.Operands[0]).stepwise() {
+		s, ok := e.stepwiseCast(o)
+		if !ok {
+			panic("emit: a tile in shared memory is cast, which is not read there step by step")
+		}
+		e.set(o.Result(), &value{view: e.value(o.Operands[0]).view, cast: s})
+		return
+	}
 	if v := e.packedMap(o); v != nil {
 		e.set(o.Result(), v)
 		return

@@ -232,12 +232,12 @@ func (e *emitter) warpPart(p *place, axis int) asm.Arg {
 }
 
 // fragments are the registers of the fragments of an operand that lies in shared memory, at a step along the summed axis,
-// for some repeats along the other.
+// for some repeats along the other; or, of one that is cast, the words with its codes.
 func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) [][]asm.Arg {
 	b, f := e.b, x.view.form
 	along := x.groups[sum][0] == f.Inner // the summed axis runs within rows
 	list := make([][]asm.Arg, len(repeats))
-	if x.frag.Slot != 16 && !(x.frag.Slot == 8 && along) || f.Bits != x.frag.Slot {
+	if x.v.cast == nil && (x.frag.Slot != 16 && !(x.frag.Slot == 8 && along) || f.Bits != x.frag.Slot) {
 		e.fail("%s read from shared memory", x)
 	}
 	per := 128 / f.Bits
@@ -320,7 +320,7 @@ func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) []
 func (e *emitter) fromShared(o *ir.Op) {
 	x := e.value(o.Operands[0]).view
 	t := o.Result().Type
-	if e.readStepwise(o, x) {
+	if _, cast := e.stepwiseCast(o); cast || e.readStepwise(o, x) {
 		e.set(o.Result(), &value{view: x})
 		return
 	}

@@ -47,7 +47,7 @@ func TestChannels(t *testing.T) {
 			for _, x := range []struct {
 				elem, out string
 				along     bool
-			}{{"bf16", "f32", true}, {"f16", "f32", false}, {"i8", "i32", true}} {
+			}{{"bf16", "f32", true}, {"f16", "f32", false}, {"i8", "i32", true}, {"f8e4m3", "f32", true}} {
 				c := newCall(t, product(stages, x.elem, x.out, x.along), uint64(i), size...)
 				c.set("a", -3, 1, 2, 0, 3, -1, 2)
 				c.set("b", 1, -2, 0, 3, -3, 2, 1, 1, -1, 2, 3)

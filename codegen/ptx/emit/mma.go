@@ -262,10 +262,15 @@ func (m *matrices) run(o *ir.Op, acc *ir.Value) {
 				as.load(k + 1)
 				bs.load(k + 1)
 			}
+			right := make([][]asm.Arg, len(cols))
+			for j := range cols {
+				right[j] = bs.fragment(k, j)
+			}
 			for i := range rows {
+				left := as.fragment(k, i)
 				for j := range cols {
 					s := &list[i*len(cols)+j]
-					b.Emit(m.atom.Form, asm.Vec(s.to...), asm.Vec(as.list[k][i]...), asm.Vec(bs.list[k][j]...), asm.Vec(s.from...))
+					b.Emit(m.atom.Form, asm.Vec(s.to...), asm.Vec(left...), asm.Vec(right[j]...), asm.Vec(s.from...))
 					s.from = s.to
 				}
 			}
@@ -356,7 +361,7 @@ func (m *matrices) loader(x *operand, sum int, batch int64, repeats []int64) *lo
 
 // load emits the loads of a step.
 func (l *loader) load(step int) {
-	if l.x.view != nil && l.x.v.elems == nil && l.x.v.words == nil {
+	if l.x.v.stepwise() {
 		l.list[step] = l.m.e.fragments(l.x, l.sum, l.m.steps[step], l.repeats)
 		return
 	}
@@ -365,6 +370,15 @@ func (l *loader) load(step int) {
 		at[l.sum] = l.m.steps[step]
 		l.list[step] = append(l.list[step], l.m.factor(l.x, l.sum, at))
 	}
+}
+
+// fragment are the registers of a fragment that was loaded, as the instruction takes them.
+func (l *loader) fragment(step, repeat int) []asm.Arg {
+	list := l.list[step][repeat]
+	if s := l.x.v.cast; s != nil {
+		return l.m.e.castWords(s, list)
+	}
+	return list
 }
 
 // String is the operand for messages.

@@ -173,15 +173,16 @@ var sequences sync.Map
 type sequenceKey struct {
 	from, to dtype.Type
 	target   ptx.Target
+	order    casts.Order
 }
 
-// sequenceOf is the exact cast of codes in stream order, nil where there is none.
-func sequenceOf(from, to dtype.Type, target ptx.Target) *casts.Sequence {
-	key := sequenceKey{from, to, target}
+// sequenceOf is the exact cast of codes in an order, nil where there is none.
+func sequenceOf(from, to dtype.Type, target ptx.Target, order casts.Order) *casts.Sequence {
+	key := sequenceKey{from, to, target, order}
 	if s, ok := sequences.Load(key); ok {
 		return s.(*casts.Sequence)
 	}
-	s, err := casts.Make(from, to, target, casts.Stream, casts.Options{})
+	s, err := casts.Make(from, to, target, order, casts.Options{})
 	if err != nil || from.HasInf() && to.Overflow() == dtype.Saturate { // sequences keep infinities
 		s = nil
 	}
@@ -191,7 +192,7 @@ func sequenceOf(from, to dtype.Type, target ptx.Target) *casts.Sequence {
 
 // sequence casts the codes of a number of slots, in stream order; nil where that is not exact.
 func (e *emitter) sequence(from, to dtype.Type, words []asm.Arg, slots int) *value {
-	s := sequenceOf(from, to, e.target.SM)
+	s := sequenceOf(from, to, e.target.SM, casts.Stream)
 	if s == nil || to.Bits() < 32 && !packs(to, slots) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package emit
 
 import (
 	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/codegen/ptx/casts"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
 )
@@ -38,8 +39,10 @@ type value struct {
 	slot asm.Arg
 	// slots says that slot is the number of a slot of a channel of the text.
 	slots *slots
-	// view is a slot, or a tile that lies in one; a tile in registers that has one and no elements is read from there.
+	// view is a slot, or a tile that lies in one; a tile in registers that has one and no elements is read from there, and then
+	// cast, where cast is not nil.
 	view *view
+	cast *casts.Sequence
 }
 
 // tensor is a parameter or temp.
@@ -48,6 +51,11 @@ type tensor struct {
 	dims    []asm.Arg // extents, doubles
 	strides []asm.Arg // in elements, doubles; the last is 1
 	shared  bool      // in shared memory
+}
+
+// stepwise reports whether a tile is read from shared memory by its user.
+func (v *value) stepwise() bool {
+	return v.view != nil && v.elems == nil && v.words == nil && v.at == nil
 }
 
 func classOf(t dtype.Type) asm.Class {

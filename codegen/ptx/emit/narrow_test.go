@@ -1,0 +1,59 @@
+package emit_test
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// castProduct is c = (a as T)·(b as T)ᵀ in tiles of 32 by 32 by 32, by two warps.
+func castProduct(a, b, as string) string {
+	return fmt.Sprintf(`kernel @product[%%M, %%K, %%N](%%a: tensor<%[1]s,[%%M,%%K]>, %%b: tensor<%[2]s,[%%N,%%K]>) -> (%%c: tensor<f32,[%%M,%%N]>) binds("warps" = "2", "stages" = "2") {
+  %%0 = const 0 : i64
+  parallel %%m in %%0 .. %%M by 32, %%n in %%0 .. %%N by 32 {
+    %%1 = const 0.0 : f32
+    %%2 = bcast %%1 : tile<f32,[%%m:32,%%n:32]>
+    %%3 = for %%k in %%0 .. %%K by 32 carry (%%4 = %%2) : tile<f32,[%%m:32,%%n:32]> {
+      %%5 = load.in %%a[%%m, %%k] : tile<%[1]s,[%%m:32,%%k:32]>
+      %%6 = load.in %%b[%%n, %%k] : tile<%[2]s,[%%n:32,%%k:32]>
+      %%7 = cast.rne.sat %%5 : tile<%[3]s,[%%m:32,%%k:32]>
+      %%8 = cast.rne.sat %%6 : tile<%[3]s,[%%n:32,%%k:32]>
+      %%9 = contract %%7, %%8 acc %%4 [%%k] : tile<f32,[%%m:32,%%n:32]>
+      yield %%9
+    }
+    store.in %%c[%%m, %%n] = %%3
+    yield
+  }
+  yield
+}
+`, a, b, as)
+}
+
+// TestNarrowFactors: factors of 8 bits in shared memory are read by ldmatrix and cast step by step, in one order for both, with
+// their infinities and NaN; code 0 of a bipolar integer is no 0, and so what is absent would not be.
+func TestNarrowFactors(t *testing.T) {
+	bytewise := regexp.MustCompile(`ld\.shared\.[us]8`)
+	for _, x := range []struct {
+		a, b, as string
+		stepwise bool
+	}{
+		{"f8e4m3", "f8e4m3", "f16", true}, {"f8e5m2", "f8e4m3", "f16", true}, {"f8e5m2", "f8e5m2", "bf16", true},
+		{"i8", "u8", "f16", true}, {"u8", "f8e3m4", "bf16", true}, {"bp8", "i8", "bf16", false}, {"f16", "f8e4m3", "f16", false},
+	} {
+		for i, size := range [][]int64{{40, 96, 40}, {37, 88, 24}, {5, 33, 70}, {1, 7, 1}} {
+			c := newCall(t, castProduct(x.a, x.b, x.as), uint64(i), size...)
+			values := []float64{-3, 1, 2, 0.5, 3, -1, 2}
+			if i == 0 && strings.HasPrefix(x.a, "f8") {
+				values = append(values, math.NaN())
+			}
+			c.set("a", values...)
+			c.set("b", 1, -2, 4, 3, -3, 2, 1, 1, -1, 2, 3)
+			c.check(placed, 0)
+			if got := !bytewise.MatchString(c.ptx) && strings.Contains(c.ptx, "ldmatrix"); got != x.stepwise {
+				t.Errorf("%s by %s: read step by step: %v", x.a, x.b, got)
+			}
+		}
+	}
+}
