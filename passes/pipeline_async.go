@@ -40,12 +40,7 @@ func pipeline(fn *ir.Func, m Machine) error {
 			continue
 		}
 		a.phase, a.used = o, 0
-		a.written = map[*ir.Value]bool{}
-		o.Regions[0].Walk(func(q *ir.Op) {
-			if q.Code == ir.Store || q.Code == ir.Atomic {
-				a.written[q.Operands[0]] = true
-			}
-		})
+		a.written = writtenIn(o)
 		if err := a.region(o.Regions[0]); err != nil {
 			return err
 		}
@@ -99,24 +94,34 @@ func (a *async) readers(loop *ir.Op) []*reader {
 	a.uses = users(a.fn.Body)
 	var list []*reader
 	for _, o := range body.Ops {
-		if x, ok := a.reader(loop, o); ok {
+		if o.Code != ir.Load {
+			continue
+		}
+		if x, _ := a.reader(loop, o); x != nil {
 			list = append(list, x)
 		}
 	}
 	return list
 }
 
-// reader looks at one operation.
-func (a *async) reader(loop, o *ir.Op) (*reader, bool) {
-	if o.Code != ir.Load || o.Str("mode") == "else" || a.written[o.Operands[0]] {
-		return nil, false
-	}
-	t, x := o.Result().Type, o.Operands[0].Type
-	if t.Kind != ir.Tile || len(t.Axes) != 2 || t.Layout == nil || t.Elem.Bits()%8 != 0 || x.Mem == ir.Packed {
-		return nil, false
-	}
-	if !a.multiplied(o.Result(), map[*ir.Value]bool{}) {
-		return nil, false
+// reader is what a load in a loop becomes; nil, and why, where it cannot be copied ahead.
+func (a *async) reader(loop, o *ir.Op) (x *reader, why string) {
+	t, from := o.Result().Type, o.Operands[0].Type
+	switch {
+	case t.Kind != ir.Tile || t.Layout == nil:
+		return nil, "it is one element"
+	case !a.multiplied(o.Result(), map[*ir.Value]bool{}):
+		return nil, "it is no factor of a matrix instruction"
+	case a.written[o.Operands[0]]:
+		return nil, "the phase writes the tensor"
+	case o.Str("mode") == "else":
+		return nil, "what is outside is no 0"
+	case from.Mem == ir.Packed:
+		return nil, "the tensor is packed"
+	case t.Elem.Bits()%8 != 0:
+		return nil, "its elements are no whole bytes"
+	case len(t.Axes) != 2:
+		return nil, fmt.Sprintf("it has %d axes", len(t.Axes))
 	}
 	subs := o.Operands[1:]
 	body := loop.Regions[0]
@@ -127,19 +132,22 @@ func (a *async) reader(loop, o *ir.Op) (*reader, bool) {
 		if s == index {
 			moves = true
 		} else if within(s, body) {
-			return nil, false
+			return nil, "where it lies is computed in the loop"
 		}
 		switch s.Type.Kind {
 		case ir.Span:
 			seen[s]++
 		case ir.Scalar:
 		default:
-			return nil, false
+			return nil, "its rows are gathered"
 		}
 	}
 	inner := t.Axis(subs[len(subs)-1])
-	if !moves || inner < 0 || seen[t.Axes[0].Span] != 1 || seen[t.Axes[1].Span] != 1 {
-		return nil, false
+	switch {
+	case !moves:
+		return nil, "it is the same in each step"
+	case inner < 0 || seen[t.Axes[0].Span] != 1 || seen[t.Axes[1].Span] != 1:
+		return nil, "its rows are no rows of the tensor"
 	}
 	extents := [2]int64{}
 	for i := range extents {
@@ -154,9 +162,66 @@ func (a *async) reader(loop, o *ir.Op) (*reader, bool) {
 	}
 	f := NewSlotForm(extents, inner, int64(t.Elem.Bits()))
 	if f.Pieces() > 1<<10 {
-		return nil, false
+		return nil, "its rows are longer than 16 KiB"
 	}
-	return &reader{load: o, form: f}, true
+	return &reader{load: o, form: f}, ""
+}
+
+// Waited is a load from global memory in a loop that nothing copies ahead: each step waits for it.
+type Waited struct {
+	Load *ir.Op
+	Why  string
+}
+
+// WaitedFor are the loads in loops of a placed function that are not copied ahead, and why, in their order.
+func WaitedFor(fn *ir.Func) []Waited {
+	a := &async{fn: fn, uses: users(fn.Body)}
+	var list []Waited
+	var region func(r *ir.Region, loop *ir.Op)
+	region = func(r *ir.Region, loop *ir.Op) {
+		for _, o := range r.Ops {
+			if o.Code == ir.Load && loop != nil && (o.Operands[0].Def == nil || o.Operands[0].Def.Code != ir.SharedOf) {
+				why := "it stands in a branch or another loop"
+				switch {
+				case loop.Code != ir.For:
+					why = "the loop is no count of steps"
+				case loop.Regions[0].Yield().Flag("breaks"):
+					why = "the loop breaks"
+				case r == loop.Regions[0]:
+					var x *reader
+					if x, why = a.reader(loop, o); x != nil {
+						why = "shared memory has no room for it"
+					}
+				}
+				list = append(list, Waited{o, why})
+			}
+			for _, q := range o.Regions {
+				in := loop
+				if o.Code == ir.For || o.Code == ir.While {
+					in = o
+				}
+				region(q, in)
+			}
+		}
+	}
+	for _, o := range fn.Body.Ops {
+		if o.Code == ir.Parallel {
+			a.phase, a.written = o, writtenIn(o)
+			region(o.Regions[0], nil)
+		}
+	}
+	return list
+}
+
+// writtenIn are the tensors that a phase writes.
+func writtenIn(phase *ir.Op) map[*ir.Value]bool {
+	list := map[*ir.Value]bool{}
+	phase.Regions[0].Walk(func(q *ir.Op) {
+		if q.Code == ir.Store || q.Code == ir.Atomic {
+			list[q.Operands[0]] = true
+		}
+	})
+	return list
 }
 
 // multiplied reports whether a tile becomes a factor of a matrix instruction, through conversions and casts.

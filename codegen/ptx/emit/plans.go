@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/passes"
 )
 
 // plans are lines for people: how each contraction of a placed function is computed, each once, and what of the schedule has no
@@ -31,6 +32,14 @@ func plans(fn *ir.Func) []string {
 			add("%s: copied ahead into %d slots of %d bytes", o.Pos, t.Depth, slotBytes(t))
 		}
 	})
+	for _, w := range passes.WaitedFor(fn) {
+		x := w.Load.Operands[0]
+		name := x.Name
+		if name == "" {
+			name = "a temp"
+		}
+		add("%s: %s is not copied ahead in the loop: %s", w.Load.Pos, name, w.Why)
+	}
 	for _, b := range fn.Binds {
 		if ignored[b.Name] {
 			add("the schedule word %s has no effect on this target", b.Name)
