@@ -62,13 +62,6 @@ type async struct {
 	uses    map[*ir.Value][]use
 }
 
-// reader is a load that becomes a channel.
-type reader struct {
-	load  *ir.Op
-	form  SlotForm
-	chain *ir.Value
-}
-
 func (a *async) region(r *ir.Region) error {
 	for _, o := range slices.Clone(r.Ops) {
 		for _, q := range o.Regions {
@@ -86,163 +79,6 @@ func (a *async) region(r *ir.Region) error {
 		}
 	}
 	return nil
-}
-
-// readers are the loads of a loop that can be copied ahead.
-func (a *async) readers(loop *ir.Op) []*reader {
-	body := loop.Regions[0]
-	a.uses = users(a.fn.Body)
-	var list []*reader
-	for _, o := range body.Ops {
-		if o.Code != ir.Load {
-			continue
-		}
-		if x, _ := a.reader(loop, o); x != nil {
-			list = append(list, x)
-		}
-	}
-	return list
-}
-
-// reader is what a load in a loop becomes; nil, and why, where it cannot be copied ahead.
-func (a *async) reader(loop, o *ir.Op) (x *reader, why string) {
-	t, from := o.Result().Type, o.Operands[0].Type
-	switch {
-	case t.Kind != ir.Tile || t.Layout == nil:
-		return nil, "it is one element"
-	case !a.multiplied(o.Result(), map[*ir.Value]bool{}):
-		return nil, "it is no factor of a matrix instruction"
-	case a.written[o.Operands[0]]:
-		return nil, "the phase writes the tensor"
-	case o.Str("mode") == "else":
-		return nil, "what is outside is no 0"
-	case from.Mem == ir.Packed:
-		return nil, "the tensor is packed"
-	case t.Elem.Bits()%8 != 0:
-		return nil, "its elements are no whole bytes"
-	case len(t.Axes) != 2:
-		return nil, fmt.Sprintf("it has %d axes", len(t.Axes))
-	}
-	subs := o.Operands[1:]
-	body := loop.Regions[0]
-	index := body.Args[0]
-	moves := false
-	seen := map[*ir.Value]int{}
-	for _, s := range subs {
-		if s == index {
-			moves = true
-		} else if within(s, body) {
-			return nil, "where it lies is computed in the loop"
-		}
-		switch s.Type.Kind {
-		case ir.Span:
-			seen[s]++
-		case ir.Scalar:
-		default:
-			return nil, "its rows are gathered"
-		}
-	}
-	inner := t.Axis(subs[len(subs)-1])
-	switch {
-	case !moves:
-		return nil, "it is the same in each step"
-	case inner < 0 || seen[t.Axes[0].Span] != 1 || seen[t.Axes[1].Span] != 1:
-		return nil, "its rows are no rows of the tensor"
-	}
-	extents := [2]int64{}
-	for i := range extents {
-		extents[i] = t.Layout.Tile()[i]
-	}
-	for _, u := range a.uses[o.Result()] {
-		if u.o.Code == ir.Convert {
-			for i, n := range u.o.Result().Type.Layout.Tile() {
-				extents[i] = max(extents[i], n)
-			}
-		}
-	}
-	f := NewSlotForm(extents, inner, int64(t.Elem.Bits()))
-	if f.Pieces() > 1<<10 {
-		return nil, "its rows are longer than 16 KiB"
-	}
-	return &reader{load: o, form: f}, ""
-}
-
-// Waited is a load from global memory in a loop that nothing copies ahead: each step waits for it.
-type Waited struct {
-	Load *ir.Op
-	Why  string
-}
-
-// WaitedFor are the loads in loops of a placed function that are not copied ahead, and why, in their order.
-func WaitedFor(fn *ir.Func) []Waited {
-	a := &async{fn: fn, uses: users(fn.Body)}
-	var list []Waited
-	var region func(r *ir.Region, loop *ir.Op)
-	region = func(r *ir.Region, loop *ir.Op) {
-		for _, o := range r.Ops {
-			if o.Code == ir.Load && loop != nil && (o.Operands[0].Def == nil || o.Operands[0].Def.Code != ir.SharedOf) {
-				why := "it stands in a branch or another loop"
-				switch {
-				case loop.Code != ir.For:
-					why = "the loop is no count of steps"
-				case loop.Regions[0].Yield().Flag("breaks"):
-					why = "the loop breaks"
-				case r == loop.Regions[0]:
-					var x *reader
-					if x, why = a.reader(loop, o); x != nil {
-						why = "shared memory has no room for it"
-					}
-				}
-				list = append(list, Waited{o, why})
-			}
-			for _, q := range o.Regions {
-				in := loop
-				if o.Code == ir.For || o.Code == ir.While {
-					in = o
-				}
-				region(q, in)
-			}
-		}
-	}
-	for _, o := range fn.Body.Ops {
-		if o.Code == ir.Parallel {
-			a.phase, a.written = o, writtenIn(o)
-			region(o.Regions[0], nil)
-		}
-	}
-	return list
-}
-
-// writtenIn are the tensors that a phase writes.
-func writtenIn(phase *ir.Op) map[*ir.Value]bool {
-	list := map[*ir.Value]bool{}
-	phase.Regions[0].Walk(func(q *ir.Op) {
-		if q.Code == ir.Store || q.Code == ir.Atomic {
-			list[q.Operands[0]] = true
-		}
-	})
-	return list
-}
-
-// multiplied reports whether a tile becomes a factor of a matrix instruction, through conversions and casts.
-func (a *async) multiplied(v *ir.Value, seen map[*ir.Value]bool) bool {
-	if seen[v] {
-		return false
-	}
-	seen[v] = true
-	for _, u := range a.uses[v] {
-		switch u.o.Code {
-		case ir.Contract:
-			if u.o.Str("atom") != "" && u.i < 2 {
-				return true
-			}
-		case ir.Convert, ir.Cast, ir.Rebind:
-			if a.multiplied(u.o.Result(), seen) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // depth is how many stages a loop's channels get.
@@ -283,36 +119,18 @@ func (a *async) rewrite(loop *ir.Op, list []*reader) error {
 		}
 		t := x.load.Result().Type
 		o := b.Emit(&ir.Op{Code: ir.ChanOf, Attrs: []ir.Attr{{Key: "ring", Val: a.rings}}, Pos: x.load.Pos, Results: []*ir.Value{{Name: x.load.Operands[0].Name, Type: ir.Type{Kind: ir.Chan, Elem: t.Elem, Depth: depth, Shared: &l,
-			Axes: []ir.Axis{{Extent: x.form.Extents[0]}, {Extent: x.form.Extents[1]}}}}}})
+			Axes: extentsOf(x.form)}}}})
 		x.chain = o.Result()
 	}
 	a.rings++
 	by := loop.Int("by")
 	step := max(by, 1)
 	lo, hi := loop.Operands[0], loop.Operands[1]
-	// fill copies the iteration at an index into the next stage.
-	fill := func(at *ir.Value) {
-		index := at
-		if by > 0 {
-			end := hi
-			if loop.Flag("whole") {
-				end = b.Add(at, b.Index(by))
-			}
-			index = b.SpanOf(at, end, by, loop.Regions[0].Args[0].Name)
-		}
-		for _, x := range list {
-			a.copyIn(b, loop, x, index)
-		}
-	}
-	ahead := func(at *ir.Value) {
-		b.If(b.Lt(at, hi), func() []*ir.Value {
-			fill(at)
-			return nil
-		}, func() []*ir.Value { return nil })
-	}
+	f := &filler{a: a, b: b, loop: loop, list: list, lo: lo, hi: hi, by: by, depth: depth}
 	b.Before(loop)
+	f.begin()
 	for i := range depth - 1 {
-		ahead(b.Add(lo, b.Index(i*step)))
+		f.ahead(b.Add(lo, b.Index(i*step)), false)
 	}
 	body := loop.Regions[0]
 	b.Before(body.Ops[0])
@@ -321,23 +139,20 @@ func (a *async) rewrite(loop *ir.Op, list []*reader) error {
 		at = b.SpanLo(at)
 	}
 	if depth == 1 {
-		fill(at)
+		f.fill(at, false)
 	}
 	var slots []*ir.Value
 	for _, x := range list {
 		slots = append(slots, b.At(x.load.Pos).Emit(&ir.Op{Code: ir.Take, Operands: []*ir.Value{x.chain}}).Result())
 	}
 	for i, x := range list {
-		var axes []*ir.Value
-		for _, s := range x.load.Result().Type.Axes {
-			axes = append(axes, s.Span)
-		}
 		b.At(x.load.Pos)
-		a.see(b, slots[i], x.load.Result(), axes)
+		a.see(b, slots[i], x.load.Result(), spansOf(x.load.Result().Type))
 	}
 	b.At(loop.Pos)
 	if depth > 1 {
-		ahead(b.Add(at, b.Index((depth-1)*step)))
+		f.ahead(b.Add(at, b.Index((depth-1)*step)), true)
+		f.next(at)
 	}
 	b.Before(body.Yield())
 	for i, x := range list {
@@ -346,31 +161,45 @@ func (a *async) rewrite(loop *ir.Op, list []*reader) error {
 	for _, x := range list {
 		x.load.Remove()
 	}
+	a.sweep(list)
 	return nil
 }
 
-// copyIn fills the next slot of a reader's channel with what its load would give for another index.
-func (a *async) copyIn(b *ir.Builder, loop *ir.Op, x *reader, index *ir.Value) {
-	b.At(x.load.Pos)
-	slot := b.Emit(&ir.Op{Code: ir.Acquire, Operands: []*ir.Value{x.chain}}).Result()
-	old := loop.Regions[0].Args[0]
-	to := func(v *ir.Value) *ir.Value {
-		if v == old {
-			return index
+// sweep takes out what only the loads needed that are gone.
+func (a *async) sweep(list []*reader) {
+	used := map[*ir.Value]int{}
+	count := func(o *ir.Op, by int) {
+		for _, v := range slices.Concat(o.Operands, o.Axes) {
+			used[v] += by
 		}
-		return v
 	}
-	args := []*ir.Value{slot}
-	for _, v := range x.load.Operands {
-		args = append(args, to(v))
+	a.phase.Regions[0].Walk(func(o *ir.Op) { count(o, 1) })
+	for _, x := range list {
+		for _, o := range slices.Backward(x.slice) {
+			if r := o.Result(); r.Type.Kind != ir.Span && used[r] == 0 && slices.Contains(o.Parent.Ops, o) {
+				count(o, -1)
+				o.Remove()
+			}
+		}
 	}
-	var axes []*ir.Value
-	for _, s := range x.load.Result().Type.Axes {
-		axes = append(axes, to(s.Span))
+}
+
+// extentsOf are the axes of a channel.
+func extentsOf(f SlotForm) []ir.Axis {
+	list := make([]ir.Axis, len(f.Extents))
+	for i, n := range f.Extents {
+		list[i].Extent = n
 	}
-	b.Emit(&ir.Op{Code: ir.Copy, Operands: args, Axes: axes, Attrs: []ir.Attr{{Key: "mode", Val: x.load.Str("mode")}}})
-	b.Emit(&ir.Op{Code: ir.Commit, Operands: []*ir.Value{x.chain, slot}})
-	b.At(loop.Pos)
+	return list
+}
+
+// spansOf are the spans of a tile.
+func spansOf(t ir.Type) []*ir.Value {
+	list := make([]*ir.Value, len(t.Axes))
+	for i, a := range t.Axes {
+		list[i] = a.Span
+	}
+	return list
 }
 
 // see makes all uses of a loaded tile uses of a view of a slot. What stands for it under other spans becomes a view under these.

@@ -1,26 +1,36 @@
 package passes
 
 import (
+	"cmp"
 	"math/bits"
+	"slices"
 
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/layout"
 )
 
-// SlotForm is how a tile of two axes lies in a slot of shared memory: rows of pieces of 16 bytes, whose pieces are exchanged
+// SlotForm is how a tile lies in a slot of shared memory: rows of pieces of 16 bytes, whose pieces are exchanged
 // within the row so that neither eight rows of a matrix instruction's operand nor the pieces of one row share a bank.
 type SlotForm struct {
-	Extents [2]int64
-	Inner   int   // the axis that runs within a row
-	Bits    int64 // of an element
-	Pitch   int64 // bytes from row to row
+	Extents []int64
+	Inner   int // the axis that runs within a row
+	// Order are the other axes. Positions along the last of them, the longest, are rows that follow each other.
+	Order []int
+	Bits  int64 // of an element
+	Pitch int64 // bytes from row to row
 	// Swizzle is how many bits of a piece's number are exchanged: piece p of row r is at p ^ (r >> (3-Swizzle)) mod 2^Swizzle.
 	Swizzle int
 }
 
 // NewSlotForm is the form of a tile with these extents. Rows whose pieces are no power of two are further apart instead.
-func NewSlotForm(extents [2]int64, inner int, elementBits int64) SlotForm {
+func NewSlotForm(extents []int64, inner int, elementBits int64) SlotForm {
 	f := SlotForm{Extents: extents, Inner: inner, Bits: elementBits}
+	for i := range extents {
+		if i != inner {
+			f.Order = append(f.Order, i)
+		}
+	}
+	slices.SortStableFunc(f.Order, func(i, j int) int { return cmp.Compare(extents[i], extents[j]) })
 	pieces := (extents[inner]*elementBits + 127) / 128
 	if pieces&(pieces-1) == 0 {
 		f.Swizzle = min(3, bits.Len64(uint64(pieces))-1)
@@ -35,16 +45,48 @@ func NewSlotForm(extents [2]int64, inner int, elementBits int64) SlotForm {
 func (f SlotForm) Pieces() int64 { return (f.Extents[f.Inner]*f.Bits + 127) / 128 }
 
 // Rows is the number of rows.
-func (f SlotForm) Rows() int64 { return f.Extents[1-f.Inner] }
+func (f SlotForm) Rows() int64 {
+	n := int64(1)
+	for _, i := range f.Order {
+		n *= f.Extents[i]
+	}
+	return n
+}
+
+// Step is how many rows further the next position along one of the other axes is.
+func (f SlotForm) Step(axis int) int64 {
+	n := int64(1)
+	for _, i := range slices.Backward(f.Order) {
+		if i == axis {
+			break
+		}
+		n *= f.Extents[i]
+	}
+	return n
+}
+
+// Deal is a layout of the pieces of a slot, as many of each row as a power of two: the pieces that each thread copies where
+// rows are gathered. What says where a row lies is in the projections of it.
+func (f SlotForm) Deal(warps int64) layout.Distribution {
+	tile := slices.Clone(f.Extents)
+	tile[f.Inner] = 1
+	for tile[f.Inner] < f.Pieces() {
+		tile[f.Inner] *= 2
+	}
+	return *newForms().blocked(tile, append(slices.Clone(f.Order), f.Inner), 1, warps).dist
+}
 
 // Bytes is the size of a slot.
 func (f SlotForm) Bytes() int64 { return f.Pitch * f.Rows() }
 
 // Layout is the layout from coordinates, the first axis first, to bits.
 func (f SlotForm) Layout() (layout.Layout, error) {
-	stride := [2]int64{f.Bits, f.Bits}
-	stride[1-f.Inner] = 8 * f.Pitch
-	l, err := layout.New(layout.Ints(f.Extents[:]...), layout.Ints(stride[:]...))
+	stride := make([]int64, len(f.Extents))
+	for i := range stride {
+		stride[i] = 8 * f.Pitch * f.Step(i)
+	}
+	stride[f.Inner] = f.Bits
+	l, err := layout.New(layout.Ints(f.Extents...), layout.Ints(stride...))
 	if err != nil || f.Swizzle == 0 {
 		return l, err
 	}
@@ -59,11 +101,14 @@ func (f SlotForm) Layout() (layout.Layout, error) {
 
 // SlotFormOf is the form of a slot or of a tile that lies in one; false where it has none.
 func SlotFormOf(t ir.Type) (SlotForm, bool) {
-	if t.Shared == nil || t.Shared.Rank() != 2 {
+	if t.Shared == nil || t.Shared.Rank() < 2 {
 		return SlotForm{}, false
 	}
-	extents := [2]int64{t.Shared.Mode(0).Size(), t.Shared.Mode(1).Size()}
-	for _, inner := range []int{1, 0} {
+	extents := make([]int64, t.Shared.Rank())
+	for i := range extents {
+		extents[i] = t.Shared.Mode(i).Size()
+	}
+	for inner := len(extents) - 1; inner >= 0; inner-- {
 		f := NewSlotForm(extents, inner, int64(t.Elem.Bits()))
 		if l, err := f.Layout(); err == nil && l.Equal(*t.Shared) {
 			return f, true

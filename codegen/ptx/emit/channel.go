@@ -232,9 +232,13 @@ func (e *emitter) warpPart(p *place, axis int) asm.Arg {
 }
 
 // fragments are the registers of the fragments of an operand that lies in shared memory, at a step along the summed axis,
-// for some repeats along the other; or, of one that is cast, the words with its codes.
-func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) [][]asm.Arg {
+// for some repeats along the other, of a batch; or, of one that is cast, the words with its codes.
+func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64, batch int64) [][]asm.Arg {
 	b, f := e.b, x.view.form
+	rowAxis := x.groups[sum][0]
+	if rowAxis == f.Inner {
+		rowAxis = x.groups[1-sum][0]
+	}
 	along := x.groups[sum][0] == f.Inner // the summed axis runs within rows
 	list := make([][]asm.Arg, len(repeats))
 	if x.v.cast == nil && (x.frag.Slot != 16 && !(x.frag.Slot == 8 && along) || f.Bits != x.frag.Slot) {
@@ -256,7 +260,14 @@ func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) []
 	lane := e.lane
 	row8 := b.And(asm.W, lane, asm.Int(7))
 	bit3, bit4 := b.And(asm.W, b.Shr(asm.W, lane, 3), asm.Int(1)), b.Shr(asm.W, lane, 4)
-	warpRow, warpPiece := e.warpPart(x.p, 1-f.Inner), e.warpPart(x.p, f.Inner)
+	warpRow, warpPiece := e.warpPart(x.p, rowAxis), e.warpPart(x.p, f.Inner)
+	first := int64(0) // row of the batch
+	for _, i := range slices.Backward(x.groups[2]) {
+		n := x.p.d.Tile()[i]
+		first += batch % n * f.Step(i)
+		warpRow = b.Mad(asm.W, e.warpPart(x.p, i), asm.Int(f.Step(i)), warpRow)
+		batch /= n
+	}
 	if k, ok := warpPiece.IntValue(); ok {
 		warpPiece = asm.Int(k / per)
 	} else {
@@ -297,7 +308,7 @@ func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64) []
 			rows, pieces = pieces, rows
 		}
 		row := b.Add(asm.W, b.Add(asm.W, row8, deltaRow), warpRow)
-		at, offset := e.pieceAt(x.view, row, row8, b.Add(asm.W, deltaPiece, warpPiece), rows, pieces/per)
+		at, offset := e.pieceAt(x.view, row, row8, b.Add(asm.W, deltaPiece, warpPiece), first+rows, pieces/per)
 		op := fmt.Sprintf("ldmatrix.sync.aligned.m8n8.x%d", n)
 		if !along {
 			op += ".trans"
@@ -347,18 +358,21 @@ func (e *emitter) fromShared(o *ir.Op) {
 			elems[i] = elems[p.twin[i]]
 			continue
 		}
-		row := b.Add(asm.W, e.part(p, 1-f.Inner), asm.Int(at[1-f.Inner]))
-		col := b.Add(asm.W, e.part(p, f.Inner), asm.Int(at[f.Inner]))
 		// Layouts may reach further than the slot, where all is absent.
-		if n := f.Extents[1-f.Inner]; p.d.Tile()[1-f.Inner] > n {
-			row = asm.R(b.Pure("min.s32", asm.W, row, asm.Int(n-1)))
+		within := func(axis int) asm.Arg {
+			k := b.Add(asm.W, e.part(p, axis), asm.Int(at[axis]))
+			if n := f.Extents[axis]; p.d.Tile()[axis] > n {
+				k = asm.R(b.Pure("min.s32", asm.W, k, asm.Int(n-1)))
+			}
+			return k
 		}
-		if n := f.Extents[f.Inner]; p.d.Tile()[f.Inner] > n {
-			col = asm.R(b.Pure("min.s32", asm.W, col, asm.Int(n-1)))
+		row, col := asm.Int(0), within(f.Inner)
+		for _, axis := range f.Order {
+			row = b.Mad(asm.W, within(axis), asm.Int(f.Step(axis)), row)
 		}
 		from, offset := e.pieceAt(x, row, b.And(asm.W, row, asm.Int(7)), b.Shr(asm.W, col, log2(per)), 0, 0)
-		within := b.Mul(asm.W, b.And(asm.W, col, asm.Int(per-1)), asm.Int(bytes))
-		elems[i] = asm.R(b.Do(op, class, asm.At(b.Move(asm.W, b.Add(asm.W, asm.R(from), within)), offset)))
+		place := b.Mul(asm.W, b.And(asm.W, col, asm.Int(per-1)), asm.Int(bytes))
+		elems[i] = asm.R(b.Do(op, class, asm.At(b.Move(asm.W, b.Add(asm.W, asm.R(from), place)), offset)))
 	}
 	e.set(o.Result(), &value{elems: elems})
 }
@@ -375,9 +389,22 @@ func (e *emitter) readStepwise(o *ir.Op, x *view) bool {
 				continue
 			}
 			along := o.Result().Type.Axis(u.Axes[0]) == x.form.Inner
-			if i > 1 || x.form.Bits != 16 && !(x.form.Bits == 8 && along) {
+			if i > 1 || x.form.Bits != 16 && !(x.form.Bits == 8 && along) || !inRows(u, i, x.form) {
 				return false
 			}
+		}
+	}
+	return true
+}
+
+// inRows reports whether a factor of a contraction over one axis, which lies in a slot, is a matrix whose rows follow each other
+// there: of its axes one is summed, one is not, and the others, batches, are multiples of 8 rows apart.
+func inRows(o *ir.Op, i int, f passes.SlotForm) bool {
+	t, other := o.Operands[i].Type, o.Operands[1-i].Type
+	for axis, a := range t.Axes {
+		batch := a.Span != o.Axes[0] && other.Axis(a.Span) >= 0
+		if batch && (axis == f.Inner || f.Step(axis)%8 != 0) || !batch && axis != f.Inner && f.Step(axis) != 1 {
+			return false
 		}
 	}
 	return true

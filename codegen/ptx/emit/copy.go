@@ -24,6 +24,8 @@ type copying struct {
 	rowDim int
 	// free says that what is absent along the rows may hold anything.
 	free bool
+	// rowsOf is set where rows lie anywhere.
+	rowsOf *gathered
 }
 
 // copyIn emits Copy, and with it those that follow it for the same stage of their ring: under one branch.
@@ -86,8 +88,12 @@ func (e *emitter) copying(o *ir.Op) *copying {
 		e.fail("a copy of %s along its rows", t)
 	}
 	c.per = 16 / c.size
+	if gathers(o) {
+		c.gather()
+		return c
+	}
 	for i, s := range c.subs[:last] {
-		if s == o.Axes[1-f.Inner] {
+		if s == o.Axes[f.Order[0]] {
 			c.rowDim = i
 		} else if s.Type.Kind != ir.Scalar {
 			e.fail("a copy of %s by a %s", t, s.Type)
@@ -96,7 +102,7 @@ func (e *emitter) copying(o *ir.Op) *copying {
 	if c.rowDim < 0 {
 		e.fail("a copy of %s without rows", t)
 	}
-	c.rows, c.inner = e.value(o.Axes[1-f.Inner]), e.value(o.Axes[f.Inner])
+	c.rows, c.inner = e.value(o.Axes[f.Order[0]]), e.value(o.Axes[f.Inner])
 	c.free = e.freeRows(o, f.Inner)
 	return c
 }
@@ -139,6 +145,10 @@ func (c *copying) wide() (p asm.Reg, always bool) {
 			return
 		}
 		p = b.AndP(p, q)
+	}
+	if c.rowsOf != nil {
+		c.wideRows(and)
+		return p, always
 	}
 	// All rows of the slot lie within 2^31 bytes, and each begins at a multiple of 16.
 	fits := func(stride asm.Arg) {
@@ -327,8 +337,12 @@ func (c *copying) bytes(dim int) asm.Arg {
 
 // pieces copies pieces at once.
 func (c *copying) pieces() {
+	if c.rowsOf != nil {
+		c.rowPieces()
+		return
+	}
 	b, f := c.e.b, c.v.form
-	rowType, innerType := c.o.Axes[1-f.Inner].Type, c.o.Axes[f.Inner].Type
+	rowType, innerType := c.o.Axes[f.Order[0]].Type, c.o.Axes[f.Inner].Type
 	rows, inner := c.rows.n, c.inner.n
 	if c.rows.full {
 		rows = asm.Int(rowType.Width)
@@ -373,18 +387,17 @@ func (c *copying) pieces() {
 
 // elements copies element by element, through registers.
 func (c *copying) elements() {
+	if c.rowsOf != nil {
+		c.rowElements()
+		return
+	}
 	b, f := c.e.b, c.v.form
 	rows, inner := c.rows.n, c.inner.n
 	if c.rows.full {
-		rows = asm.Int(c.o.Axes[1-f.Inner].Type.Width)
+		rows = asm.Int(c.o.Axes[f.Order[0]].Type.Width)
 	}
 	if c.inner.full {
 		inner = asm.Int(c.o.Axes[f.Inner].Type.Width)
-	}
-	op := fmt.Sprintf("ld.global.%s%d", map[bool]string{true: "u", false: "b"}[c.size < 4], 8*c.size)
-	class := asm.W
-	if c.size == 8 {
-		class = asm.D
 	}
 	start := b.Add(asm.D, c.start(), b.Mul(asm.D, c.rows.lo, c.bytes(c.rowDim)))
 	start = b.Add(asm.D, start, b.Mul(asm.D, c.inner.lo, asm.Int(c.size)))
@@ -398,32 +411,40 @@ func (c *copying) elements() {
 			live = b.AndP(live, s.in)
 		}
 		left := b.Sub(asm.W, inner, col)
-		list := make([]asm.Arg, c.per)
-		for i := range list {
-			r := b.Reg(class)
-			c.e.move(r, asm.Int(0))
-			in := b.AndP(live, b.SetP("gt", "s32", left, asm.Int(int64(i))))
-			b.EmitIf(asm.R(in), op, asm.R(r), asm.At(from, int64(i)*c.size))
-			list[i] = asm.R(r)
-		}
-		kind := "v4.b32"
-		if c.size == 8 {
-			kind = "v2.b64"
-		}
-		var words []asm.Arg
-		for i := 0; i < len(list); {
-			n := max(1, int(4/c.size))
-			if n == 1 {
-				words = append(words, list[i])
-			} else {
-				words = append(words, c.e.pack(int(8*c.size), list[i:i+n]))
-			}
-			i += n
-		}
-		if s.guarded {
-			b.EmitIf(asm.R(s.in), "st.shared."+kind, asm.At(s.to, s.offset), asm.Vec(words...))
+		own := guard{s.in, s.guarded}
+		c.oneByOne(s.to, s.offset, own, func(i int64) (asm.Arg, guard) {
+			return asm.At(from, i*c.size), guard{b.AndP(live, b.SetP("gt", "s32", left, asm.Int(i))), true}
+		})
+	}
+}
+
+// oneByOne copies a piece element by element; at gives the address of each and where it exists.
+func (c *copying) oneByOne(to asm.Reg, offset int64, own guard, at func(i int64) (asm.Arg, guard)) {
+	b := c.e.b
+	op := fmt.Sprintf("ld.global.%s%d", map[bool]string{true: "u", false: "b"}[c.size < 4], 8*c.size)
+	class := asm.W
+	if c.size == 8 {
+		class = asm.D
+	}
+	list := make([]asm.Arg, c.per)
+	for i := range list {
+		r := b.Reg(class)
+		c.e.move(r, asm.Int(0))
+		from, live := at(int64(i))
+		live.emit(b, op, asm.R(r), from)
+		list[i] = asm.R(r)
+	}
+	kind, n := "v4.b32", max(1, int(4/c.size))
+	if c.size == 8 {
+		kind = "v2.b64"
+	}
+	var words []asm.Arg
+	for i := 0; i < len(list); i += n {
+		if n == 1 {
+			words = append(words, list[i])
 		} else {
-			b.Emit("st.shared."+kind, asm.At(s.to, s.offset), asm.Vec(words...))
+			words = append(words, c.e.pack(int(8*c.size), list[i:i+n]))
 		}
 	}
+	own.emit(b, "st.shared."+kind, asm.At(to, offset), asm.Vec(words...))
 }

@@ -362,7 +362,7 @@ func (m *matrices) loader(x *operand, sum int, batch int64, repeats []int64) *lo
 // load emits the loads of a step.
 func (l *loader) load(step int) {
 	if l.x.v.stepwise() {
-		l.list[step] = l.m.e.fragments(l.x, l.sum, l.m.steps[step], l.repeats)
+		l.list[step] = l.m.e.fragments(l.x, l.sum, l.m.steps[step], l.repeats, l.batch)
 		return
 	}
 	for _, r := range l.repeats {
