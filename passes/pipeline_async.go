@@ -18,7 +18,7 @@ const (
 const defaultStages = 3
 
 // pipeline makes loops copy the operands of their matrix instructions ahead: loads from global memory that depend on the
-// loop's index alone become channels, whose slots are filled some iterations before they are read. The depth is the schedule's
+// loop's index alone, or on what one load of such makes of it, become channels, whose slots are filled some iterations before they are read. The depth is the schedule's
 // word stages. What a loop of whole steps leaves has a stage of its own, if there is room.
 //
 // An iteration takes its slots, begins the copies of a later one, computes, and releases them: one barrier, that of the take,

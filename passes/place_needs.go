@@ -20,6 +20,7 @@ import (
 //	load, lookup                      subscripts in projections of the result's form
 //	store, atomic                     values, mask, subscripts and the old values in projections of one form over all axes
 //	scatter                           subscript and mask in projections of the value's form
+//	copy                              subscripts in projections of the layout of the slot's pieces ([SlotForm.Deal])
 //	contract                          the accumulator in the result's form; with an atom, the others in the fragments' forms; where
 //	                                  one operand has all axes, the other and the result in its projections
 //	iota, affine, cat, topk, sort, assert, print

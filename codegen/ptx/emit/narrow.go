@@ -32,7 +32,7 @@ func (e *emitter) narrowFactors(o *ir.Op) (pair [2]*casts.Sequence, ok bool) {
 			return pair, false
 		}
 		form, found := passes.SlotFormOf(x.Def.Operands[0].Type)
-		if !found || form.Bits != 8 || v.Type.Elem.Bits() != 16 || v.Type.Axis(o.Axes[0]) != form.Inner {
+		if !found || form.Bits != 8 || v.Type.Elem.Bits() != 16 || v.Type.Axis(o.Axes[0]) != form.Inner || !inRows(o, i, form) {
 			return pair, false
 		}
 		if n := v.Type.Layout.Tile()[form.Inner]; n%16 != 0 || n > form.Extents[form.Inner] {
