@@ -139,6 +139,13 @@ func (b *Builder) Temp(t Type, name string) *Value {
 	return v
 }
 
+// Resident is how many blocks of the next phase the device holds.
+func (b *Builder) Resident(name string) *Value {
+	v := b.op1(Resident, Type{}, nil, nil)
+	v.Name = name
+	return v
+}
+
 // SpanOf is a new axis of at most width indices lo … hi-1.
 func (b *Builder) SpanOf(lo, hi *Value, width int64, name string) *Value {
 	v := b.op1(SpanOf, Type{}, []Attr{{"width", width}}, nil, lo, hi)
@@ -234,6 +241,11 @@ func (b *Builder) Atomic(kind string, tensor *Value, index, values []*Value, mod
 	}
 	o.Results = []*Value{{}}
 	return b.Emit(o).Results[0]
+}
+
+// Arrive counts blocks at an element of a tensor of u32, and is true in the last of them.
+func (b *Builder) Arrive(tensor *Value, index []*Value, of int64) *Value {
+	return b.op1(Arrive, Type{}, []Attr{{"of", of}}, nil, join(tensor, index)...)
 }
 
 func maskAttrs(mask *Value, attrs ...Attr) []Attr {

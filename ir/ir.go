@@ -41,7 +41,11 @@ type Func struct {
 }
 
 // Bind is a name and its value as text, such as T = bf16 or BM = 64.
-type Bind struct{ Name, Value string }
+type Bind struct {
+	Name, Value string
+	// Pos is where a schedule word stands; the text of a function does not have it.
+	Pos Pos
+}
 
 // Size is a dimension known at launch.
 type Size struct {

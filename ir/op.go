@@ -37,8 +37,13 @@ const (
 	Assert
 	// Print: operands are values; attr text: a format with one %v for each.
 	Print
-	// Temp is scratch shared by all blocks, undefined at first. Result: a tensor. Only at the top of a function.
+	// Temp is scratch shared by all blocks, undefined at first, or with attr zero all zeros, which its function leaves it
+	// too. Attr limit: more bytes than this are an error of the schedule word that attr why names. Result: a tensor. Only
+	// at the top of a function.
 	Temp
+	// Resident is the number of blocks of the next phase that the device holds at a time, at least 1. No result of the
+	// function depends on it. Only at the top of a function.
+	Resident
 
 	// Spans and indices.
 
@@ -72,6 +77,10 @@ const (
 	// Atomic: operands as Store; for kind "cas" the value operands are expected, new. Attr kind: add max min and or
 	// xor xchg cas. Result (optional): the old values. Every element applies once, also for equal subscripts.
 	Atomic
+	// Arrive counts the blocks that have come here: operands a tensor of u32 that begins as zeros, and one scalar subscript
+	// a dimension. Result: a bool, true in the last of attr of blocks alone. What blocks have written before they arrive, in
+	// tensors that nothing else of the phase reads, the last one sees. The element is 0 again once all have arrived.
+	Arrive
 
 	// Shape.
 
@@ -481,7 +490,9 @@ var specs = [numCodes]Spec{
 		Rule: none, Verify: verifyCondition, form: textForm, Attrs: []AttrSpec{textAttr}},
 	Print: {Name: "print", Stages: ValueStage | PlacedStage, Operands: "values", Min: 0, Max: -1, Effects: IO,
 		Rule: none, Verify: verifyPrint, form: textForm, Attrs: []AttrSpec{textAttr}},
-	Temp: {Name: "temp", Stages: ValueStage | PlacedStage, Operands: "", Results: 1, Effects: Identity, Rule: ruleTemp},
+	Temp: {Name: "temp", Stages: ValueStage | PlacedStage, Operands: "", Results: 1, Effects: Identity, Rule: ruleTemp,
+		Attrs: []AttrSpec{{Key: "limit", Kind: IntAttr}, {Key: "why", Kind: StrAttr}, {Key: "zero", Kind: BoolAttr}}},
+	Resident: {Name: "resident", Stages: ValueStage | PlacedStage, Results: 1, Effects: Identity, Rule: of(ScalarType(dtype.I64))},
 
 	SpanOf: {Name: "span", Stages: ValueStage | PlacedStage, Operands: "lo, hi", Min: 2, Max: 2, Results: 1, Effects: Identity, Rule: ruleSpanOf,
 		Attrs: []AttrSpec{{Key: "width", Kind: IntAttr, Required: true}}},
@@ -501,6 +512,9 @@ var specs = [numCodes]Spec{
 	Atomic: {Name: "atomic", Stages: ValueStage | PlacedStage, Operands: "tensor, subscripts, values, [mask]", Min: 2, Max: -1, Results: -1,
 		Effects: Reads | Writes, Rule: ruleAtomic, form: storeForm, Words: []string{"kind", "mode"},
 		Attrs: []AttrSpec{kindAttr("add", "max", "min", "and", "or", "xor", "xchg", "cas"), maskedAttr, writes}},
+
+	Arrive: {Name: "arrive", Stages: ValueStage | PlacedStage, Operands: "tensor, subscripts", Min: 1, Max: -1, Results: 1,
+		Effects: Reads | Writes, Rule: ruleArrive, Attrs: []AttrSpec{{Key: "of", Kind: IntAttr, Required: true}}},
 
 	Bcast:  {Name: "bcast", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleBcast},
 	Rebind: {Name: "rebind", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 1, Rule: ruleRebind},

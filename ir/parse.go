@@ -222,7 +222,7 @@ func (p *parser) function() *Func {
 			}
 			name := p.take(stringToken, "a name in quotes")
 			p.expect("=")
-			f.Binds = append(f.Binds, Bind{name, p.take(stringToken, "a value in quotes")})
+			f.Binds = append(f.Binds, Bind{Name: name, Value: p.take(stringToken, "a value in quotes")})
 		}
 		p.expect(")")
 	}

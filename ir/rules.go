@@ -204,6 +204,22 @@ func ruleTemp(o *Op) ([]Type, error) {
 	return one(t)
 }
 
+func ruleArrive(o *Op) ([]Type, error) {
+	t := o.Operands[0].Type
+	if t.Kind != Tensor || t.Elem != dtype.U32 || len(o.Operands) != 1+len(t.Dims) {
+		return nil, ruleErr("V3", "arrive at a %s by %d subscripts", t, len(o.Operands)-1)
+	}
+	for i, v := range o.Subscripts() {
+		if !v.Type.IsIndex() {
+			return nil, ruleErr("V3", "subscript %d is a %s, not an i64", i, v.Type)
+		}
+	}
+	if o.Int("of") < 1 {
+		return nil, ruleErr("V3", "arrive of %d blocks", o.Int("of"))
+	}
+	return one(ScalarType(dtype.Bool))
+}
+
 func ruleSpanOf(o *Op) ([]Type, error) {
 	for i, v := range o.Operands {
 		if !v.Type.IsIndex() {
@@ -267,7 +283,7 @@ func (o *Op) Tensor() *Value {
 	return o.Operands[0]
 }
 
-// Subscripts are the subscript operands of a Load, Store, Atomic or Copy, one for each dimension of its tensor.
+// Subscripts are the subscript operands of a Load, Store, Atomic, Arrive or Copy, one for each dimension of its tensor.
 func (o *Op) Subscripts() []*Value {
 	rest := o.Operands[1:]
 	if o.Code == Copy {

@@ -237,7 +237,7 @@ func (v *verifier) op(o *Op) {
 			v.fail(o, ruleErr("V2", "axis %s is not in scope", nameOf(x)))
 		}
 	}
-	if o.Parent != v.f.Body && (o.Code == Parallel || o.Code == Temp || o.Code == Require) {
+	if o.Parent != v.f.Body && (o.Code == Parallel || o.Code == Temp || o.Code == Resident || o.Code == Require) {
 		v.fail(o, ruleErr("V10", "%s stands at the top of a function only", s.Name))
 	}
 	if len(v.errs) > before {

@@ -154,6 +154,9 @@ func (m *emulatedMachine) tensor(i int, p *ir.Param) (memory, error) {
 }
 
 func (m *emulatedMachine) temp(o *ir.Op, bytes int, _ bool) (memory, error) {
+	if o.Flag("zero") {
+		return memoryOf(m.machine.Zeros(o.Result().Name, bytes))
+	}
 	return memoryOf(m.machine.Alloc(o.Result().Name, bytes))
 }
 
@@ -163,6 +166,10 @@ func (m *emulatedMachine) block(name string, first []byte, bytes int) (memory, e
 		copy(b.Bytes, first)
 	}
 	return memoryOf(b, err)
+}
+
+func (m *emulatedMachine) resident(*codegen.Phase) (int64, error) {
+	return int64(m.machine.Resident()), nil
 }
 
 func (m *emulatedMachine) launch(k *kernelLaunch) (found, err error) {

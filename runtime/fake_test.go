@@ -159,6 +159,13 @@ func (d *fakeDriver) SetFunctionAttribute(f cuda.Function, a cuda.FunctionAttrib
 	return nil
 }
 
+func (d *fakeDriver) Resident(f cuda.Function, threads int, shared int64) (int, error) {
+	if threads > 512 || int(shared) > d.functions[f-1].shared {
+		return 0, fail("cuOccupancyMaxActiveBlocksPerMultiprocessor", 1)
+	}
+	return 1, nil
+}
+
 func (d *fakeDriver) Launch(f cuda.Function, l *cuda.Launch) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -278,6 +278,7 @@ func (m *gpuMachine) tensor(i int, p *ir.Param) (memory, error) {
 }
 
 func (m *gpuMachine) temp(o *ir.Op, bytes int, host bool) (memory, error) {
+	held := m.held[o.Result()]
 	g, err := m.get(o.Result(), bytes)
 	if err != nil {
 		return nil, err
@@ -286,7 +287,23 @@ func (m *gpuMachine) temp(o *ir.Op, bytes int, host bool) (memory, error) {
 	if host {
 		v.seen = make([]byte, bytes)
 	}
-	return v, m.code.device.Fill(g.at, unwritten, int64(bytes))
+	switch {
+	case !o.Flag("zero"):
+		err = m.code.device.Fill(g.at, unwritten, int64(bytes))
+	case g != held: // else the run before has left zeros
+		err = m.code.device.Fill(g.at, 0, int64(bytes))
+	}
+	return v, err
+}
+
+func (m *gpuMachine) resident(p *codegen.Phase) (int64, error) {
+	d := m.code.device
+	n := 0
+	err := d.Do(func(r cuda.Driver) (err error) {
+		n, err = r.Resident(m.code.functions[p.Entry], p.Threads, p.Shared)
+		return err
+	})
+	return int64(n) * int64(d.Multiprocessors), err
 }
 
 func (m *gpuMachine) block(name string, first []byte, bytes int) (memory, error) {

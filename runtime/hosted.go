@@ -47,10 +47,12 @@ type machine interface {
 	memoryLimit() int64
 	// tensor is the memory of argument i, with its values where the kernel reads them.
 	tensor(i int, p *ir.Param) (memory, error)
-	// temp is the memory of a temp that nothing has written; host asks for what the host program sees of it.
+	// temp is the memory of a temp: zeros where it says so, else nothing has written it; host asks for what the host program sees of it.
 	temp(o *ir.Op, bytes int, host bool) (memory, error)
 	// block is memory of the launch's own, whose first bytes are as given and the others zero.
 	block(name string, first []byte, bytes int) (memory, error)
+	// resident is how many blocks of a phase the device holds at a time.
+	resident(p *codegen.Phase) (int64, error)
 	// launch runs a kernel to its end. What was wrong in it, though it ended, is found.
 	launch(l *kernelLaunch) (found, err error)
 	// close frees the memory.
@@ -291,6 +293,21 @@ func (h *host) Temp(o *ir.Op, bytes int) ([]byte, error) {
 	}
 	h.memories[o.Result()] = m
 	return m.host(), nil
+}
+
+// Resident is an interp.Device's.
+func (h *host) Resident(o *ir.Op) (int64, error) {
+	ops := h.engine.host.Body.Ops
+	for _, q := range ops[slices.Index(ops, o):] {
+		if p := h.engine.phases[q]; p != nil {
+			n, err := h.machine.resident(p)
+			if err != nil {
+				return 0, faultOf(err, q.Pos, "")
+			}
+			return n, nil
+		}
+	}
+	return 1, nil
 }
 
 // Reads is an interp.Device's.

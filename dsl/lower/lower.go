@@ -162,7 +162,7 @@ func (l *lowerer) function() *ir.Func {
 		if w.Phase != "" {
 			name = w.Phase + "." + w.Name
 		}
-		f.Binds = append(f.Binds, ir.Bind{Name: name, Value: w.Value})
+		f.Binds = append(f.Binds, ir.Bind{Name: name, Value: w.Value, Pos: position(w.Span)})
 	}
 	l.b = ir.NewBuilder(f)
 	for i, s := range k.Sizes {

@@ -194,6 +194,8 @@ type worker struct {
 	free  [classes][40][]*buffer
 	block int64  // the number of the block in its phase, for shadows
 	at    *ir.Op // the operation that runs, for the place of what goes wrong inside it
+	// seen are blocks, as shadows name them, that arrived before this one where it was the last.
+	seen map[uint32]bool
 	// ticks counts iterations since the run's counter was last told.
 	ticks int64
 	wk    walk

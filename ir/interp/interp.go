@@ -103,6 +103,8 @@ type Options struct {
 	MaxMemory int64
 	// Instructions runs those that a program writes for a target; without it they are an error.
 	Instructions Instructions
+	// Resident is how many blocks of a phase are held at a time, as far as a function asks; 0 is 3.
+	Resident int64
 	// Device, if set, runs the blocks of parallel operations. What is initialised, and who races, is then its to check.
 	Device Device
 }
@@ -112,6 +114,8 @@ type Device interface {
 	// Temp makes the memory of a temp, of so many bytes. What it gives may be nil if the function itself, outside of
 	// parallel operations, has no loads and stores of it.
 	Temp(o *ir.Op, bytes int) ([]byte, error)
+	// Resident is how many blocks of the phase behind an operation the device holds at a time.
+	Resident(o *ir.Op) (int64, error)
 	// Launch runs the blocks of a parallel operation. There is at least one.
 	Launch(g *Grid) error
 	// Reads comes before the function itself reads or writes elements of a tensor: a parameter or the result of a temp.

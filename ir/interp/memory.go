@@ -140,7 +140,7 @@ func (m *memory) note(w *worker, p *accessPlan, off, n, act int) error {
 	me := uint32(w.block)&w.run.ownerMask | p.site
 	mask := w.run.ownerMask
 	for i, s := range sh {
-		same := (s^me)&mask == 0
+		same := (s^me)&mask == 0 || w.seen != nil && w.seen[s&mask] && s>>doneShift&7 == stored
 		done := s >> doneShift & 7
 		bad := false
 		switch act {

@@ -353,6 +353,10 @@ func (c *compiler) step(o *ir.Op, kill []int) (func(w *worker) error, error) {
 		return c.store(o), nil
 	case ir.Atomic:
 		return c.atomic(o), nil
+	case ir.Arrive:
+		return c.arrive(o), nil
+	case ir.Resident:
+		return c.resident(o), nil
 	case ir.Bcast:
 		return c.bcast(o), nil
 	case ir.Rebind:

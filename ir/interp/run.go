@@ -35,6 +35,9 @@ type run struct {
 	mu    sync.Mutex
 	fault *Fault // of block limit, or what stopped the run
 
+	arriving sync.Mutex
+	arrived  map[arrival][]uint32 // the blocks, as shadows name them
+
 	reported time.Time
 }
 
@@ -118,11 +121,14 @@ func (r *run) bind(args []Arg) error {
 			return faultf(Limit, t.op.Pos, "temp %s of shape %s has an impossible size", t.op.Result().Name, text)
 		}
 		bytes := dtype.StreamBytes(typ.Elem.Bits(), int(n))
+		if limit := t.op.Int("limit"); limit > 0 && int64(bytes) > limit {
+			return faultf(Limit, t.op.Pos, "%s: a workspace of %d MiB exceeds the limit of %d MiB", t.op.Str("why"), (bytes+1<<20-1)>>20, limit>>20)
+		}
 		if r.reserve(int64(bytes), t.op) != nil {
 			return faultf(Limit, t.op.Pos, "temp %s of shape %s needs %d MiB, more than is left of the memory limit of %d MiB",
 				t.op.Result().Name, text, bytes>>20, r.memory>>20)
 		}
-		m := &memory{name: t.op.Result().Name, elem: typ.Elem, dims: shape, poisoned: true}
+		m := &memory{name: t.op.Result().Name, elem: typ.Elem, dims: shape, poisoned: !t.op.Flag("zero")}
 		if r.opts.Device == nil {
 			m.data = make([]byte, bytes)
 		} else {
@@ -132,7 +138,7 @@ func (r *run) bind(args []Arg) error {
 			}
 		}
 		m.layout(nil)
-		if m.data != nil {
+		if m.data != nil && m.poisoned {
 			m.poison()
 		}
 		r.main.cells[t.cell].mem = m
@@ -409,7 +415,7 @@ func (q *queue) work(w *worker) {
 			if b >= r.limit.Load() {
 				return
 			}
-			w.block = b
+			w.block, w.seen = b, nil
 			q.place(w, index)
 			if err := r.guard(w, func() error {
 				if err := w.tick(q.grid.op); err != nil {

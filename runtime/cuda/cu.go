@@ -136,6 +136,14 @@ func (linked) SetFunctionAttribute(f Function, a FunctionAttribute, value int) e
 	return result("cuFuncSetAttribute", C.cuFuncSetAttribute(*(*C.CUfunction)(unsafe.Pointer(&f)), C.CUfunction_attribute(a), C.int(value)))
 }
 
+// Resident is not in cu.
+func (linked) Resident(f Function, threads int, shared int64) (int, error) {
+	var n C.int
+	err := result("cuOccupancyMaxActiveBlocksPerMultiprocessor",
+		C.cuOccupancyMaxActiveBlocksPerMultiprocessor(&n, *(*C.CUfunction)(unsafe.Pointer(&f)), C.int(threads), C.size_t(shared)))
+	return int(n), err
+}
+
 func (linked) Launch(f Function, l *Launch) error {
 	params := make([]unsafe.Pointer, len(l.Params))
 	for i := range l.Params {

@@ -82,6 +82,8 @@ type Driver interface {
 	Function(m Module, name string) (Function, error)
 	FunctionAttribute(f Function, a FunctionAttribute) (int, error)
 	SetFunctionAttribute(f Function, a FunctionAttribute, value int) error
+	// Resident is how many blocks of a function, of so many threads and bytes of dynamic shared memory, a multiprocessor holds.
+	Resident(f Function, threads int, shared int64) (int, error)
 	Launch(f Function, l *Launch) error
 
 	Alloc(bytes int64) (Address, error)

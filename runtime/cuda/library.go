@@ -40,6 +40,7 @@ const (
 	cuModuleGetFunction
 	cuFuncGetAttribute
 	cuFuncSetAttribute
+	cuOccupancyMaxActiveBlocksPerMultiprocessor
 	cuLaunchKernel
 	cuMemAlloc
 	cuMemFree
@@ -58,7 +59,8 @@ const (
 var symbols = [calls]string{
 	"cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDeviceTotalMem_v2",
 	"cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRelease_v2", "cuCtxSetCurrent", "cuCtxSynchronize", "cuMemGetInfo_v2",
-	"cuModuleLoadDataEx", "cuModuleUnload", "cuModuleGetFunction", "cuFuncGetAttribute", "cuFuncSetAttribute", "cuLaunchKernel",
+	"cuModuleLoadDataEx", "cuModuleUnload", "cuModuleGetFunction", "cuFuncGetAttribute", "cuFuncSetAttribute",
+	"cuOccupancyMaxActiveBlocksPerMultiprocessor", "cuLaunchKernel",
 	"cuMemAlloc_v2", "cuMemFree_v2", "cuMemcpyHtoD_v2", "cuMemcpyDtoH_v2", "cuMemsetD8_v2",
 	"cuEventCreate", "cuEventDestroy_v2", "cuEventRecord", "cuEventElapsedTime", "cuGetErrorName",
 }
@@ -233,6 +235,12 @@ func (l *library) FunctionAttribute(f Function, a FunctionAttribute) (int, error
 
 func (l *library) SetFunctionAttribute(f Function, a FunctionAttribute, value int) error {
 	return l.call(cuFuncSetAttribute, uintptr(f), uintptr(a), uintptr(value))
+}
+
+func (l *library) Resident(f Function, threads int, shared int64) (int, error) {
+	var n int32
+	err := l.call(cuOccupancyMaxActiveBlocksPerMultiprocessor, uintptr(unsafe.Pointer(&n)), uintptr(f), uintptr(threads), uintptr(shared))
+	return int(n), err
 }
 
 func (l *library) Launch(f Function, n *Launch) error {

@@ -80,6 +80,9 @@ func TestLibrary(t *testing.T) {
 			return err
 		}
 		b = a + 8
+		if n, err := driver.Resident(f, 128, 70000); n != 2 || err != nil {
+			t.Errorf("%d blocks are resident: %v", n, err)
+		}
 		l := &Launch{Grid: [3]uint32{1 << 31, 2, 3}, Block: [3]uint32{4, 5, 6}, Shared: 70000, Params: []uint64{0xdeadbeef, 0x123456789abcdef0}}
 		err := errors.Join(driver.Record(a), driver.Launch(f, l), driver.Record(b), driver.Synchronise())
 		took, _ = driver.Elapsed(a, b)
@@ -100,6 +103,7 @@ cuFuncGetAttribute(1, 0x700000007890)
 cuFuncSetAttribute(0x700000007890, 8, 70000)
 cuCtxSetCurrent(0x700000001230)
 cuEventCreate(0)
+cuOccupancyMaxActiveBlocksPerMultiprocessor(0x700000007890, 128, 70000)
 cuEventRecord(0x70000000aaa0, (nil))
 cuLaunchKernel(0x700000007890, 2147483648 2 3, 4 5 6, 70000, (nil), deadbeef 123456789abcdef0, (nil))
 cuEventRecord(0x70000000aaa8, (nil))

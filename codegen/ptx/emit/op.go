@@ -40,6 +40,8 @@ func (e *emitter) operation(o *ir.Op) {
 		e.shape(o)
 	case ir.Load, ir.Store, ir.Atomic, ir.Assert, ir.Print:
 		e.memory(o)
+	case ir.Arrive:
+		e.arrive(o)
 	case ir.Reduce, ir.Scan, ir.Topk, ir.Sort, ir.Lookup, ir.Scatter, ir.Cat, ir.Pack, ir.Unpack:
 		e.across(o)
 	case ir.SharedOf:

@@ -49,7 +49,7 @@ func plans(fn *ir.Func) []string {
 }
 
 // ignored are the schedule words that nothing here obeys.
-var ignored = map[string]bool{"persistent": true, "raster": true, "unroll": true, "lanes": true, "split": true, "lookback": true,
+var ignored = map[string]bool{"unroll": true, "lanes": true, "lookback": true,
 	"allow": true, "producer": true, "consumers": true, "cluster": true, "pingpong": true, "overlap": true}
 
 // staged says which operands of a contraction are read from slots.

@@ -20,9 +20,11 @@ func (e *emitter) shape(o *ir.Op) {
 	case ir.Iota:
 		e.indices(o, e.form(o.Axes[0]), 1, 0)
 	case ir.Affine:
-		if l := e.form(o.Result()); l != nil && o.Result().Type.Kind == ir.Tile {
-			e.indices(o, l, 1, 0)
-			return
+		if o.Result().Type.Kind == ir.Tile {
+			if l := e.form(o.Result()); l != nil {
+				e.indices(o, l, 1, 0)
+				return
+			}
 		}
 		e.indices(o, e.affineForm(o), o.Int("div"), o.Int("mod"))
 	case ir.Bcast:

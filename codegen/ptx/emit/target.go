@@ -49,7 +49,7 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 			return nil, &codegen.Unsupported{Target: t.Name(), What: "the schedule word " + b.Name + " " + b.Value, Pos: fn.Pos}
 		}
 	}
-	placed, err := t.Placed(fn)
+	placed, notes, err := t.placed(fn)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		return nil, err
 	}
 	step("emit")
-	a.Report.Plans = plans(placed)
+	a.Report.Plans = append(notes, plans(placed)...)
 	text, places := asm.Module(t.SM, t.version(kernels), kernels)
 	a.Code = []byte(text)
 	step("text")
@@ -98,14 +98,23 @@ func verify(fn *ir.Func) error {
 // Placed is a function of the value stage as it is placed for the target. The function is not changed. The error is a
 // [*passes.Misfit] for a schedule that does not fit.
 func (t Target) Placed(fn *ir.Func) (*ir.Func, error) {
-	placed := fn.Clone()
+	placed, _, err := t.placed(fn)
+	return placed, err
+}
+
+// placed is Placed; the notes say how the schedule's words were obeyed.
+func (t Target) placed(fn *ir.Func) (placed *ir.Func, notes []string, err error) {
+	placed = fn.Clone()
 	passes.HoistLoads(placed)
 	passes.LICM(placed)
+	if notes, err = passes.Order(placed); err != nil {
+		return placed, nil, err
+	}
 	passes.Edges(placed)
 	passes.Fold(placed)
 	passes.CSE(placed)
 	passes.DCE(placed)
-	return placed, passes.Place(placed, passes.Machine{Target: t.Name()})
+	return placed, notes, passes.Place(placed, passes.Machine{Target: t.Name()})
 }
 
 // version is the lowest version of PTX that has what the kernels use.

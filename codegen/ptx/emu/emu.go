@@ -45,6 +45,9 @@ type Options struct {
 	Seed uint64
 	// MaxInstructions is the most warp instructions of a launch; 0 is 2^36.
 	MaxInstructions uint64
+	// Resident is the number of blocks that launchers of kernels are told the device holds at a time; 0 is 4. It runs one after
+	// the other.
+	Resident int
 	// MaxFindings is the most findings of a launch that are kept; 0 is 16.
 	MaxFindings int
 }
@@ -64,8 +67,14 @@ func New(o Options) *Machine {
 	if o.MaxFindings == 0 {
 		o.MaxFindings = 16
 	}
+	if o.Resident <= 0 {
+		o.Resident = 4
+	}
 	return &Machine{opts: o, next: globalBase}
 }
+
+// Resident is how many blocks the device is said to hold at a time.
+func (m *Machine) Resident() int { return m.opts.Resident }
 
 // Buffer is an allocation in global memory. Its bytes may be read and written between launches.
 type Buffer struct {

@@ -88,6 +88,11 @@ CUresult cuFuncGetAttribute(int *v, int a, CUfunction f) {
 	return 0;
 }
 CUresult cuFuncSetAttribute(CUfunction f, int a, int v) { note("cuFuncSetAttribute(%p, %d, %d)\n", (void *)f, a, v); return 0; }
+CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, CUfunction f, int threads, size_t shared) {
+	note("cuOccupancyMaxActiveBlocksPerMultiprocessor(%p, %d, %zu)\n", (void *)f, threads, shared);
+	*n = 2;
+	return 0;
+}
 CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
 	CUstream s, void **params, void **extra) {
 	note("cuLaunchKernel(%p, %u %u %u, %u %u %u, %u, %p", (void *)f, gx, gy, gz, bx, by, bz, shared, (void *)s);
