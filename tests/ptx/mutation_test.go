@@ -284,6 +284,53 @@ func (s *subject) mutate(t *testing.T, target string) (o outcome) {
 	return o
 }
 
+// TestFences: the emulator reports each deletion of a fence or of a barrier around the count of blocks that share a tile's
+// sums.
+func TestFences(t *testing.T) {
+	to := target(t, "sm_80")
+	list := subjects(t, "../../kernels/gemm/skinny.tile", to)
+	if len(list) == 0 {
+		t.Fatal("no variants")
+	}
+	s := list[0]
+	slices.SortStableFunc(s.launches, func(a, b launch) int { return cmp.Compare(a.cost, b.cost) })
+	lines := strings.Split(string(s.artefact.Code), "\n")
+	n := 0
+	for i, line := range lines {
+		if !strings.Contains(line, "atom.relaxed.gpu.global.inc.u32") {
+			continue
+		}
+		var sites []int
+		for at := i - 1; len(sites) < 2; at-- { // what stands before it
+			if strings.Contains(lines[at], "fence.acq_rel") && len(sites) == 0 || strings.Contains(lines[at], "bar.sync") && len(sites) == 1 {
+				sites = append(sites, at)
+			}
+		}
+		for at := i + 1; len(sites) < 4; at++ { // and behind
+			if strings.Contains(lines[at], "fence.acq_rel") && len(sites) == 2 || strings.Contains(lines[at], "bar.sync") && len(sites) == 3 {
+				sites = append(sites, at)
+			}
+		}
+		launches := s.reaching(i)
+		if len(launches) == 0 { // of two forms of the kernel, one is for rows that begin at multiples of 16 bytes
+			continue
+		}
+		n++
+		for _, at := range sites {
+			ok, err := s.found(t.Context(), to.Name(), s.without(lines, at), launches)
+			if err != nil {
+				t.Error(err)
+			}
+			if !ok {
+				t.Errorf("line %d: without %s nothing is reported", at+1, strings.TrimSpace(lines[at]))
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no launch counts blocks")
+	}
+}
+
 // TestMutants: the emulator reports each deletion of a barrier, a wait or a commit from the PTX of the bundled kernels, under
 // several orders of the warps.
 func TestMutants(t *testing.T) {
