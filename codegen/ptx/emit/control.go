@@ -175,6 +175,7 @@ func (e *emitter) loop(o *ir.Op) {
 	tables := e.keepTables(o)
 	defer e.dropTables(tables)
 	list := e.bring(o.Operands[2:])
+	late := e.delays(o, list)
 	index := b.Var(asm.D)
 	e.move(index, lo)
 	b.Loop(func(begin, end string) {
@@ -205,6 +206,7 @@ func (e *emitter) loop(o *ir.Op) {
 		b.Emit("bra.uni", asm.Text(begin))
 	})
 	e.results(o, list)
+	e.settle(o, late)
 }
 
 // once emits a loop of at most one step: a branch.
@@ -373,6 +375,7 @@ func (e *emitter) ringLoop(o *ir.Op, ring *ring) {
 	b, r := e.b, o.Regions[0]
 	lo, hi, step := e.scalar(o.Operands[0]), e.scalar(o.Operands[1]), max(o.Int("by"), 1)
 	list := e.bring(o.Operands[2:])
+	late := e.delays(o, list)
 	count := b.Sub(asm.D, hi, lo)
 	if _, ok := count.IntValue(); !ok {
 		b.EmitIf(asm.R(b.SetP("ge", "s64", count, asm.Int(1<<31-1<<16))), "trap")
@@ -410,4 +413,5 @@ func (e *emitter) ringLoop(o *ir.Op, ring *ring) {
 		b.Emit("bra.uni", asm.Text(begin))
 	})
 	e.results(o, list)
+	e.settle(o, late)
 }

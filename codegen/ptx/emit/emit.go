@@ -51,6 +51,8 @@ type emitter struct {
 	// copied are the operations on channels that were emitted with an earlier one.
 	copied map[*ir.Op]bool
 	ahead  ahead
+	// partial are the reductions whose parts stay in their threads.
+	partial map[*ir.Op]bool
 	// uses are the operations of the phase by operand, once they have been looked for.
 	uses map[*ir.Value][]*ir.Op
 }
@@ -58,7 +60,7 @@ type emitter struct {
 func newEmitter(t Target, fn *ir.Func, op *ir.Op, m *codegen.Manifest) *emitter {
 	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.PhaseWarps(fn, op), fast: isFast(fn),
 		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{},
-		maps: map[mapKey][]int{}, tables: map[*ir.Value]*array{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}, copied: map[*ir.Op]bool{}}
+		maps: map[mapKey][]int{}, tables: map[*ir.Value]*array{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}, copied: map[*ir.Op]bool{}, partial: map[*ir.Op]bool{}}
 }
 
 // phase emits the kernel of the phase.

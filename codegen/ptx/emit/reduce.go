@@ -62,7 +62,11 @@ func (e *emitter) reduce(o *ir.Op) {
 			}
 		}
 	}
-	folded := e.foldAlong(x.Type, axes, t, r.fold, slots)
+	folded := e.foldOwn(x.Type, t, r.fold, slots)
+	if !e.partial[o] {
+		e.foldLanes(e.place(x.Type), axes, r.fold, folded)
+		e.foldWarps(e.place(x.Type), axes, r.fold, folded)
+	}
 	list := make([]asm.Arg, len(folded))
 	for i, f := range folded {
 		list[i] = r.last(f)
@@ -93,7 +97,7 @@ func (e *emitter) folding(o *ir.Op, kind string, t dtype.Type) *reduction {
 		r.fold = simple(c, zero, add)
 		back := e.casting(in, t, true)
 		r.last = func(x []asm.Arg) asm.Arg {
-			if t.IsFloat() && t.HasNegZero() {
+			if t.IsFloat() && t.HasNegZero() && !positive(o.Operands[0]) {
 				return add(x[0], e.operand(t, zero)) // not -0
 			}
 			return back(x[0])
@@ -130,6 +134,27 @@ func (e *emitter) folding(o *ir.Op, kind string, t dtype.Type) *reduction {
 		}
 	}
 	return r
+}
+
+// positive reports whether elements of a float are known not to be -0: a sum of some is none either.
+func positive(v *ir.Value) bool {
+	o := v.Def
+	if o == nil {
+		return false
+	}
+	switch o.Code {
+	case ir.Exp, ir.Exp2, ir.Abs:
+		return true
+	case ir.Mul:
+		return o.Operands[0] == o.Operands[1]
+	case ir.Bcast, ir.Convert, ir.Rebind:
+		return positive(o.Operands[0])
+	case ir.Cast:
+		return o.Operands[0].Type.Elem.IsFloat() && positive(o.Operands[0])
+	case ir.Select:
+		return positive(o.Operands[1]) && positive(o.Operands[2])
+	}
+	return false
 }
 
 // operand is an element given by its bits as an operand of arithmetic.
@@ -206,7 +231,14 @@ func (e *emitter) lastOf(o *ir.Op, axis int) *reduction {
 // foldAlong folds the slots of a tile of type x along some axes; slots that are nil take no part. The results are
 // those of the slots of a tile of type t, in all threads that hold them.
 func (e *emitter) foldAlong(x ir.Type, axes []int, t ir.Type, f *fold, slots [][]asm.Arg) [][]asm.Arg {
-	p := e.place(x)
+	list := e.foldOwn(x, t, f, slots)
+	e.foldLanes(e.place(x), axes, f, list)
+	e.foldWarps(e.place(x), axes, f, list)
+	return list
+}
+
+// foldOwn folds the slots of each thread.
+func (e *emitter) foldOwn(x, t ir.Type, f *fold, slots [][]asm.Arg) [][]asm.Arg {
 	list := make([][]asm.Arg, 0, 1)
 	for _, group := range e.groups(x, t) {
 		var parts [][]asm.Arg
@@ -217,8 +249,6 @@ func (e *emitter) foldAlong(x ir.Type, axes []int, t ir.Type, f *fold, slots [][
 		}
 		list = append(list, f.tree(parts))
 	}
-	e.foldLanes(p, axes, f, list)
-	e.foldWarps(p, axes, f, list)
 	return list
 }
 

@@ -30,44 +30,106 @@ func (e *emitter) rescaled(o *ir.Op) *ir.Value {
 	return nil
 }
 
-// rescale multiplies the registers of a carried value where they are, and only in warps some of whose factors are not 1.
+// scaling is a multiplication of a carried value where it is, by a power that may be broadcast first.
+type scaling struct {
+	mul, bcast *ir.Op
+	x          *ir.Value
+}
+
+// scalings are the multiplications of carried values by a power, if these are all that reads it, and of so many elements that it
+// pays to ask first.
+func (e *emitter) scalings(o *ir.Op) []scaling {
+	t := o.Result().Type
+	if o.Code != ir.Exp && o.Code != ir.Exp2 || t.Kind != ir.Tile || t.Elem != dtype.F32 {
+		return nil
+	}
+	var list []scaling
+	slots := 0
+	// add notes the multiplications by power, which read it beside its broadcasts.
+	var add func(power *ir.Value, bcast *ir.Op) bool
+	add = func(power *ir.Value, bcast *ir.Op) bool {
+		for _, m := range e.users(power) {
+			if m.Code == ir.Bcast && bcast == nil && m.Parent == o.Parent {
+				if !add(m.Result(), m) {
+					return false
+				}
+				continue
+			}
+			if m.Code != ir.Mul || m.Parent != o.Parent || m.Operands[0] == m.Operands[1] {
+				return false
+			}
+			x := m.Operands[0]
+			if x == power {
+				x = m.Operands[1]
+			}
+			if !e.carriedOnce(x, o.Parent) {
+				return false
+			}
+			list = append(list, scaling{m, bcast, x})
+			slots += e.place(x.Type).slots
+		}
+		return true
+	}
+	if !add(o.Result(), nil) {
+		return nil
+	}
+	if slots <= fewRescaled {
+		return nil
+	}
+	return list
+}
+
+// carriedOnce reports whether a value is carried by the loop whose body is r, and read once.
+func (e *emitter) carriedOnce(x *ir.Value, r *ir.Region) bool {
+	return x.Region != nil && x.Region == r && x.Index > 0 && r.Parent != nil && r.Parent.Code == ir.For && e.readOnce(x)
+}
+
+// rescale multiplies the registers of carried values where they are by a power, which it computes, and only in warps in some of
+// whose threads the exponent is not 0.
 func (e *emitter) rescale(o *ir.Op) bool {
-	x := e.rescaled(o)
-	if x == nil {
+	if e.copied[o] {
+		return true
+	}
+	list := e.scalings(o)
+	if list == nil {
 		return false
 	}
 	b := e.b
-	by := o.Operands[0]
-	if by == x {
-		by = o.Operands[1]
-	}
-	list := e.elems(e.value(x))
-	if len(list) <= fewRescaled {
-		return false
-	}
 	some, seen := asm.Reg{}, map[asm.Reg]bool{}
-	factors := e.elems(e.value(by))
-	for _, f := range factors {
-		r, ok := f.Reg()
-		if !ok {
-			return false
-		}
+	for _, x := range e.elems(e.value(o.Operands[0])) {
+		r := e.reg(dtype.F32, x)
 		if seen[r] {
 			continue
 		}
-		p := b.SetP("neu", "f32", f, asm.F32(1))
+		p := b.SetP("neu", "f32", asm.R(r), asm.F32(0))
 		if len(seen) > 0 {
 			p = b.OrP(some, p)
 		}
 		some, seen[r] = p, true
 	}
-	needed := b.Do("vote.sync.any.pred", asm.P, asm.R(some), asm.Int(0xffffffff))
+	needed := b.Do("vote.sync.any.pred", asm.P, asm.R(some), everyone)
 	b.If(asm.R(needed), func() {
-		for i, c := range list {
-			b.Emit("mul.rn.f32", c, c, factors[i])
+		powers := make([]asm.Arg, e.place(o.Result().Type).slots)
+		for i := range powers {
+			powers[i] = e.apply(o, []asm.Arg{e.elem(e.value(o.Operands[0]), i)})
+		}
+		e.set(o.Result(), &value{elems: powers})
+		for _, s := range list {
+			by := o.Result()
+			if s.bcast != nil {
+				e.shape(s.bcast)
+				by = s.bcast.Result()
+			}
+			factors := e.elems(e.value(by))
+			for i, x := range e.elems(e.value(s.x)) {
+				b.Emit("mul.rn.f32", x, x, factors[i])
+			}
 		}
 	})
-	e.set(o.Result(), &value{elems: list})
+	for _, s := range list {
+		e.copied[s.mul] = true
+		e.set(s.mul.Result(), &value{elems: e.elems(e.value(s.x))})
+	}
 	return true
 }
 
