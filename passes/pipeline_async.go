@@ -23,7 +23,7 @@ const defaultStages = 3
 //
 // An iteration takes its slots, begins the copies of a later one, computes, and releases them: one barrier, that of the take,
 // orders the reads of an iteration before the copies that overwrite what they read.
-func pipeline(fn *ir.Func, m Machine) error {
+func pipeline(fn *ir.Func, p promises) error {
 	a := &async{fn: fn, stages: defaultStages}
 	for _, b := range fn.Binds {
 		if b.Name != "stages" {
@@ -36,7 +36,7 @@ func pipeline(fn *ir.Func, m Machine) error {
 		a.stages, a.asked = int64(n), true
 	}
 	for _, o := range fn.Body.Ops {
-		if o.Code != ir.Parallel {
+		if o.Code != ir.Parallel || has(p.forbid, "async", o) {
 			continue
 		}
 		a.phase, a.used = o, 0

@@ -51,6 +51,10 @@ func Place(fn *ir.Func, m Machine) error {
 	if warps < 1 || warps > maxWarps {
 		return &Misfit{Text: fmt.Sprintf("warps = %d: a block has 1 to %d warps; %d is the nearest that fits", warps, maxWarps, min(max(warps, 1), maxWarps)), Pos: fn.Pos}
 	}
+	asked, err := promisesOf(fn, m)
+	if err != nil {
+		return err
+	}
 	phases(fn)
 	roles, explicit, err := settleExplicit(fn)
 	if err != nil {
@@ -62,22 +66,25 @@ func Place(fn *ir.Func, m Machine) error {
 		r := o.Regions[0]
 		regions[i], r.Ops = r.Ops, r.Ops[len(r.Ops)-1:]
 	}
-	err = newPlacer(fn, m, int64(warps)).place(fn.Body)
+	err = newPlacer(fn, m, int64(warps), asked).place(fn.Body)
 	for i, o := range roles {
 		o.Regions[0].Ops = regions[i]
 	}
 	if err == nil {
-		err = placeRoles(fn, m, roles)
+		err = placeRoles(fn, m, roles, asked)
 	}
 	fn.Number()
-	if err != nil || explicit {
-		return err
+	if err == nil && !explicit {
+		err = pipeline(fn, asked)
 	}
-	return pipeline(fn, m)
+	if err == nil {
+		err = asked.kept(fn)
+	}
+	return err
 }
 
-func newPlacer(fn *ir.Func, m Machine, warps int64) *placer {
-	return &placer{fn: fn, m: m, warps: warps, forms: newForms(), extents: map[*ir.Value]int64{}, root: map[*ir.Value]*ir.Value{},
+func newPlacer(fn *ir.Func, m Machine, warps int64, p promises) *placer {
+	return &placer{fn: fn, m: m, warps: warps, promises: p, forms: newForms(), extents: map[*ir.Value]int64{}, root: map[*ir.Value]*ir.Value{},
 		cover: map[*ir.Op]*cover{}, open: map[int]bool{}, home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{}, pin: map[*ir.Op]*form{},
 		converted: map[conversion]*ir.Value{}, origin: map[*ir.Value]*ir.Value{},
 		after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
@@ -89,6 +96,8 @@ type placer struct {
 	m     Machine
 	warps int64
 	forms *forms
+	// promises are what the schedule asks of contractions.
+	promises promises
 	// extents are the padded extents of spans; root is the span whose extent another one has.
 	extents map[*ir.Value]int64
 	root    map[*ir.Value]*ir.Value
@@ -124,13 +133,16 @@ type conversion struct {
 
 func (p *placer) place(r *ir.Region) error {
 	p.joinExtents(r)
-	p.covers(r)
+	why := p.covers(r)
 	for o, c := range p.cover {
 		if !p.shape(c) {
 			delete(p.cover, o)
 			continue
 		}
 		o.SetAttr("atom", c.atom.Name)
+	}
+	if err := p.covered(r, why); err != nil {
+		return err
 	}
 	if err := p.fits(r); err != nil {
 		return err

@@ -3,6 +3,7 @@ package passes
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
@@ -94,17 +95,12 @@ func byteName(t dtype.Type) string {
 	return "u8"
 }
 
-// instruction is the matrix instruction for types and an extent of k.
-func (p *placer) instruction(name string, k int64) (fragment.Atom, bool) {
-	shapes := map[string][]string{"f64": {"m8n8k4"}, "tf32": {"m16n8k8", "m16n8k4"}, "f16": {"m16n8k16", "m16n8k8"},
-		"bf16": {"m16n8k16", "m16n8k8"}}[name]
-	if shapes == nil {
-		shapes = []string{"m16n8k32", "m16n8k16"}
-	}
+// instruction is the matrix instruction for types and an extent of k, of those that a contraction may be made of.
+func (p *placer) instruction(o *ir.Op, types string, k int64) (fragment.Atom, bool) {
 	var best fragment.Atom
-	for _, s := range shapes {
-		a, err := fragment.Find("mma_" + s + "_" + name)
-		if err == nil && a.Has(p.m.Target) && (best.Name == "" || k < best.K) {
+	for _, name := range instructions(types) {
+		a, err := fragment.Find(name)
+		if err == nil && a.Has(p.m.Target) && p.promises.allowed(o, name) && (best.Name == "" || k < best.K) {
 			best = a
 		}
 	}
@@ -117,13 +113,14 @@ const waste = 16
 // covers chooses matrix instructions for the contractions of a region, and rewrites these: operands are cast to the
 // instruction's types, and change sides where its rows would be wasted or where the result's rows are wanted on the other
 // side. It comes before anything has a form.
-func (p *placer) covers(r *ir.Region) {
-	list := p.eligible(r)
+func (p *placer) covers(r *ir.Region) (why map[*ir.Op]string) {
+	list, why := p.eligible(r)
 	p.sides(list)
 	for _, c := range list {
 		p.rewrite(c)
 	}
 	p.fn.Number()
+	return why
 }
 
 // flat is the number of the operand of a contraction that has all axes, those of the result and those that are summed, and is
@@ -153,34 +150,54 @@ func supplant(o *ir.Op, v *ir.Value) {
 	o.Remove()
 }
 
-// eligible are the contractions that have a matrix instruction.
-func (p *placer) eligible(r *ir.Region) []*cover {
-	var list []*cover
+// eligible are the contractions that have a matrix instruction; why says of the others why they have none.
+func (p *placer) eligible(r *ir.Region) (list []*cover, why map[*ir.Op]string) {
+	why = map[*ir.Op]string{}
 	r.Walk(func(o *ir.Op) {
-		if o.Code != ir.Contract || o.Int("scaled") != 0 || o.Result().Type.Kind != ir.Tile || inScan(o) {
+		if o.Code != ir.Contract {
 			return
 		}
-		a, b := o.Operands[0], o.Operands[1]
-		_, _, name, ok := operandType(a.Type.Elem, b.Type.Elem, o.Result().Type.Elem)
-		if !ok {
+		c, reason := p.coverOf(o)
+		if reason != "" {
+			why[o] = reason
 			return
 		}
-		c := &cover{o: o}
-		c.batch, c.m, c.n, c.k = axisKinds(o)
-		if len(c.m) == 0 || len(c.n) == 0 {
-			return
-		}
-		if c.atom, ok = p.instruction(name, width(c.k)); !ok {
-			return
-		}
-		// Both ways round.
-		work := width(c.m) * width(c.n) * width(c.k)
-		k := (width(c.k) + c.atom.K - 1) / c.atom.K * c.atom.K
-		if min(padded(c.m, c.atom.M)*padded(c.n, 8), padded(c.n, c.atom.M)*padded(c.m, 8))*k <= waste*work && work >= 8*c.atom.K {
-			list = append(list, c)
-		}
+		list = append(list, c)
 	})
-	return list
+	return list, why
+}
+
+// coverOf is a matrix instruction for a contraction, or why there is none.
+func (p *placer) coverOf(o *ir.Op) (c *cover, why string) {
+	switch {
+	case o.Int("scaled") != 0:
+		return nil, "it has scales"
+	case o.Result().Type.Kind != ir.Tile:
+		return nil, "its result is one element"
+	case inScan(o):
+		return nil, "it stands in the function of a scan"
+	}
+	a, b, sum := o.Operands[0].Type.Elem, o.Operands[1].Type.Elem, o.Result().Type.Elem
+	_, _, name, ok := operandType(a, b, sum)
+	if !ok {
+		return nil, fmt.Sprintf("no instruction multiplies %s by %s exactly and sums in %s", a, b, sum)
+	}
+	c = &cover{o: o}
+	c.batch, c.m, c.n, c.k = axisKinds(o)
+	if len(c.m) == 0 || len(c.n) == 0 {
+		return nil, "one of its operands has no axis of its own"
+	}
+	if c.atom, ok = p.instruction(o, name, width(c.k)); !ok {
+		return nil, fmt.Sprintf("for its types there are %s", strings.Join(instructions(name), ", "))
+	}
+	// Both ways round.
+	work := width(c.m) * width(c.n) * width(c.k)
+	k := (width(c.k) + c.atom.K - 1) / c.atom.K * c.atom.K
+	padding := min(padded(c.m, c.atom.M)*padded(c.n, 8), padded(c.n, c.atom.M)*padded(c.m, 8)) * k
+	if padding > waste*work || work < 8*c.atom.K {
+		return nil, fmt.Sprintf("it is %dx%dx%d, and %s would compute %d times as much", width(c.m), width(c.n), width(c.k), c.atom.Name, padding/max(work, 1))
+	}
+	return c, ""
 }
 
 func inScan(o *ir.Op) bool {

@@ -109,10 +109,10 @@ func slotLayout(t ir.Type) (layout.Layout, bool) {
 }
 
 // placeRoles places the regions of roles, each as if it were a function of its own.
-func placeRoles(fn *ir.Func, m Machine, roles []*ir.Op) error {
+func placeRoles(fn *ir.Func, m Machine, roles []*ir.Op, p promises) error {
 	for _, o := range roles {
 		part := &ir.Func{Name: fn.Name, Binds: fn.Binds, Sizes: fn.Sizes, Params: fn.Params, Pos: o.Pos, Body: o.Regions[0]}
-		if err := newPlacer(part, m, o.Int("warps")).place(part.Body); err != nil {
+		if err := newPlacer(part, m, o.Int("warps"), p).place(part.Body); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ package cpu
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tilec/tilec/codegen"
@@ -47,9 +48,14 @@ func Module(fn *ir.Func, o codegen.Options) (text string, a *codegen.Artefact, e
 	return g.m.String(), &codegen.Artefact{Manifest: g.manifest, Report: g.report}, nil
 }
 
-// explicit refuses what steers warps and their memory by hand: a processor has none.
+// explicit refuses what steers warps and their memory by hand: a processor has none; and promises, of which it knows none.
 func explicit(fn *ir.Func) error {
 	var err error
+	for _, b := range fn.Binds {
+		if name := b.Name[strings.LastIndexByte(b.Name, '.')+1:]; err == nil && (name == "use" || name == "forbid") {
+			err = &codegen.Unsupported{Target: "cpu", What: "the schedule word " + name + " " + b.Value, Pos: b.Pos}
+		}
+	}
 	fn.Walk(func(o *ir.Op) {
 		what := ""
 		switch o.Code {

@@ -14,6 +14,7 @@ package emit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tilec/tilec/codegen"
@@ -44,11 +45,6 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 	for _, b := range fn.Binds {
 		a.Manifest.Binds = append(a.Manifest.Binds, b.Name+"="+b.Value)
 	}
-	for _, b := range fn.Binds {
-		if b.Name == "use" || b.Name == "forbid" { // promises, which are kept or refused
-			return nil, &codegen.Unsupported{Target: t.Name(), What: "the schedule word " + b.Name + " " + b.Value, Pos: fn.Pos}
-		}
-	}
 	placed, notes, err := t.placed(fn)
 	if err != nil {
 		return nil, err
@@ -73,7 +69,7 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		return nil, err
 	}
 	step("emit")
-	a.Report.Plans = append(notes, plans(placed)...)
+	a.Report.Plans = slices.Concat(notes, passes.Promises(placed), plans(placed))
 	text, places := asm.Module(t.SM, t.version(kernels), kernels)
 	a.Code = []byte(text)
 	step("text")
