@@ -75,7 +75,8 @@ const (
 	// masked a bool over the same axes. Attr mode: "in", "skip" (outside: no effect), "unchecked".
 	Store
 	// Atomic: operands as Store; for kind "cas" the value operands are expected, new. Attr kind: add max min and or
-	// xor xchg cas. Result (optional): the old values. Every element applies once, also for equal subscripts.
+	// xor xchg cas. Result (optional): the old values. Every element applies once, also for equal subscripts,
+	// in any order.
 	Atomic
 	// Arrive counts the blocks that have come here: operands a tensor of u32 that begins as zeros, and one scalar subscript
 	// a dimension. Result: a bool, true in the last of attr of blocks alone. What blocks have written before they arrive, in

@@ -316,7 +316,12 @@ func (g *functions) atomic(h *ir.Value, inOrder bool) {
 	}
 	kind := choose2(g, kinds)
 	axes := g.axes(2)
-	index := g.expr(dtype.I64, axes, 1)
+	var index *ir.Value
+	if len(axes) == 1 && g.chance(2) {
+		index = g.b.Affine([]ir.Term{{Coef: 1, Var: axes[0]}}, int64(g.pick(3)), 1, 0) // no two the same
+	} else {
+		index = g.expr(dtype.I64, axes, 1)
+	}
 	var values []*ir.Value
 	for range 1 + b2i(kind == "cas") {
 		values = append(values, g.expr(h.Type.Elem, axes, 2))

@@ -250,6 +250,9 @@ func holds(t *testing.T, seed uint64, base runtime.Device, devices []runtime.Dev
 
 // disagree says in what a device differs from the interpreter, "" where they agree or the interpreter fails.
 func disagree(t *testing.T, base, d runtime.Device, f *Function, limit time.Duration) string {
+	if strings.HasPrefix(d.Name(), "emu:") && ordered(f.Func) {
+		return ""
+	}
 	want := runFunction(t, base, f, limit)
 	if want.err != nil {
 		return ""
@@ -260,8 +263,6 @@ func disagree(t *testing.T, base, d runtime.Device, f *Function, limit time.Dura
 	switch {
 	case errors.As(got.err, &misfit), errors.As(got.err, &limited) && strings.Contains(limited.What, "shared memory"):
 		return "" // tiles that are too large for the device
-	case got.err != nil && strings.HasPrefix(got.err.Error(), "race: ") && narrow(f.Func):
-		return "" // words of several blocks' elements, see docs/limits.md
 	case got.err != nil:
 		return got.err.Error()
 	case !cmp.Equal(want.data, got.data):
@@ -315,12 +316,18 @@ func TestCompiled(t *testing.T) {
 	}
 }
 
-// narrow reports whether a function writes elements of less than a byte.
-func narrow(fn *ir.Func) bool {
-	for _, p := range fn.Params {
-		if p.Role != ir.In && p.Type.Kind == ir.Tensor && p.Type.Elem.Bits()%8 != 0 {
-			return true
+// ordered reports whether results may depend on the order in which an atomic operation takes the elements of its tile where
+// their subscripts are equal. The language does not fix it, and lanes have none.
+func ordered(fn *ir.Func) bool {
+	found := false
+	fn.Body.Walk(func(o *ir.Op) {
+		if o.Code != ir.Atomic || o.Stored()[0].Type.Kind != ir.Tile || len(o.Results) == 0 && o.Str("kind") != "xchg" && o.Str("kind") != "cas" {
+			return
 		}
-	}
-	return false
+		at := o.Subscripts()[0].Def
+		distinct := at != nil && at.Code == ir.Affine && len(at.Operands) == 1 && at.Int("div") == 1 && at.Int("mod") == 0 &&
+			at.Operands[0].Type.Kind == ir.Span && len(o.Stored()[0].Type.Axes) == 1
+		found = found || !distinct
+	})
+	return found
 }

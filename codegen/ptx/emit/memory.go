@@ -353,10 +353,13 @@ func (e *emitter) loadOp(a *access) string {
 	if a.x.shared {
 		return "ld.shared"
 	}
-	if e.written[a.o.Operands[0]] {
-		return "ld.global"
+	switch {
+	case !e.written[a.o.Operands[0]]:
+		return "ld.global.nc"
+	case a.bits < 8: // whose stores are atomic
+		return "ld.relaxed.gpu.global"
 	}
-	return "ld.global.nc"
+	return "ld.global"
 }
 
 func (e *emitter) store(o *ir.Op) {
@@ -468,29 +471,41 @@ func (e *emitter) each(a *access, visit func(slot int, own guard)) {
 	}
 }
 
-// loadBits loads an element of less than a byte.
+// loadBits loads an element of less than a byte. Of a tensor that the phase writes it loads the words that storeBits changes:
+// then the two are morally strong (PTX ISA, memory consistency model), and what another thread does to a neighbour in the word
+// is no race.
 func (e *emitter) loadBits(a *access, slot int, g guard, outside asm.Arg) asm.Arg {
 	b, t := e.b, a.t.Elem
-	at, shift := e.bitAddress(a, slot)
-	pad := asm.Int(0)
-	low := b.Reg(asm.W)
-	if g.ok {
-		e.move(low, pad)
+	unit, kind, at, shift := int64(8), ".u8", asm.Reg{}, asm.Arg{}
+	if e.written[a.o.Operands[0]] {
+		unit, kind = 32, ".b32"
+		at, shift = e.wordAddress(a, slot)
+	} else {
+		at, shift = e.byteAddress(a, slot)
 	}
-	g.emit(b, e.loadOp(a)+".u8", asm.R(low), asm.At(at, 0))
-	word := asm.R(low)
-	if 8%a.bits != 0 {
-		// It may go on in the next byte.
-		high := b.Reg(asm.W)
-		e.move(high, pad)
-		e.and(g, b.SetP("gt", "s32", e.word(shift), asm.Int(8-a.bits))).emit(b, e.loadOp(a)+".u8", asm.R(high), asm.At(at, 1))
-		word = asm.R(b.Pure("prmt.b32", asm.W, word, asm.R(high), asm.Int(0x1140)))
+	load := func(g guard, off int64) asm.Arg {
+		r := b.Reg(asm.W)
+		if g.ok {
+			e.move(r, asm.Int(0))
+		}
+		g.emit(b, e.loadOp(a)+kind, asm.R(r), asm.At(at, off))
+		return asm.R(r)
 	}
-	kind := "bfe.u32"
+	word := load(g, 0)
+	if unit%a.bits != 0 {
+		// It may go on in the next one.
+		high := load(e.and(g, b.SetP("gt", "s32", e.word(shift), asm.Int(unit-a.bits))), unit/8)
+		if unit == 8 {
+			word = asm.R(b.Pure("prmt.b32", asm.W, word, high, asm.Int(0x1140)))
+		} else {
+			word, shift = asm.R(b.Pure("shf.r.wrap.b32", asm.W, word, high, shift)), asm.Int(0)
+		}
+	}
+	extract := "bfe.u32"
 	if t.IsInt() && t.Signed {
-		kind = "bfe.s32"
+		extract = "bfe.s32"
 	}
-	x := asm.R(b.Pure(kind, asm.W, word, shift, asm.Int(a.bits)))
+	x := asm.R(b.Pure(extract, asm.W, word, shift, asm.Int(a.bits)))
 	if a.o.Str("mode") == "else" && g.ok {
 		x = asm.R(b.Select(asm.W, g.p, x, outside))
 	}
@@ -499,8 +514,8 @@ func (e *emitter) loadBits(a *access, slot int, g guard, outside asm.Arg) asm.Ar
 
 func (e *emitter) word(x asm.Arg) asm.Arg { return asm.R(e.b.Move(asm.W, x)) }
 
-// bitAddress is the address of the byte in which the element in a slot begins, and the bit of it, a word.
-func (e *emitter) bitAddress(a *access, slot int) (asm.Reg, asm.Arg) {
+// byteAddress is the address of the byte in which the element in a slot begins, and the bit of it, a word.
+func (e *emitter) byteAddress(a *access, slot int) (asm.Reg, asm.Arg) {
 	b := e.b
 	sum, imm := e.offset(a, slot)
 	sum = b.Add(asm.D, sum, asm.Int(imm))
@@ -508,13 +523,19 @@ func (e *emitter) bitAddress(a *access, slot int) (asm.Reg, asm.Arg) {
 	return b.Move(asm.D, byteAt), b.And(asm.W, b.Narrow(sum), asm.Int(7))
 }
 
-// storeBits stores an element of less than a byte: into its word, as what stands beside it may be of another thread.
-func (e *emitter) storeBits(a *access, slot int, g guard, x asm.Arg) {
+// wordAddress is the address of the word in which the element in a slot begins, and the bit of it, a word.
+func (e *emitter) wordAddress(a *access, slot int) (asm.Reg, asm.Arg) {
 	b := e.b
 	sum, imm := e.offset(a, slot)
 	sum = b.Add(asm.D, sum, asm.Int(imm))
 	at := b.Move(asm.D, b.Add(asm.D, a.x.base, b.Shl(asm.D, b.Shr(asm.D, sum, 5), 2)))
-	shift := b.And(asm.W, b.Narrow(sum), asm.Int(31))
+	return at, b.And(asm.W, b.Narrow(sum), asm.Int(31))
+}
+
+// storeBits stores an element of less than a byte: into its word, as what stands beside it may be of another thread.
+func (e *emitter) storeBits(a *access, slot int, g guard, x asm.Arg) {
+	b := e.b
+	at, shift := e.wordAddress(a, slot)
 	all := int64(1)<<a.bits - 1
 	code := e.word(b.And(asm.W, e.word(x), asm.Int(all)))
 	put := func(g guard, off int64, mask, bits asm.Arg) {

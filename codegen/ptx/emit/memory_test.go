@@ -50,6 +50,36 @@ kernel @copy[%M, %N](%x: tensor<T,[%M,%N]>) -> (%y: tensor<T,[%M,%N]>) {
 	}
 }
 
+// TestNarrowWithin changes elements of less than a byte in place, where blocks have elements of one word, and where a block's
+// loads may go by words.
+func TestNarrowWithin(t *testing.T) {
+	for i, elem := range []string{"u1", "i2", "i3", "u4", "f6e3m2"} {
+		for _, width := range []string{"2", "8", "32"} {
+			text := strings.NewReplacer("T", elem, "W", width).Replace(`
+kernel @change[%M, %N](inout %y: tensor<T,[%M,%N]>) -> () {
+  %0 = const 0 : i64
+  parallel %m in %0 .. %M by 2, %n in %0 .. %N by W {
+    %v = load.in %y[%m, %n] : tile<T,[%m:2,%n:W]>
+    %f = cast.rne.sat %v : tile<f32,[%m:2,%n:W]>
+    %one = const 1.0 : f32
+    %ones = bcast %one : tile<f32,[%m:2,%n:W]>
+    %g = add %f, %ones : tile<f32,[%m:2,%n:W]>
+    %w = cast.rne.sat %g : tile<T,[%m:2,%n:W]>
+    store.in %y[%m, %n] = %w
+    yield
+  }
+  yield
+}
+`)
+			for _, n := range [][2]int64{{4, 32}, {5, 16}} {
+				t.Run(fmt.Sprint(elem, width, n), func(t *testing.T) {
+					newCall(t, text, uint64(i), n[0], n[1]).check(scattered, exact)
+				})
+			}
+		}
+	}
+}
+
 // TestAtomics adds, compares and swaps, with equal indices and indices outside.
 func TestAtomics(t *testing.T) {
 	text := `

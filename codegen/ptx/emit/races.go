@@ -84,9 +84,6 @@ func (e *emitter) conflict(v visit, o *ir.Op) bool {
 	if v.op.Code == ir.Copy || o.Code == ir.Copy {
 		return v.op.Code == ir.Store || o.Code == ir.Store || v.op.Code == ir.Atomic || o.Code == ir.Atomic
 	}
-	if bits := tensorOperand(o).Type.Elem.Bits(); bits%8 != 0 && v.op.Code != o.Code {
-		return true // elements of less than a byte are stored by whole words, in which others' are
-	}
 	if disjoint(v, o) {
 		return false
 	}

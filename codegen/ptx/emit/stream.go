@@ -39,10 +39,7 @@ func (e *emitter) stream(a *access) *value {
 			end = asm.R(b.Pure("min.s32", asm.W, e.word(end), asm.Int(n)))
 			there = e.and(there, b.SetP("gt", "s32", end, asm.Int(0)))
 		}
-		sum, imm := e.offset(a, run[0])
-		sum = b.Add(asm.D, sum, asm.Int(imm))
-		at := b.Move(asm.D, b.Add(asm.D, a.x.base, b.Shl(asm.D, b.Shr(asm.D, sum, 5), 2)))
-		shift := b.And(asm.W, b.Narrow(sum), asm.Int(31))
+		at, shift := e.wordAddress(a, run[0])
 		last := b.Mad(asm.W, end, asm.Int(a.bits), shift) // the bit behind them
 		words := make([]asm.Arg, count+1)
 		for i := range words {

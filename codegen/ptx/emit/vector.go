@@ -42,6 +42,8 @@ func (e *emitter) vector(a *access, alike func(run []int) bool) *vector {
 		least := int64(8)
 		if a.bits >= 8 {
 			least = max(32, 2*a.bits)
+		} else if e.written[a.o.Operands[0]] {
+			least = 32 // the words that stores change, see loadBits
 		}
 		if v.chunk < least || v.chunk < 32 && width > v.chunk || a.bits&(a.bits-1) == 0 && width > 128 {
 			continue

@@ -2,6 +2,7 @@ package emu
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -50,6 +51,7 @@ type access struct {
 	elems    []element
 	total    uint64 // bytes of all elements
 	atomic   bool   // strong: relaxed or more
+	local    bool   // strong within the block alone
 	acquire  bool
 	release  bool
 	op       func(old, x, y uint64) uint64 // of an atomic
@@ -124,6 +126,7 @@ func (d *decoder) memory(o *op) bool {
 	}
 	x.size, x.count, x.signed = uint64(t.Bits()/8), 1, t.Signed()
 	x.atomic = in.Has(".relaxed") || in.Has(".acquire") || in.Has(".release") || in.Has(".acq_rel") || in.Has(".volatile")
+	x.local = in.Has(".cta")
 	x.acquire = in.Has(".acquire") || in.Has(".acq_rel")
 	x.release = in.Has(".release") || in.Has(".acq_rel")
 	o.kind, o.mem = runOp, x
@@ -298,7 +301,7 @@ func (w *warp) addresses(x *access) *wide {
 
 // inspectRead checks bytes that a lane reads, for the lane to.
 func (w *warp) inspectRead(o *op, r *region, off, n uint64, e event, lane, to int) {
-	if r.init != nil && !r.allWritten(off, n) {
+	if r.init != nil && !r.allWritten(off, n) && !(o.mem != nil && o.mem.partly(r, off)) {
 		w.unwrittenBytes(o, r, off, n, lane)
 	}
 	switch {
@@ -314,6 +317,20 @@ func (w *warp) inspectRead(o *op, r *region, off, n uint64, e event, lane, to in
 			w.clash(o, r, off, n, lane, c, block, false, true)
 		}
 	}
+}
+
+// partly reports whether a strong load of words of an allocation finds a written byte in each: elements of less than a byte are
+// read as they are written, by their words (ownBytes), in which others need not have been written.
+func (x *access) partly(r *region, off uint64) bool {
+	if !x.atomic || x.size != 4 || r.space != "global" {
+		return false
+	}
+	for end := off + x.total; off < end; off += 4 {
+		if !slices.Contains(r.init[off:off+4], written) {
+			return false
+		}
+	}
+	return true
 }
 
 // inspectWrite checks bytes that a lane writes.

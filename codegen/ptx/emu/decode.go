@@ -85,6 +85,9 @@ const maxLocal = 512 << 10
 // maxSlots bounds a kernel's registers and constants.
 const maxSlots = 1 << 16
 
+// maxCode bounds a kernel's instructions: what the history of memory holds of where an access was.
+const maxCode = eventPC + 1
+
 // maxVars bounds the bytes of a module's variables.
 const maxVars = 1 << 30
 
@@ -202,6 +205,9 @@ func (p *Program) decode(f *syntax.Func) (*kernel, error) {
 		return nil, err
 	}
 	registers := uint32(k.slots)
+	if len(f.Body) > maxCode {
+		return nil, fmt.Errorf("a kernel of %d instructions, %d are the most", len(f.Body), maxCode)
+	}
 	k.code = make([]op, len(f.Body))
 	for i, in := range f.Body {
 		o := &k.code[i]

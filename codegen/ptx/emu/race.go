@@ -113,12 +113,24 @@ func (w *warp) ordered(x, e event) bool {
 	return x.clock() <= w.clock.near[x.warp()]
 }
 
+// strong reports whether an event of a block and what the warp does now, which is e, are morally strong (PTX ISA, memory
+// consistency model): both strong, each in the other's scope, and of the same bytes wherever they meet, which are those of
+// elements that lie at multiples of one size. Two such are no race.
+func (w *warp) strong(block int, x, e event) bool {
+	if !x.atomic() || !e.atomic() {
+		return false
+	}
+	a, b := w.k.code[x.pc()].mem, w.k.code[e.pc()].mem
+	return a.size == b.size && (block == w.block.index || !a.local && !b.local)
+}
+
 // sharedShadow knows for each cell of shared memory, a few bytes, the last write and each warp's last read since.
 type sharedShadow struct {
 	shift   uint // log2 of a cell's bytes
 	write   []event
 	readers []uint32 // a bit for each warp that read since the last write
 	read    [][]event
+	strong  []event // the last strong read since the last write; nil where there was none
 }
 
 func newSharedShadow(size uint64, shift uint, warps int) *sharedShadow {
@@ -134,6 +146,7 @@ func newSharedShadow(size uint64, shift uint, warps int) *sharedShadow {
 func (s *sharedShadow) reset() {
 	clear(s.write)
 	clear(s.readers)
+	clear(s.strong)
 }
 
 // readCells notes a read and returns a write that is not ordered before it.
@@ -142,10 +155,15 @@ func (s *sharedShadow) readCells(w *warp, off, n uint64, e event) (event, bool) 
 	found := false
 	own, mine := s.read[w.index], uint32(1)<<w.index
 	for c, end := off>>s.shift, (off+n-1)>>s.shift; c <= end; c++ {
-		if x := s.write[c]; x != 0 && !w.ordered(x, e) && !(x.atomic() && e.atomic()) {
+		if x := s.write[c]; x != 0 && !w.ordered(x, e) && !w.strong(w.block.index, x, e) {
 			clash, found = x, true
 		}
-		if !e.atomic() {
+		if e.atomic() {
+			if s.strong == nil {
+				s.strong = make([]event, len(s.write))
+			}
+			s.strong[c] = e
+		} else {
 			if x := own[c]; s.readers[c]&mine != 0 && x.clock() == e.clock() && x.lane() != e.lane() {
 				own[c] = e.by(allLanes)
 			} else {
@@ -160,7 +178,7 @@ func (s *sharedShadow) readCells(w *warp, off, n uint64, e event) (event, bool) 
 // writeCells notes a write and returns an access that is not ordered before it.
 func (s *sharedShadow) writeCells(w *warp, off, n uint64, e event) (clash event, wasRead, found bool) {
 	for c, end := off>>s.shift, (off+n-1)>>s.shift; c <= end; c++ {
-		if x := s.write[c]; x != 0 && !w.ordered(x, e) && !(x.atomic() && e.atomic()) {
+		if x := s.write[c]; x != 0 && !w.ordered(x, e) && !w.strong(w.block.index, x, e) {
 			clash, wasRead, found = x, false, true
 		}
 		for m := s.readers[c]; m != 0; m &= m - 1 {
@@ -168,6 +186,12 @@ func (s *sharedShadow) writeCells(w *warp, off, n uint64, e event) (clash event,
 			if x := s.read[r][c]; !w.ordered(x, e) {
 				clash, wasRead, found = x, true, true
 			}
+		}
+		if s.strong != nil {
+			if x := s.strong[c]; x != 0 && !w.ordered(x, e) && !w.strong(w.block.index, x, e) {
+				clash, wasRead, found = x, true, true
+			}
+			s.strong[c] = 0
 		}
 		s.write[c], s.readers[c] = e.again(s.write[c]), 0
 	}
@@ -190,14 +214,21 @@ const manyBlocks = -1
 
 // globalShadow has the cells of an allocation, in pages that are made when they are first touched.
 type globalShadow struct {
-	shift uint
-	pages []*[pageCells]globalCell
+	shift  uint
+	pages  []*[pageCells]globalCell
+	strong map[uint64]strongRead // the last strong read of a cell since its last write
+}
+
+// strongRead is a strong read by a warp of a block.
+type strongRead struct {
+	event event
+	block int
 }
 
 const pageCells = 512
 
 func newGlobalShadow(size uint64, shift uint) *globalShadow {
-	return &globalShadow{shift, make([]*[pageCells]globalCell, int(size>>shift)/pageCells+1)}
+	return &globalShadow{shift: shift, pages: make([]*[pageCells]globalCell, int(size>>shift)/pageCells+1), strong: map[uint64]strongRead{}}
 }
 
 func (g *globalShadow) cell(c uint64) *globalCell {
@@ -223,10 +254,11 @@ func (g *globalShadow) readCells(w *warp, off, n uint64, e event) (event, int, b
 	me := int32(w.block.index + 1)
 	for c, end := off>>g.shift, (off+n-1)>>g.shift; c <= end; c++ {
 		x := g.cell(c)
-		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write, e) {
+		if x.writeBlock != 0 && !w.before(int(x.writeBlock-1), x.write, e) && !w.strong(int(x.writeBlock-1), x.write, e) {
 			clash, block, found = x.write, int(x.writeBlock-1), true
 		}
 		if e.atomic() {
+			g.strong[c] = strongRead{e, w.block.index}
 			continue
 		}
 		mine := uint32(1) << w.index
@@ -257,7 +289,7 @@ func (g *globalShadow) writeCells(w *warp, off, n uint64, e event) (clash event,
 	me := int32(w.block.index + 1)
 	for c, end := off>>g.shift, (off+n-1)>>g.shift; c <= end; c++ {
 		x := g.cell(c)
-		if x.writeBlock != 0 && !(x.write.atomic() && e.atomic()) && !w.before(int(x.writeBlock-1), x.write, e) {
+		if x.writeBlock != 0 && !w.before(int(x.writeBlock-1), x.write, e) && !w.strong(int(x.writeBlock-1), x.write, e) {
 			clash, block, wasRead, found = x.write, int(x.writeBlock-1), false, true
 		}
 		switch {
@@ -275,6 +307,14 @@ func (g *globalShadow) writeCells(w *warp, off, n uint64, e event) (clash event,
 		case len(w.clock.far) == 0:
 			b := max(int(x.readBlock)-1, 0)
 			clash, block, wasRead, found = newEvent(x.readClock, 0, false, int(x.readPC)), b, true, true
+		}
+		if len(g.strong) > 0 {
+			if x, ok := g.strong[c]; ok {
+				if !w.before(x.block, x.event, e) && !w.strong(x.block, x.event, e) {
+					clash, block, wasRead, found = x.event, x.block, true, true
+				}
+				delete(g.strong, c)
+			}
 		}
 		last := e
 		if x.writeBlock == me {
