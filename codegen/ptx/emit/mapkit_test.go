@@ -78,7 +78,7 @@ func mapsOf(t testing.TB, fast bool, m []mapping, inputs [][][]uint64) (out [][]
 			fb := ir.NewBuilder(f)
 			var x []*ir.Value
 			for _, u := range k.types {
-				x = append(x, dummy(fb, u))
+				x = append(x, oneOf(fb, u))
 			}
 			o = k.ir(fb, x).Def
 		}
@@ -173,8 +173,8 @@ func mapsOf(t testing.TB, fast bool, m []mapping, inputs [][][]uint64) (out [][]
 	return out, instructions
 }
 
-// dummy is a value of a type.
-func dummy(b *ir.Builder, t dtype.Type) *ir.Value {
+// oneOf is the constant 1 of a type, for operations of which the type alone counts.
+func oneOf(b *ir.Builder, t dtype.Type) *ir.Value {
 	switch {
 	case t == dtype.Bool:
 		return b.ConstBool(true)

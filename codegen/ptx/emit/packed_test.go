@@ -44,7 +44,7 @@ func onTiles(t *testing.T, list []tiling, in [][][]uint64) (out [][]uint64, inst
 		fb := ir.NewBuilder(f)
 		var x []*ir.Value
 		for _, u := range k.types {
-			x = append(x, dummy(fb, u))
+			x = append(x, oneOf(fb, u))
 		}
 		o := k.ir(fb, x).Def
 		o.Operands = nil
