@@ -39,7 +39,7 @@ func pipeline(fn *ir.Func, p promises) error {
 		if o.Code != ir.Parallel || has(p.forbid, "async", o) {
 			continue
 		}
-		a.phase, a.used = o, 0
+		a.phase = o
 		a.written = writtenIn(o)
 		if err := a.region(o.Regions[0]); err != nil {
 			return err
@@ -56,19 +56,26 @@ type async struct {
 	asked  bool // the schedule says how many stages there are
 	phase  *ir.Op
 	rings  int64
-	used   int64 // bytes of shared memory of the phase's channels
+	used   int64 // bytes of shared memory of the channels in an operation
 	// written are the tensors that the phase writes.
 	written map[*ir.Value]bool
 	uses    map[*ir.Value][]use
 }
 
+// region puts channels into the loops of a region. Behind it used is the most that one of its operations takes: loops that follow
+// each other have the same memory.
 func (a *async) region(r *ir.Region) error {
+	most := int64(0)
 	for _, o := range slices.Clone(r.Ops) {
+		a.used = 0
 		for _, q := range o.Regions {
+			inside := a.used
 			if err := a.region(q); err != nil {
 				return err
 			}
+			a.used = max(a.used, inside)
 		}
+		most = max(most, a.used)
 		if o.Code != ir.For || o.Regions[0].Yield().Flag("breaks") {
 			continue
 		}
@@ -76,8 +83,10 @@ func (a *async) region(r *ir.Region) error {
 			if err := a.rewrite(o, list); err != nil {
 				return err
 			}
+			most = max(most, a.used)
 		}
 	}
+	a.used = most
 	return nil
 }
 

@@ -16,6 +16,7 @@ type array struct {
 	extents []int64 // along its axes
 	stride  []int64 // in elements
 	size    int64   // bytes
+	held    interval
 }
 
 // newArray is an array in row-major order; its place is not yet known.

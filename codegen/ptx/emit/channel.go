@@ -15,6 +15,8 @@ type ring struct {
 	members []*ir.Op
 	offsets []int64 // of each member in a stage
 	depth   int64
+	region  *ir.Region
+	held    interval
 	first   int64 // the offset of the first stage in shared memory
 	stage   int64 // bytes
 	// read is the offset of the next stage to be taken, last that of the one that was taken last: registers.
@@ -32,18 +34,86 @@ type view struct {
 	base int64   // what is added to it
 }
 
-// channel emits the making of a channel.
+// channel emits the making of a channel: its ring gets shared memory before the first operation that uses it, and gives it back
+// behind the last ([emitter.region]).
 func (e *emitter) channel(o *ir.Op) {
 	if e.rings[o.Result()] != nil {
 		return
 	}
 	r := e.newRing(o)
-	b := e.b
-	r.read, r.last = b.Var(asm.W), b.Var(asm.W)
+	r.read, r.last = e.b.Var(asm.W), e.b.Var(asm.W)
+	if first, last := r.extent(e); first != nil {
+		e.opens[first] = append(e.opens[first], r)
+		e.closes[last] = append(e.closes[last], r)
+	}
+}
+
+// extent sets the region in which the ring lives, the innermost one around all that uses it, and gives the first and the last
+// operation of that region that do, or have something in them that does. In a loop that takes stages the ring outlives the steps.
+func (r *ring) extent(e *emitter) (first, last *ir.Op) {
+	var uses []*ir.Op
+	for _, o := range r.members {
+		uses = append(uses, e.users(o.Result())...)
+	}
+	for r.region = r.members[0].Parent; ; {
+		first, last = nil, nil
+		var inner []*ir.Region
+		for _, o := range r.region.Ops {
+			at := slices.IndexFunc(uses, func(u *ir.Op) bool { return o == ancestor(u, r.region) })
+			if at < 0 {
+				continue
+			}
+			if last = o; first == nil {
+				first = o
+			}
+			for _, q := range o.Regions {
+				if slices.ContainsFunc(uses, func(u *ir.Op) bool { return ancestor(u, q) != nil }) {
+					inner = append(inner, q)
+				}
+			}
+		}
+		takes := func(o *ir.Op) bool { return o.Code == ir.Take && slices.Contains(uses, o) }
+		if first != last || len(inner) != 1 || repeats(first) && slices.ContainsFunc(inner[0].Ops, takes) {
+			return first, last
+		}
+		r.region = inner[0]
+	}
+}
+
+// ancestor is the operation of a region that is o or has it in it, nil where there is none.
+func ancestor(o *ir.Op, r *ir.Region) *ir.Op {
+	for o.Parent != r {
+		if o = o.Parent.Parent; o == nil || o.Parent == nil {
+			return nil
+		}
+	}
+	return o
+}
+
+// repeats reports whether an operation is a loop of more than one step.
+func repeats(o *ir.Op) bool {
+	return o.Code == ir.While || o.Code == ir.For && !o.Flag("once")
+}
+
+// open gives the ring its shared memory.
+func (r *ring) open(e *emitter) {
+	r.held = e.hold(r.stage * r.depth)
+	r.first = r.held.lo
+	e.b.Changes(r.read, r.last)
 	r.begin(e)
 }
 
-// newRing gives a channel, and those of its ring, shared memory.
+// again reports whether an operation on the ring is run more than once while it has its memory.
+func (r *ring) again(o *ir.Op) bool {
+	for ; o.Parent != r.region; o = o.Parent.Parent {
+		if repeats(o.Parent.Parent) {
+			return true
+		}
+	}
+	return false
+}
+
+// newRing puts together a channel and those of its ring.
 func (e *emitter) newRing(o *ir.Op) *ring {
 	r := &ring{depth: o.Result().Type.Depth}
 	for _, p := range o.Parent.Ops {
@@ -61,7 +131,6 @@ func (e *emitter) newRing(o *ir.Op) *ring {
 			e.rings[p.Result()] = r
 		}
 	}
-	r.first = e.hold(r.stage * r.depth)
 	return r
 }
 
@@ -115,7 +184,7 @@ func (e *emitter) acquire(o *ir.Op) {
 		n := int64(r.acquires / len(r.members))
 		switch {
 		case r.depth == 1:
-			if p := o.Parent.Parent; !p.Flag("once") || looped(p) {
+			if r.again(o) {
 				e.barrier()
 			}
 			r.acquired = asm.Int(r.first)
@@ -125,7 +194,7 @@ func (e *emitter) acquire(o *ir.Op) {
 			if n >= r.depth {
 				e.fail("more slots acquired than the %d of a channel", r.depth)
 			}
-			if n == 0 && looped(o) {
+			if n == 0 && r.again(o) {
 				e.barrier()
 				e.b.Changes(r.read, r.last)
 				r.begin(e)

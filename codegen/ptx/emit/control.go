@@ -10,8 +10,15 @@ import (
 // region emits the operations of a region, but for its yield.
 func (e *emitter) region(r *ir.Region) {
 	for _, o := range r.Ops {
-		if o.Code != ir.Yield {
-			e.operation(o)
+		if o.Code == ir.Yield {
+			continue
+		}
+		for _, ring := range e.opens[o] {
+			ring.open(e)
+		}
+		e.operation(o)
+		for _, ring := range e.closes[o] {
+			e.shared.free(ring.held)
 		}
 	}
 }

@@ -48,6 +48,8 @@ type emitter struct {
 	// tables are the tiles that lookups find in shared memory.
 	tables map[*ir.Value]*array
 	rings  map[*ir.Value]*ring
+	// opens and closes are the rings that get their memory before an operation, and give it back behind one.
+	opens, closes map[*ir.Op][]*ring
 	// copied are the operations on channels that were emitted with an earlier one.
 	copied map[*ir.Op]bool
 	ahead  ahead
@@ -60,7 +62,7 @@ type emitter struct {
 func newEmitter(t Target, fn *ir.Func, op *ir.Op, m *codegen.Manifest) *emitter {
 	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.PhaseWarps(fn, op), fast: isFast(fn),
 		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{},
-		maps: map[mapKey][]int{}, tables: map[*ir.Value]*array{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}, copied: map[*ir.Op]bool{}, partial: map[*ir.Op]bool{}}
+		maps: map[mapKey][]int{}, tables: map[*ir.Value]*array{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}, opens: map[*ir.Op][]*ring{}, closes: map[*ir.Op][]*ring{}, copied: map[*ir.Op]bool{}, partial: map[*ir.Op]bool{}}
 }
 
 // phase emits the kernel of the phase.

@@ -139,7 +139,7 @@ func (e *emitter) openSlots(o *ir.Op) {
 		step *= x.Extent
 	}
 	s.stage = ((end+1)*room(t.Elem) + 127) &^ 127
-	s.first = e.hold(s.stage * s.depth)
+	s.first = e.hold(s.stage * s.depth).lo
 	for _, u := range e.users(c) {
 		role := roleOf(u)
 		switch {
@@ -320,7 +320,7 @@ func (e *emitter) sharedTensor(o *ir.Op) {
 	for _, d := range t.Dims {
 		x.dims = append(x.dims, asm.Int(d.K))
 	}
-	at := e.hold(n * bits / 8)
+	at := e.hold(n * bits / 8).lo
 	x.base = e.b.Add(asm.D, asm.R(e.b.Pure("cvt.u64.u32", asm.D, asm.R(e.sharedBase()))), asm.Int(at))
 	e.set(o.Result(), &value{tensor: x})
 }
@@ -338,7 +338,7 @@ func (e *emitter) roles(o *ir.Op) {
 	}
 	e.barrier()
 	warps, warp, tid, outer := e.warps, e.warp, e.thread(), e.shared
-	base, high, first := outer.held, outer.high, int64(0)
+	base, high, first := outer.top(), outer.high, int64(0)
 	for _, role := range list {
 		turns := map[*ir.Op]int{}
 		role.Regions[0].Walk(func(q *ir.Op) {
@@ -356,7 +356,7 @@ func (e *emitter) roles(o *ir.Op) {
 				values := gomaps.Clone(e.values)
 				e.crew, e.warps = g, int(g.warps)
 				e.warp, g.thread = e.b.Sub(asm.W, warp, asm.Int(first)), e.b.Sub(asm.W, tid, asm.Int(32*first))
-				e.shared = arena{held: base, high: base}
+				e.shared = arena{base: base, high: base}
 				e.order = order{}
 				e.set(role.Regions[0].Args[0], &value{scalar: asm.Int(number)})
 				e.enterRole(o)

@@ -145,11 +145,11 @@ func (e *emitter) keepTables(o *ir.Op) []*ir.Value {
 				return // made in the loop, or there already
 			}
 			a := e.arrayOf(t.Type)
-			if e.shared.held+a.size > heldTables {
+			if e.shared.top()+a.size > heldTables {
 				return
 			}
-			a.at = e.hold(a.size)
-			e.shared.use(e, interval{a.at, a.at + a.size})
+			a.held = e.hold(a.size)
+			a.at = a.held.lo
 			e.put(a, e.values[t], 0)
 			e.tables[t] = a
 			list = append(list, t)
@@ -164,8 +164,7 @@ func (e *emitter) keepTables(o *ir.Op) []*ir.Value {
 // dropTables ends what keepTables began.
 func (e *emitter) dropTables(list []*ir.Value) {
 	for _, t := range list {
-		a := e.tables[t]
-		e.shared.busy = union(e.shared.busy, []interval{{a.at, a.at + a.size}})
+		e.shared.free(e.tables[t].held)
 		delete(e.tables, t)
 	}
 }

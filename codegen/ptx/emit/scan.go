@@ -349,7 +349,8 @@ func (e *emitter) stepwise(o *ir.Op) {
 	var from, to []*array
 	for i := range 2 * n {
 		a := e.arrayOf(o.Operands[i%n].Type)
-		a.at = e.hold(a.size)
+		a.held = e.hold(a.size)
+		a.at = a.held.lo
 		if i < n {
 			e.put(a, e.value(o.Operands[i]), 0)
 			from = append(from, a)
@@ -434,5 +435,8 @@ func (e *emitter) stepwise(o *ir.Op) {
 	e.barrier()
 	for k, v := range o.Results {
 		e.set(v, e.get(to[k], v.Type, true))
+	}
+	for _, a := range slices.Concat(from, to) {
+		e.shared.free(a.held)
 	}
 }

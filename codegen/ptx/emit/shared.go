@@ -6,13 +6,16 @@ import (
 	"github.com/tilec/tilec/codegen/ptx/asm"
 )
 
-// arena hands out shared memory. What is held is below; scratch is above it, and shared by all that need some for a
-// moment ([emitter.scratch]).
+// arena hands out shared memory. What is held (the slots of channels, tables) has its bytes until it is given back; scratch is
+// above all that is held, and shared by all that need some for a moment ([emitter.scratch]).
 //
 // A barrier stands between two uses of the same bytes. Each use has barriers of its own, behind which what was used
 // before is free: uses that follow each other take different bytes where there is room, and need no other barrier.
 type arena struct {
-	held, high int64
+	// base is where it begins, high the end of all that was ever used.
+	base, high int64
+	// held are the bytes that are held, ascending.
+	held []interval
 	// open is the scratch in use.
 	open interval
 	// busy is scratch that other warps may still use, no barrier being behind its last use.
@@ -34,8 +37,8 @@ type sharedLoop struct {
 	// early is scratch that a step uses before its first barrier.
 	early  []interval
 	barred bool
-	held   int64  // when it began
-	outer  []bool // whether the loops around it had met a barrier
+	held   []interval // when it began
+	outer  []bool     // whether the loops around it had met a barrier
 }
 
 // spare is how much shared memory is taken rather than a barrier.
@@ -44,17 +47,34 @@ const spare = 16 << 10
 // sharedLimit is the most shared memory of a block, in bytes.
 func (e *emitter) sharedLimit() int64 { return 163 << 10 }
 
-// hold takes shared memory for the rest of the kernel, and gives its offset.
-func (e *emitter) hold(size int64) int64 {
+// top is the end of what is held.
+func (a *arena) top() int64 {
+	if n := len(a.held); n > 0 {
+		return a.held[n-1].hi
+	}
+	return a.base
+}
+
+// hold takes shared memory until it is given back ([arena.free]), free to write for all threads.
+func (e *emitter) hold(size int64) interval {
 	a := &e.shared
 	a.close()
-	at := a.held
-	a.held += (size + 1023) &^ 1023
-	e.room(a.held)
-	if (interval{at, a.held}).meets(a.busy) {
-		e.barrier()
+	x := interval{a.base, a.base + (size+1023)&^1023}
+	at := 0
+	for ; at < len(a.held) && a.held[at].lo < x.hi; at++ {
+		x = interval{a.held[at].hi, a.held[at].hi + x.hi - x.lo}
 	}
-	return at
+	a.held = slices.Insert(slices.Clone(a.held), at, x)
+	e.room(x.hi)
+	a.use(e, x)
+	return x
+}
+
+// free gives back what was held. Other warps may be using it still.
+func (a *arena) free(x interval) {
+	a.close()
+	a.held = slices.DeleteFunc(slices.Clone(a.held), func(y interval) bool { return x == y })
+	a.busy = union(a.busy, []interval{x})
 }
 
 func (e *emitter) room(high int64) {
@@ -70,15 +90,16 @@ func (e *emitter) scratch(size int64) (offset int64, base asm.Reg) {
 	a := &e.shared
 	a.close()
 	size = (size + 127) &^ 127
-	at := a.held
+	top := a.top()
+	at := top
 	for _, x := range a.busy { // ascending
 		if at+size > x.lo {
 			at = max(at, x.hi)
 		}
 	}
-	if at > a.held && at+size > max(a.high, a.held+spare) {
+	if at > top && at+size > max(a.high, top+spare) {
 		e.barrier()
-		at = a.held
+		at = top
 	}
 	a.open = interval{at, at + size}
 	e.room(a.open.hi)
@@ -137,8 +158,10 @@ func (e *emitter) again() {
 	a.exit()
 	l := a.loops[len(a.loops)-1]
 	busy := a.busy
-	if a.held > l.held {
-		busy = union(busy, []interval{{l.held, a.held}})
+	for _, x := range a.held { // in the step, for good
+		if !slices.Contains(l.held, x) {
+			busy = union(busy, []interval{x})
+		}
 	}
 	for _, x := range l.early {
 		if x.meets(busy) {
