@@ -8,11 +8,8 @@ import (
 	"github.com/tilec/tilec/ir"
 )
 
-// maxShared is the most shared memory of a block, and reserved how much of it is left to conversions and reductions.
-const (
-	maxShared = 163 << 10
-	reserved  = 16 << 10
-)
+// reserved is how much shared memory of a block is left to conversions and reductions.
+const reserved = 16 << 10
 
 // defaultStages is the depth of channels where the schedule does not say one.
 const defaultStages = 3
@@ -23,8 +20,8 @@ const defaultStages = 3
 //
 // An iteration takes its slots, begins the copies of a later one, computes, and releases them: one barrier, that of the take,
 // orders the reads of an iteration before the copies that overwrite what they read.
-func pipeline(fn *ir.Func, p promises) error {
-	a := &async{fn: fn, stages: defaultStages}
+func pipeline(fn *ir.Func, m Machine, p promises) error {
+	a := &async{fn: fn, shared: m.shared(), stages: defaultStages}
 	for _, b := range fn.Binds {
 		if b.Name != "stages" {
 			continue
@@ -52,6 +49,7 @@ func pipeline(fn *ir.Func, p promises) error {
 // async rewrites loops.
 type async struct {
 	fn     *ir.Func
+	shared int64 // of a block, in bytes
 	stages int64
 	asked  bool // the schedule says how many stages there are
 	phase  *ir.Op
@@ -92,7 +90,7 @@ func (a *async) region(r *ir.Region) error {
 
 // depth is how many stages a loop's channels get.
 func (a *async) depth(loop *ir.Op, stage int64) (int64, error) {
-	room := maxShared - reserved - a.used
+	room := a.shared - reserved - a.used
 	n := a.stages
 	if loop.Flag("once") { // one step, which nothing is ahead of
 		return min(1, room/stage), nil
@@ -103,7 +101,7 @@ func (a *async) depth(loop *ir.Op, stage int64) (int64, error) {
 	fits := room / stage
 	if a.asked {
 		return 0, &Misfit{Text: fmt.Sprintf("stages = %d: a stage of this loop takes %d bytes of shared memory, of which a block has %d, %d of them for other uses: stages = %d is the nearest that fits",
-			n, stage, int64(maxShared), maxShared-room, fits), Pos: loop.Pos}
+			n, stage, a.shared, a.shared-room, fits), Pos: loop.Pos}
 	}
 	return fits, nil
 }

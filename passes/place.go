@@ -13,6 +13,16 @@ import (
 type Machine struct {
 	// Target is its name, such as sm_80.
 	Target string
+	// Shared is the most shared memory of a block, in bytes; 0 stands for 163 KiB.
+	Shared int64
+}
+
+// shared is the most shared memory of a block, in bytes.
+func (m Machine) shared() int64 {
+	if m.Shared == 0 {
+		return 163 << 10
+	}
+	return m.Shared
 }
 
 // Misfit is a schedule that does not fit a target.
@@ -75,7 +85,7 @@ func Place(fn *ir.Func, m Machine) error {
 	}
 	fn.Number()
 	if err == nil && !explicit {
-		err = pipeline(fn, asked)
+		err = pipeline(fn, m, asked)
 	}
 	if err == nil {
 		err = asked.kept(fn)

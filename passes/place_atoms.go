@@ -47,9 +47,18 @@ func axisKinds(o *ir.Op) (batch, m, n, k []*ir.Value) {
 	return batch, m, n, k
 }
 
-// operandType is the type in which a matrix instruction of sm_80 takes operands of two types exactly, and the name of the
+// operandType is the type in which a matrix instruction takes the operands of a contraction exactly, and the name of the
 // instruction without its shape; ok is false where there is none whose sums are in the result's type.
-func operandType(a, b, sum dtype.Type) (ta, tb dtype.Type, name string, ok bool) {
+func (p *placer) operandType(o *ir.Op) (ta, tb dtype.Type, name string, ok bool) {
+	a, b, sum := o.Operands[0].Type.Elem, o.Operands[1].Type.Elem, o.Result().Type.Elem
+	if x, y := floats8[a], floats8[b]; x != "" && y != "" && sum == dtype.F32 {
+		if x != y {
+			x += "x" + y
+		}
+		if _, has := p.instruction(o, x, 32); has {
+			return a, b, x, true
+		}
+	}
 	switch {
 	case a == dtype.F64 && b == dtype.F64 && sum == dtype.F64:
 		return a, b, "f64", true
@@ -69,6 +78,9 @@ func operandType(a, b, sum dtype.Type) (ta, tb dtype.Type, name string, ok bool)
 	}
 	return ta, tb, "", false
 }
+
+// floats8 are the types of 8-bit floats that matrix instructions take, by their names there.
+var floats8 = map[dtype.Type]string{dtype.F8E4M3: "e4m3", dtype.F8E5M2: "e5m2"}
 
 // exactIn reports whether a float type has all values of another, smaller or equal one.
 func exactIn(t, in dtype.Type) bool {
@@ -178,7 +190,7 @@ func (p *placer) coverOf(o *ir.Op) (c *cover, why string) {
 		return nil, "it stands in the function of a scan"
 	}
 	a, b, sum := o.Operands[0].Type.Elem, o.Operands[1].Type.Elem, o.Result().Type.Elem
-	_, _, name, ok := operandType(a, b, sum)
+	_, _, name, ok := p.operandType(o)
 	if !ok {
 		return nil, fmt.Sprintf("no instruction multiplies %s by %s exactly and sums in %s", a, b, sum)
 	}
@@ -380,9 +392,9 @@ func (p *placer) turn(c *cover) {
 // rewrite gives a contraction its instruction, with operands of its types.
 func (p *placer) rewrite(c *cover) {
 	o := c.o
-	ta, tb, _, _ := operandType(o.Operands[0].Type.Elem, o.Operands[1].Type.Elem, o.Result().Type.Elem)
+	ta, tb, _, _ := p.operandType(o)
 	if ta != tb { // which of them is first has changed with the sides
-		_, _, types, _ := operandType(o.Operands[0].Type.Elem, o.Operands[1].Type.Elem, o.Result().Type.Elem)
+		_, _, types, _ := p.operandType(o)
 		c.atom, _ = fragment.Find(fmt.Sprintf("mma_m%dn8k%d_%s", c.atom.M, c.atom.K, types))
 	}
 	b := ir.NewBuilder(p.fn).At(o.Pos)

@@ -23,7 +23,11 @@ var promised = []string{"mma", "fma", "async", "convert"}
 func instructions(types string) []string {
 	shapes := map[string][]string{"f64": {"m8n8k4"}, "tf32": {"m16n8k8", "m16n8k4"}, "f16": {"m16n8k16", "m16n8k8"},
 		"bf16": {"m16n8k16", "m16n8k8"}}[types]
-	if shapes == nil {
+	switch {
+	case shapes != nil:
+	case strings.HasPrefix(types, "e"): // of 8-bit floats those along 16 are younger, and ask for a younger driver
+		shapes = []string{"m16n8k32"}
+	default:
 		shapes = []string{"m16n8k32", "m16n8k16"}
 	}
 	names := make([]string, len(shapes))
@@ -36,7 +40,7 @@ func instructions(types string) []string {
 // allInstructions are those of a target.
 func allInstructions(target string) []string {
 	var list []string
-	for _, types := range []string{"f64", "tf32", "f16", "bf16", "s8", "u8", "s8xu8", "u8xs8"} {
+	for _, types := range []string{"f64", "tf32", "f16", "bf16", "s8", "u8", "s8xu8", "u8xs8", "e4m3", "e5m2", "e4m3xe5m2", "e5m2xe4m3"} {
 		for _, name := range instructions(types) {
 			if a, err := fragment.Find(name); err == nil && a.Has(target) {
 				list = append(list, name)
@@ -126,7 +130,9 @@ func (p *promises) allowed(o *ir.Op, name string) bool {
 }
 
 // eitherWay is the name of an instruction whichever operand is the first.
-func eitherWay(name string) string { return strings.Replace(name, "u8xs8", "s8xu8", 1) }
+func eitherWay(name string) string {
+	return strings.NewReplacer("u8xs8", "s8xu8", "e5m2xe4m3", "e4m3xe5m2").Replace(name)
+}
 
 // covered checks the promises about contractions of a region that has been covered; why says of each that is made of
 // multiply-adds why it is.

@@ -24,7 +24,7 @@ type emulator struct {
 }
 
 // emulated are the processors that kernels are compiled for and the emulator executes.
-var emulated = []string{"sm_80"}
+var emulated = []string{"sm_80", "sm_89", "sm_120"}
 
 // Emulated are the targets that are emulated.
 func Emulated() []string { return slices.Clone(emulated) }

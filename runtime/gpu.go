@@ -80,8 +80,9 @@ func GPU(d cuda.Driver, number int) (Device, error) {
 	return &gpu{device, number, target}, nil
 }
 
-// gpuTarget is the latest of the targets whose text a GPU runs: that of its own compute capability or of an earlier one,
-// which the driver compiles for it.
+// gpuTarget is the target whose text a GPU runs, which the driver compiles for it: of those of its own compute capability or of
+// an earlier one whose blocks have room on it, the one whose blocks have most shared memory, and of equals the latest. So
+// capability 9.0 takes sm_80 before sm_89.
 func gpuTarget(i *cuda.Info) (ptx.Target, error) {
 	best := ptx.Target{}
 	for _, name := range emulated {
@@ -89,7 +90,10 @@ func gpuTarget(i *cuda.Info) (ptx.Target, error) {
 		if err != nil {
 			return t, err
 		}
-		if t.SM > best.SM && t.SM <= i.Capability() && (t.Variant == 0 || t.SM == i.Capability()) {
+		room := (ptx.Target{SM: i.Capability()}).Shared()
+		switch {
+		case t.SM > i.Capability() || t.Variant != 0 && t.SM != i.Capability():
+		case best.SM == 0, t.Shared() <= room && (best.Shared() > room || t.Shared() >= best.Shared()):
 			best = t
 		}
 	}

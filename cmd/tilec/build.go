@@ -24,10 +24,10 @@ func buildCommand() *command {
 		long: `Compiles kernels ahead of time: each kernel of the files, or those named, for each target. For cpu and each level it
 writes KERNEL.cpu.LEVEL.ll (LLVM IR), .s (assembly) and .o (an object), and beside them one manifest.json that says how
 the objects are called. The same text and flags give the same files, byte for byte. Levels need not be this machine's:
-cpu:neon makes objects for arm64. For sm_80 it writes KERNEL.sm_80.ptx, which a driver compiles when it loads it, and in the
+cpu:neon makes objects for arm64. For a GPU, as sm_80, it writes KERNEL.sm_80.ptx, which a driver compiles when it loads it, and in the
 manifest the host program that launches its kernels.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			target := fs.String("target", "cpu", "the targets, as `cpu,cpu:avx2,sm_80`")
+			target := fs.String("target", "cpu", "the targets, as `cpu,cpu:avx2,sm_80,sm_89`")
 			levels := fs.String("level", "", "the levels of targets that name none, as `avx2,avx512` (default: this machine's best)")
 			out := fs.String("o", ".", "the `folder` to write to, which is made if it is not there")
 			deterministic := fs.Bool("deterministic", false, "keep the order of every sum the same for any number of threads")

@@ -25,7 +25,7 @@ type deviceFlags struct{ target, on *string }
 
 func addDeviceFlags(fs *flag.FlagSet) deviceFlags {
 	return deviceFlags{
-		fs.String("target", "", "the target `name`: interp, cpu, cpu:LEVEL for an instruction level, or a GPU: sm_80 (default: cpu where LLVM is found, else interp)"),
+		fs.String("target", "", "the target `name`: interp, cpu, cpu:LEVEL for an instruction level, or a GPU: sm_80, sm_89, sm_120 (default: cpu where LLVM is found, else interp)"),
 		fs.String("on", "", "the `device` to run on: interp, cpu, cpu:LEVEL, cuda:NUMBER, a GPU, emu or emu:TARGET, the emulator of a GPU"),
 	}
 }
@@ -86,7 +86,7 @@ func (f deviceFlags) open(env *environment, checks bool) (*executor, error) {
 				return x, nil
 			}
 		}
-		fmt.Fprintf(env.stderr, "tilec: no GPU was found, so this runs on the emulator of %s (-on emu is silent)\n", name)
+		fmt.Fprintf(env.stderr, "tilec: no GPU of target %s was found, so this runs on the emulator of %s (-on emu is silent)\n", name, name)
 		return openEmulator(name, name, checks)
 	}
 	device, err := runtime.Open(name)

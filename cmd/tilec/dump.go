@@ -24,7 +24,7 @@ func dumpCommand() *command {
 tile IR, the LLVM IR, the assembly; for a GPU the placed tile IR and the PTX. Lines that come from the same line of the text are marked together under the mouse;
 a click keeps the mark and brings the others into view.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			target := fs.String("target", "cpu", "the target `name`: cpu, cpu:LEVEL for a level, sm_80")
+			target := fs.String("target", "cpu", "the target `name`: cpu, cpu:LEVEL for a level, sm_80, sm_89 or sm_120")
 			out := fs.String("o", "", "the `file` to write (default: standard output)")
 			var defs defines
 			fs.Var(&defs, "D", "give a generic, a tile size or a schedule word, `name=value` (repeatable)")

@@ -21,7 +21,7 @@ phases, and how long each part of the compilation took. For a GPU it tells of ea
 memory, and what its main loop consists of; where NVIDIA's ptxas is found (or PTXAS names it) its registers and spills, and where
 nvdisasm is (or NVDISASM names it) what its main loop is in machine code.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
-			target := fs.String("target", "cpu", "the targets, as `cpu,cpu:avx2,sm_80`")
+			target := fs.String("target", "cpu", "the targets, as `cpu,cpu:avx2,sm_80,sm_89`")
 			asJSON := fs.Bool("json", false, "print one JSON object a kernel")
 			var defs defines
 			fs.Var(&defs, "D", "give a generic, a tile size or a schedule word, `name=value` (repeatable)")

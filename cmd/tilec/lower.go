@@ -19,7 +19,7 @@ func lowerCommand() *command {
 		args:  "FILE[:KERNEL]",
 		short: "print the IR of a kernel",
 		long: `Prints the tile IR of a kernel: -raw as it is lowered, otherwise after the passes. With -stage target it prints what
-the target makes of it: for cpu the LLVM IR, or with -asm the assembly that LLVM makes of that; for sm_80 the PTX. With
+the target makes of it: for cpu the LLVM IR, or with -asm the assembly that LLVM makes of that; for a GPU the PTX. With
 -stage placed it prints what the passes make of it before, for a GPU: the tile IR with a register layout for every tile. Generics that have no
 default are bound with -D.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
@@ -50,7 +50,7 @@ default are bound with -D.`,
 				case *explicit:
 					return misusef("-explicit is not there yet")
 				case placed && !slices.Contains(runtime.Emulated(), *target):
-					return misusef("target %s has no placed stage: %s has", *target, listed(runtime.Emulated()))
+					return misusef("target %s has no placed stage: those that have are %s", *target, listed(runtime.Emulated()))
 				case *stage != "value" && !native && !placed:
 					return misusef("no stage %q; the stages are value, placed and target", *stage)
 				case *raw && (native || placed):

@@ -80,6 +80,25 @@ func (t Target) since() Version {
 	return OldestVersion
 }
 
+// Shared is the most shared memory of a block, in bytes (CUDA C++ Programming Guide, "Technical Specifications per Compute
+// Capability").
+func (t Target) Shared() int {
+	switch sm := t.SM; {
+	case sm < 75:
+		return 96 << 10
+	case sm < 80:
+		return 64 << 10
+	case sm == 80 || sm == 87:
+		return 163 << 10
+	case sm == 86 || sm == 89 || sm >= 120:
+		return 99 << 10
+	}
+	return MaxShared
+}
+
+// MaxShared is the most shared memory of a block of any processor, in bytes.
+const MaxShared = 227 << 10
+
 // CheckVersion says why text of version v cannot be for the target.
 func (t Target) CheckVersion(v Version) error {
 	if s := t.since(); v < s {

@@ -73,7 +73,7 @@ func Placed(target string, fn *ir.Func) (*ir.Func, error) {
 	}
 	gpu, ok := t.(emit.Target)
 	if !ok {
-		return nil, fmt.Errorf("target %s has no placed stage: %s has", target, strings.Join(runtime.Emulated(), ", "))
+		return nil, fmt.Errorf("target %s has no placed stage: those that have are %s", target, strings.Join(runtime.Emulated(), ", "))
 	}
 	return gpu.Placed(fn)
 }

@@ -21,10 +21,36 @@ func TestAssembles(t *testing.T) {
 	if ptxas == "" {
 		t.Skip("needs PTXAS, the path of NVIDIA's assembler")
 	}
-	const name = "sm_80"
+	assembles(t, ptxas, "sm_80", func(*variant) bool { return true })
+}
+
+// TestOthersAssemble: what differs on other processors is taken too: there all products of 8-bit floats, and the first variant
+// of every kernel.
+func TestOthersAssemble(t *testing.T) {
+	ptxas := os.Getenv("PTXAS")
+	if ptxas == "" {
+		t.Skip("needs PTXAS, the path of NVIDIA's assembler")
+	}
+	for _, name := range []string{"sm_89", "sm_120"} {
+		seen := map[string]bool{}
+		assembles(t, ptxas, name, func(v *variant) bool {
+			kernel, _, _ := strings.Cut(v.name, " ")
+			first := !seen[kernel]
+			seen[kernel] = true
+			return first || strings.HasPrefix(v.name, "gemm.gemm T=f8")
+		})
+	}
+}
+
+// assembles holds the chosen variants to what [TestAssembles] says.
+func assembles(t *testing.T, ptxas, name string, chosen func(*variant) bool) {
+	t.Helper()
 	to := target(t, name)
 	var files []*batch
 	for i, v := range variants(t, name) {
+		if !chosen(v) {
+			continue
+		}
 		a, err := v.build(t, to)
 		if err != nil {
 			t.Errorf("%s: %v", v.name, err)
@@ -70,7 +96,7 @@ func TestAssembles(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d kernels in %d files", kernels, len(files))
+	t.Logf("%s: %d kernels in %d files", name, kernels, len(files))
 }
 
 // batchBytes is how much text goes into one file: an assembler takes some time to begin.

@@ -32,6 +32,8 @@ type call struct {
 	rng   *rand.Rand
 	sizes []int64
 	args  []interp.Arg
+	// sm is the processor, sm_80 without.
+	sm int
 	// ptx is the text that check made last.
 	ptx string
 	// prints are what the interpreter and the compiled kernel printed.
@@ -111,6 +113,14 @@ func (c *call) set(name string, values ...float64) {
 	c.args[i] = interp.Arg{Float: values[0], Int: int64(values[0])}
 }
 
+// target is the processor that the function is compiled for.
+func (c *call) target() ptx.Target {
+	if c.sm == 0 {
+		return ptx.Target{SM: 80}
+	}
+	return ptx.Target{SM: c.sm}
+}
+
 // placer brings a function into the placed stage.
 type placer func(c *call, fn *ir.Func) error
 
@@ -118,7 +128,7 @@ type placer func(c *call, fn *ir.Func) error
 func placed(c *call, fn *ir.Func) error {
 	passes.HoistLoads(fn)
 	passes.Edges(fn)
-	return passes.Place(fn, passes.Machine{Target: "sm_80"})
+	return passes.Place(fn, passes.Machine{Target: c.target().String()})
 }
 
 // scattered places every tile at random, so that all rules of the placed stage hold: each span of a phase has some bits of
@@ -288,12 +298,12 @@ func (c *call) compile(place placer) (*runtime.Kernel, error) {
 	if err := place(c, fn); err != nil {
 		return nil, err
 	}
-	a, err := emit.Target{SM: ptx.Target{SM: 80}}.EmitPlaced(fn)
+	a, err := emit.Target{SM: c.target()}.EmitPlaced(fn)
 	if err != nil {
 		return nil, err
 	}
 	c.ptx = string(a.Code)
-	device, err := runtime.Open("emu:sm_80")
+	device, err := runtime.Open("emu:" + c.target().String())
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,14 @@ import (
 	"testing"
 )
 
-// castProduct is c = (a as T)·(b as T)ᵀ in tiles of 32 by 32 by 32, by two warps.
+// castProduct is c = (a as T)·(b as T)ᵀ in tiles of 32 by 32 by 32, by two warps; a·bᵀ without T.
 func castProduct(a, b, as string) string {
+	casts, factors := fmt.Sprintf(`
+      %%7 = cast.rne.sat %%5 : tile<%[1]s,[%%m:32,%%k:32]>
+      %%8 = cast.rne.sat %%6 : tile<%[1]s,[%%n:32,%%k:32]>`, as), "%7, %8"
+	if as == "" {
+		casts, factors = "", "%5, %6"
+	}
 	return fmt.Sprintf(`kernel @product[%%M, %%K, %%N](%%a: tensor<%[1]s,[%%M,%%K]>, %%b: tensor<%[2]s,[%%N,%%K]>) -> (%%c: tensor<f32,[%%M,%%N]>) binds("warps" = "2", "stages" = "2") {
   %%0 = const 0 : i64
   parallel %%m in %%0 .. %%M by 32, %%n in %%0 .. %%N by 32 {
@@ -17,10 +23,8 @@ func castProduct(a, b, as string) string {
     %%2 = bcast %%1 : tile<f32,[%%m:32,%%n:32]>
     %%3 = for %%k in %%0 .. %%K by 32 carry (%%4 = %%2) : tile<f32,[%%m:32,%%n:32]> {
       %%5 = load.in %%a[%%m, %%k] : tile<%[1]s,[%%m:32,%%k:32]>
-      %%6 = load.in %%b[%%n, %%k] : tile<%[2]s,[%%n:32,%%k:32]>
-      %%7 = cast.rne.sat %%5 : tile<%[3]s,[%%m:32,%%k:32]>
-      %%8 = cast.rne.sat %%6 : tile<%[3]s,[%%n:32,%%k:32]>
-      %%9 = contract %%7, %%8 acc %%4 [%%k] : tile<f32,[%%m:32,%%n:32]>
+      %%6 = load.in %%b[%%n, %%k] : tile<%[2]s,[%%n:32,%%k:32]>%[3]s
+      %%9 = contract %[4]s acc %%4 [%%k] : tile<f32,[%%m:32,%%n:32]>
       yield %%9
     }
     store.in %%c[%%m, %%n] = %%3
@@ -28,7 +32,7 @@ func castProduct(a, b, as string) string {
   }
   yield
 }
-`, a, b, as)
+`, a, b, casts, factors)
 }
 
 // TestNarrowFactors: factors of 8 bits in shared memory are read by ldmatrix and cast step by step, in one order for both, with
@@ -53,6 +57,33 @@ func TestNarrowFactors(t *testing.T) {
 			c.check(placed, 0)
 			if got := !bytewise.MatchString(c.ptx) && strings.Contains(c.ptx, "ldmatrix"); got != x.stepwise {
 				t.Errorf("%s by %s: read step by step: %v", x.a, x.b, got)
+			}
+		}
+	}
+}
+
+// TestByteFloats: from sm_89 on floats of 8 bits are multiplied as they are, and of other types nothing changes.
+func TestByteFloats(t *testing.T) {
+	for i, size := range [][]int64{{40, 96, 40}, {37, 88, 24}, {5, 33, 70}, {1, 7, 1}} {
+		for _, x := range []struct {
+			sm         int
+			a, b, want string
+		}{
+			{80, "f8e4m3", "f8e5m2", "m16n8k16.row.col.f32.f16.f16.f32"}, {89, "f8e4m3", "f8e5m2", "m16n8k32.row.col.f32.e4m3.e5m2.f32"},
+			{89, "f8e4m3", "f8e4m3", "m16n8k32.row.col.f32.e4m3.e4m3.f32"}, {120, "f8e5m2", "f8e5m2", "m16n8k32.row.col.f32.e5m2.e5m2.f32"},
+			{89, "f8e4m3", "f16", "m16n8k16.row.col.f32.f16.f16.f32"}, {120, "f8e3m4", "f8e4m3", "m16n8k16.row.col.f32.f16.f16.f32"},
+		} {
+			c := newCall(t, castProduct(x.a, x.b, ""), uint64(i), size...)
+			c.sm = x.sm
+			values := []float64{-3, 1, 2, 0.5, 3, -1, 2}
+			if i == 0 {
+				values = append(values, math.NaN())
+			}
+			c.set("a", values...)
+			c.set("b", 1, -2, 4, 3, -3, 2, 1, 1, -1, 2, 3)
+			c.check(placed, 0)
+			if !strings.Contains(c.ptx, x.want) || !strings.Contains(c.ptx, fmt.Sprintf(".target sm_%d", x.sm)) {
+				t.Errorf("%s by %s on sm_%d: no %s", x.a, x.b, x.sm, x.want)
 			}
 		}
 	}

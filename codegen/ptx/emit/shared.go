@@ -44,9 +44,6 @@ type sharedLoop struct {
 // spare is how much shared memory is taken rather than a barrier.
 const spare = 16 << 10
 
-// sharedLimit is the most shared memory of a block, in bytes.
-func (e *emitter) sharedLimit() int64 { return 163 << 10 }
-
 // top is the end of what is held.
 func (a *arena) top() int64 {
 	if n := len(a.held); n > 0 {
@@ -79,8 +76,8 @@ func (a *arena) free(x interval) {
 
 func (e *emitter) room(high int64) {
 	e.shared.high = max(e.shared.high, high)
-	if e.shared.high > e.sharedLimit() {
-		e.fail("%d bytes of shared memory are needed, and a block has %d: make the tiles smaller", e.shared.high, e.sharedLimit())
+	if limit := int64(e.target.SM.Shared()); e.shared.high > limit {
+		e.fail("%d bytes of shared memory are needed, and a block has %d: make the tiles smaller", e.shared.high, limit)
 	}
 }
 

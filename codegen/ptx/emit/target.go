@@ -110,7 +110,7 @@ func (t Target) placed(fn *ir.Func) (placed *ir.Func, notes []string, err error)
 	passes.Fold(placed)
 	passes.CSE(placed)
 	passes.DCE(placed)
-	return placed, notes, passes.Place(placed, passes.Machine{Target: t.Name()})
+	return placed, notes, passes.Place(placed, passes.Machine{Target: t.Name(), Shared: int64(t.SM.Shared())})
 }
 
 // version is the lowest version of PTX that has what the kernels use.

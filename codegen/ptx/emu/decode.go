@@ -282,8 +282,8 @@ func (d *decoder) layout() error {
 	for _, v := range d.k.fn.Params {
 		d.k.offsets[v] = uint64(v.Offset)
 	}
-	if d.k.shared > maxShared {
-		return fmt.Errorf("%d bytes of shared memory, %d are the most", d.k.shared, maxShared)
+	if d.k.shared > ptx.MaxShared {
+		return fmt.Errorf("%d bytes of shared memory, %d are the most", d.k.shared, ptx.MaxShared)
 	}
 	return nil
 }

@@ -181,26 +181,7 @@ type Launch struct {
 // ErrEnded is the error of a launch that its Progress ended.
 var ErrEnded = errors.New("the launch was ended")
 
-const (
-	maxBlocks = 1 << 40
-	maxShared = 227 << 10
-)
-
-// sharedLimit is the most shared memory of a block (CUDA C++ Programming Guide, "Technical Specifications per Compute
-// Capability").
-func sharedLimit(sm int) int {
-	switch {
-	case sm < 75:
-		return 96 << 10
-	case sm < 80:
-		return 64 << 10
-	case sm == 80 || sm == 87:
-		return 163 << 10
-	case sm == 86 || sm == 89 || sm >= 120:
-		return 99 << 10
-	}
-	return maxShared
-}
+const maxBlocks = 1 << 40
 
 // Launch runs a kernel to its end. The error says why it could not be run at all; what went wrong in it is in the report.
 func (p *Program) Launch(l Launch) (*Report, error) {
@@ -228,8 +209,8 @@ func (p *Program) Launch(l Launch) (*Report, error) {
 		return nil, fmt.Errorf("%s: blocks of %v threads, .reqntid asks for %v", l.Kernel, l.Block, k.fn.ReqNTid)
 	case k.fn.MaxNTid != [3]int{} && threads > k.fn.MaxNTid[0]*k.fn.MaxNTid[1]*k.fn.MaxNTid[2]:
 		return nil, fmt.Errorf("%s: blocks of %d threads, .maxntid allows %v", l.Kernel, threads, k.fn.MaxNTid)
-	case l.Shared < 0 || k.shared+l.Shared > sharedLimit(p.mod.Target.SM):
-		return nil, fmt.Errorf("%s: %d + %d bytes of shared memory, %d are the most on %s", l.Kernel, k.shared, l.Shared, sharedLimit(p.mod.Target.SM), p.mod.Target)
+	case l.Shared < 0 || k.shared+l.Shared > p.mod.Target.Shared():
+		return nil, fmt.Errorf("%s: %d + %d bytes of shared memory, %d are the most on %s", l.Kernel, k.shared, l.Shared, p.mod.Target.Shared(), p.mod.Target)
 	}
 	params, err := encodeArgs(k.fn, l.Args)
 	if err != nil {

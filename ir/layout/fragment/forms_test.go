@@ -32,7 +32,7 @@ func TestFormsAreInPTX(t *testing.T) {
 				continue // the form with both operands in shared memory
 			}
 			found = true
-			for _, arch := range []string{"sm_80", "sm_86", "sm_89", "sm_90a", "sm_120a"} {
+			for _, arch := range []string{"sm_80", "sm_86", "sm_89", "sm_90a", "sm_120", "sm_120a"} {
 				target, err := ptx.ParseTarget(arch)
 				if err != nil {
 					t.Fatal(err)

@@ -37,10 +37,10 @@ func (f Fragment) slots(bits int64) Fragment {
 
 // Targets with the instructions of their generation.
 var (
-	ampere    = []string{"sm_80", "sm_86", "sm_89", "sm_90a", "sm_120a"}
-	ada       = []string{"sm_89", "sm_90a", "sm_120a"}
+	ampere    = []string{"sm_80", "sm_86", "sm_89", "sm_90a", "sm_120", "sm_120a"}
+	ada       = []string{"sm_89", "sm_90a", "sm_120", "sm_120a"}
 	hopper    = []string{"sm_90a"}
-	hopperUp  = []string{"sm_90a", "sm_120a"}
+	hopperUp  = []string{"sm_90a", "sm_120", "sm_120a"}
 	blackwell = []string{"sm_120a"}
 )
 
