@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/dtype"
 )
 
 // Order puts the blocks of phases in the order that the schedule asks for, by its words raster, persistent and split, and
@@ -172,23 +173,25 @@ func (g *grid) rewrite(persistent bool) {
 		blocks = b.Min(total, b.Resident("blocks"))
 	}
 	zero := b.Index(0)
-	// What the numbers of blocks are divided by.
-	n := len(g.counts)
+	// What the numbers of blocks are divided by, in words: 64 bits take many times as long.
 	inner := g.counts
 	if g.parts > 0 {
-		inner = inner[:n-1]
+		inner = inner[:len(inner)-1]
 	}
-	var plane, strip *ir.Value
-	if g.band > 0 {
-		plane = g.times(inner[len(inner)-2:])
-		strip = b.Mul(b.Index(g.band), inner[len(inner)-1])
+	d := divisors{blocks: g.word(blocks)}
+	for _, c := range inner {
+		d.counts = append(d.counts, g.word(c))
+	}
+	if n := len(inner); g.band > 0 {
+		d.plane = g.word(g.times(inner[n-2:]))
+		d.strip = g.word(b.Mul(b.Index(g.band), b.Min(inner[n-1], b.Index(maxBlocks))))
 	}
 	number := r.AddArg("block", ir.ScalarType(total.Type.Elem))
 	ops := r.Ops
 	r.Ops = nil
 	back := b.Into(r)
 	body := func(at *ir.Value) {
-		index := g.decode(at, inner, plane, strip)
+		index := g.decode(g.word(at), d)
 		for i, v := range args {
 			if by[i] == 0 {
 				g.stands[v] = b.Add(bounds[2*i], index[i])
@@ -209,7 +212,7 @@ func (g *grid) rewrite(persistent bool) {
 	}
 	if persistent {
 		// The last one is the number of steps that are left behind this block's first.
-		steps := b.Add(b.Div(b.Sub(b.Sub(total, b.Index(1)), number), blocks), b.Index(1))
+		steps := b.Add(b.Cast(b.Div(g.word(b.Sub(b.Sub(total, b.Index(1)), number)), d.blocks), dtype.I64, "rne", "wrap"), b.Index(1))
 		b.For("round", zero, steps, 0, nil, func(round *ir.Value, _ []*ir.Value) ([]*ir.Value, *ir.Value) {
 			body(b.Add(number, b.Mul(round, blocks)))
 			in := b.Region()
@@ -239,37 +242,61 @@ func (g *grid) rewrite(persistent bool) {
 	g.fn.Number()
 }
 
-// decode is the step of each binding in the block of a number.
-func (g *grid) decode(at *ir.Value, counts []*ir.Value, plane, strip *ir.Value) []*ir.Value {
+// divisors are what numbers of blocks are divided by: words.
+type divisors struct {
+	// counts are the steps of the bindings, plane those of the last two together, and strip those of a band; blocks is how many
+	// there are.
+	counts       []*ir.Value
+	plane, strip *ir.Value
+	blocks       *ir.Value
+}
+
+// word is a number from 0 to maxBlocks-1 as a word; what is greater becomes the last of these, and no number of a block
+// reaches it.
+func (g *grid) word(v *ir.Value) *ir.Value {
+	if v.Def != nil && v.Def.Parent == g.fn.Body || slices.Contains(g.counts, v) {
+		v = g.b.Min(v, g.b.Index(maxBlocks-1))
+	}
+	return g.b.Cast(v, dtype.U32, "rne", "wrap")
+}
+
+// decode is the step of each binding in the block of a number, a word.
+func (g *grid) decode(at *ir.Value, d divisors) []*ir.Value {
 	b := g.b
 	index := make([]*ir.Value, len(g.counts))
 	rest := at
-	if g.parts > 0 { // parts of one tile stand side by side
-		index[len(index)-1] = b.Affine([]ir.Term{{Var: rest, Coef: 1}}, 0, 1, g.parts)
-		rest = b.Affine([]ir.Term{{Var: rest, Coef: 1}}, 0, g.parts, 0)
+	next := func(by *ir.Value) *ir.Value { // takes the last digit of rest
+		q := b.Div(rest, by)
+		digit := b.Sub(rest, b.Mul(q, by))
+		rest = q
+		return digit
 	}
-	n := len(counts)
-	if plane != nil {
+	if g.parts > 0 { // parts of one tile stand side by side
+		index[len(index)-1] = next(b.ConstInt(dtype.U32, g.parts))
+	}
+	n := len(d.counts)
+	if d.plane != nil {
 		in := rest
 		if n > 2 {
-			in, rest = b.Mod(rest, plane), b.Div(rest, plane)
+			in = next(d.plane)
 		}
-		band := b.Div(in, strip)
-		in = b.Sub(in, b.Mul(band, strip))
-		first := b.Mul(band, b.Index(g.band))
-		rows := b.Min(b.Sub(counts[n-2], first), b.Index(g.band))
+		width := b.ConstInt(dtype.U32, min(g.band, maxBlocks-1))
+		band := b.Div(in, d.strip)
+		in = b.Sub(in, b.Mul(band, d.strip))
+		first := b.Mul(band, width)
+		rows := b.Min(b.Sub(d.counts[n-2], first), width)
 		column := b.Div(in, rows)
 		index[n-2], index[n-1] = b.Add(first, b.Sub(in, b.Mul(column, rows))), column
 		n -= 2
 	}
-	for i := n - 1; i >= 0; i-- {
-		if i == 0 {
-			index[i] = rest
-			break
-		}
-		next := b.Div(rest, counts[i])
-		index[i] = b.Sub(rest, b.Mul(next, counts[i]))
-		rest = next
+	for i := n - 1; i > 0; i-- {
+		index[i] = next(d.counts[i])
+	}
+	if n > 0 {
+		index[0] = rest
+	}
+	for i, v := range index {
+		index[i] = b.Cast(v, dtype.I64, "rne", "wrap")
 	}
 	return index
 }
