@@ -23,6 +23,8 @@ type factor struct {
 	rows   int64
 	at     int64 // bytes in shared memory
 	pitch  int64 // elements from row to row
+	// Behind every so many rows are so many elements that nothing uses, where that keeps lanes apart; per 0 says nowhere.
+	per, pad int64
 	// row is for each slot of the result the row of this factor that it takes, among those that the thread reads.
 	row []int
 	// first is a slot of the result for each of these rows.
@@ -307,7 +309,12 @@ func (c *chain) run() {
 					f.pitch += c.wide
 				}
 				f.at = total
-				total += (f.rows*f.pitch*c.size() + 15) &^ 15
+				c.padded(f)
+				elems := f.rows * f.pitch
+				if f.per > 0 {
+					elems += (f.rows + f.per - 1) / f.per * f.pad
+				}
+				total += (elems*c.size() + 15) &^ 15
 			}
 		}
 		if total <= most || c.chunk <= 8*c.wide {
@@ -431,7 +438,7 @@ func (c *chain) fill(f *factor, from int64) {
 	for i := range bytes {
 		bytes[i] = along[i] + f.stride[i]*f.pitch
 	}
-	part := c.offset(p, bytes)
+	part := b.Add(asm.W, c.offset(p, bytes), c.padding(f, p, f.kept()))
 	address := b.Move(asm.W, b.Add(asm.W, asm.R(c.base), part))
 	own, guarded := e.owner(p)
 	step := asm.Int(0)
@@ -477,7 +484,7 @@ func (c *chain) fill(f *factor, from int64) {
 		for j := range list {
 			list[j] = c.element(f, i+j, t, summed)
 		}
-		c.store(asm.At(address, f.at+(inner(at, bytes)-from)*c.size()), list, guard, some)
+		c.store(asm.At(address, f.at+(inner(at, bytes)+f.padsBefore(at, f.kept())-from)*c.size()), list, guard, some)
 	}
 }
 
@@ -590,7 +597,12 @@ func (c *chain) rowAddress(f *factor, slot int) (asm.Reg, int64) {
 			strides[axis] = bytes[i]
 		}
 	}
-	return b.Move(asm.W, b.Add(asm.W, asm.R(c.base), c.offset(c.p, strides))), f.at + inner(c.p.coords[slot], strides)*c.size()
+	axis := -1
+	if i := f.kept(); i >= 0 {
+		axis = f.axis[i]
+	}
+	part := b.Add(asm.W, c.offset(c.p, strides), c.padding(f, c.p, axis))
+	return b.Move(asm.W, b.Add(asm.W, asm.R(c.base), part)), f.at + (inner(c.p.coords[slot], strides)+f.padsBefore(c.p.coords[slot], axis))*c.size()
 }
 
 // loads reads elements of the sum's type that lie side by side.
