@@ -203,8 +203,8 @@ func (c *chain) extents(sums []*ir.Value) {
 		c.counts = append(c.counts, n)
 		c.steps *= n
 	}
-	// Many rows of vectors would not leave registers for the sums.
-	for c.wide > 1 && int64(len(c.list[0].first)+len(c.list[1].first))*c.wide+int64(len(c.acc)) > 160 {
+	// Many rows of vectors would not leave registers for the sums, nor do vectors of four beside 128 of these.
+	for c.wide > 1 && int64(len(c.list[0].first)+len(c.list[1].first))*c.wide > 160 || c.wide > 2 && len(c.list[0].row) >= 128 {
 		c.wide /= 2
 	}
 	multiplies := c.steps * int64(max(1, len(c.list[0].row)))
@@ -630,15 +630,25 @@ func (c *chain) loop(from, to int64) {
 	}
 	body := func(add func(asm.Reg) asm.Reg) {
 		for k := int64(0); k < min(n, unroll); k += c.wide {
-			var rows [2][][]asm.Arg
-			for i, f := range c.list {
-				for _, slot := range f.first {
-					r, offset := c.rowAddress(f, slot)
-					rows[i] = append(rows[i], c.loads(asm.At(add(r), offset+k*c.size()), c.wide))
-				}
+			load := func(i, slot int) []asm.Arg {
+				r, offset := c.rowAddress(c.list[i], slot)
+				return c.loads(asm.At(add(r), offset+k*c.size()), c.wide)
 			}
-			for j := range c.wide {
-				c.step(func(i, row int) asm.Arg { return rows[i][row][j] })
+			var rows [][]asm.Arg
+			for _, slot := range c.list[0].first {
+				rows = append(rows, load(0, slot))
+			}
+			// A row of the second factor is used up before the next one takes registers.
+			for n, slot := range c.list[1].first {
+				other := load(1, slot)
+				for j := range c.wide {
+					c.step(n, func(i, row int) asm.Arg {
+						if i == 0 {
+							return rows[row][j]
+						}
+						return other[j]
+					})
+				}
 			}
 		}
 	}
@@ -686,18 +696,18 @@ func (c *chain) unrolled(from, to int64) {
 				rows[i][row] = []asm.Arg{c.element(f, f.slots[f.key(c, slot, k)], f.v.t, summed)}
 			}
 		}
-		c.step(func(i, row int) asm.Arg {
+		c.step(-1, func(i, row int) asm.Arg {
 			list := rows[i][row]
 			return list[(k-from)%int64(len(list))]
 		})
 	}
 }
 
-// step adds one product to every slot of the result.
-func (c *chain) step(factor func(i, row int) asm.Arg) {
+// step adds one product to every slot of the result, or, where row is not negative, to those that take this row of the second factor.
+func (c *chain) step(row int, factor func(i, row int) asm.Arg) {
 	e, b, t := c.e, c.e.b, c.o.Result().Type.Elem
 	for slot, acc := range c.acc {
-		if c.p != nil && c.p.twin[slot] != slot {
+		if c.p != nil && c.p.twin[slot] != slot || row >= 0 && c.list[1].row[slot] != row {
 			continue
 		}
 		x, y := factor(0, c.list[0].row[slot]), factor(1, c.list[1].row[slot])
