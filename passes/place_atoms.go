@@ -68,6 +68,8 @@ func (p *placer) operandType(o *ir.Op) (ta, tb dtype.Type, name string, ok bool)
 		return dtype.F16, dtype.F16, "f16", true
 	case sum == dtype.F32 && exactIn(a, dtype.BF16) && exactIn(b, dtype.BF16):
 		return dtype.BF16, dtype.BF16, "bf16", true
+	case sum == dtype.I32 && a == dtype.Uint(1) && b == a:
+		return a, b, "b1", true
 	case sum == dtype.I32 && byteOf(a).Valid() && byteOf(b).Valid():
 		ta, tb = byteOf(a), byteOf(b)
 		name = byteName(ta)

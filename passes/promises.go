@@ -22,7 +22,7 @@ var promised = []string{"mma", "fma", "async", "convert"}
 // first: what they are padded to along k is no more than needed.
 func instructions(types string) []string {
 	shapes := map[string][]string{"f64": {"m8n8k4"}, "tf32": {"m16n8k8", "m16n8k4"}, "f16": {"m16n8k16", "m16n8k8"},
-		"bf16": {"m16n8k16", "m16n8k8"}}[types]
+		"bf16": {"m16n8k16", "m16n8k8"}, "b1": {"m16n8k256", "m16n8k128"}}[types]
 	switch {
 	case shapes != nil:
 	case strings.HasPrefix(types, "e"): // of 8-bit floats those along 16 are younger, and ask for a younger driver
@@ -40,7 +40,7 @@ func instructions(types string) []string {
 // allInstructions are those of a target.
 func allInstructions(target string) []string {
 	var list []string
-	for _, types := range []string{"f64", "tf32", "f16", "bf16", "s8", "u8", "s8xu8", "u8xs8", "e4m3", "e5m2", "e4m3xe5m2", "e5m2xe4m3"} {
+	for _, types := range []string{"f64", "tf32", "f16", "bf16", "b1", "s8", "u8", "s8xu8", "u8xs8", "e4m3", "e5m2", "e4m3xe5m2", "e5m2xe4m3"} {
 		for _, name := range instructions(types) {
 			if a, err := fragment.Find(name); err == nil && a.Has(target) {
 				list = append(list, name)

@@ -199,7 +199,7 @@ func (m *matrices) mask(x *operand, sum int, slots []int) asm.Arg {
 
 // whole is the word that holds these slots and nothing else, where the tile has its elements packed so.
 func (m *matrices) whole(x *operand, slots []int) (asm.Arg, bool) {
-	if len(slots) == 1 || !packs(x.t.Elem, x.p.slots) {
+	if bits := x.t.Elem.Bits(); len(slots) == 1 || !packs(x.t.Elem, x.p.slots) && (x.v.words == nil || bits*len(slots) != 32) {
 		return asm.Arg{}, false
 	}
 	for i, s := range slots {

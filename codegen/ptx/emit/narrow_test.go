@@ -88,3 +88,52 @@ func TestByteFloats(t *testing.T) {
 		}
 	}
 }
+
+// codeProduct is c = a·bᵀ of integers in tiles of 32 by 32 by some step, by two warps; a lies across k where along is false.
+func codeProduct(a, b string, step int, along bool) string {
+	dims, sub, tile := "%M,%K", "%m, %k", fmt.Sprintf("%%m:32,%%k:%d", step)
+	if !along {
+		dims, sub, tile = "%K,%M", "%k, %m", fmt.Sprintf("%%k:%d,%%m:32", step)
+	}
+	return fmt.Sprintf(`kernel @product[%%M, %%K, %%N](%%a: tensor<%[1]s,[%[4]s]>, %%b: tensor<%[2]s,[%%N,%%K]>) -> (%%c: tensor<i32,[%%M,%%N]>) binds("warps" = "2", "stages" = "2") {
+  %%0 = const 0 : i64
+  parallel %%m in %%0 .. %%M by 32, %%n in %%0 .. %%N by 32 {
+    %%1 = const 7 : i32
+    %%2 = bcast %%1 : tile<i32,[%%m:32,%%n:32]>
+    %%3 = for %%k in %%0 .. %%K by %[3]d carry (%%4 = %%2) : tile<i32,[%%m:32,%%n:32]> {
+      %%5 = load.in %%a[%[5]s] : tile<%[1]s,[%[6]s]>
+      %%6 = load.in %%b[%%n, %%k] : tile<%[2]s,[%%n:32,%%k:%[3]d]>
+      %%7 = contract %%5, %%6 acc %%4 [%%k] : tile<i32,[%%m:32,%%n:32]>
+      yield %%7
+    }
+    store.in %%c[%%m, %%n] = %%3
+    yield
+  }
+  yield
+}
+`, a, b, step, dims, sub, tile)
+}
+
+// TestCodes: codes of one bit are multiplied by the instruction of single bits, others of up to 8 bits by that of bytes, any code
+// and of any extents, to the bit.
+func TestCodes(t *testing.T) {
+	for i, size := range [][]int64{{40, 512, 40}, {37, 392, 24}, {5, 333, 70}, {33, 7, 1}} {
+		for _, x := range []struct {
+			a, b  string
+			step  int
+			along bool
+			want  string
+		}{
+			{"u1", "u1", 256, true, "m16n8k256.row.col.s32.b1.b1.s32.and.popc"}, {"u1", "u1", 32, true, "m16n8k128.row.col.s32.b1.b1.s32.and.popc"},
+			{"u1", "u1", 256, false, "m16n8k256.row.col.s32.b1.b1.s32.and.popc"}, {"u1", "i4", 64, true, "m16n8k32.row.col.s32.s8.s8.s32"},
+			{"i4", "i4", 64, true, "m16n8k32.row.col.s32.s8.s8.s32"}, {"u4", "u8", 64, true, "m16n8k32.row.col.s32."},
+			{"i3", "u2", 64, true, "m16n8k32.row.col.s32.s8.s8.s32"},
+		} {
+			c := newCall(t, codeProduct(x.a, x.b, x.step, x.along), uint64(i), size...)
+			c.check(placed, exact)
+			if !strings.Contains(c.ptx, x.want) {
+				t.Errorf("%s by %s: no %s", x.a, x.b, x.want)
+			}
+		}
+	}
+}

@@ -34,7 +34,7 @@ func (e *emitter) stream(a *access) *value {
 		var there guard
 		there.p, there.ok = e.live(a.t, run[0], others)
 		end := asm.Int(n) // of the run's elements that are there
-		if !span.full || a.t.Axes[axis].Extent%n != 0 {
+		if extent := a.t.Axes[axis].Extent; !span.full || extent%n != 0 || a.p.d.Tile()[axis] > extent {
 			end = b.Sub(asm.W, e.live32(span), e.coord(a.p, run[0], axis))
 			end = asm.R(b.Pure("min.s32", asm.W, e.word(end), asm.Int(n)))
 			there = e.and(there, b.SetP("gt", "s32", end, asm.Int(0)))

@@ -160,7 +160,7 @@ func (e *emitter) unpack(t dtype.Type, word asm.Arg, i int) asm.Arg {
 	return asm.R(b.Pure("prmt.b32", asm.W, word, asm.Int(0), asm.Int(0x4440+int64(i))))
 }
 
-// pack is a word of elements of 8 or 16 bits.
+// pack is a word of elements of 8 or 16 bits, or of less that fill it.
 func (e *emitter) pack(bits int, list []asm.Arg) asm.Arg {
 	b := e.b
 	known, all := int64(0), true
@@ -175,8 +175,15 @@ func (e *emitter) pack(bits int, list []asm.Arg) asm.Arg {
 	pair := func(x, y asm.Arg, selector int64) asm.Arg {
 		return asm.R(b.Pure("prmt.b32", asm.W, x, y, asm.Int(selector)))
 	}
-	if bits == 16 {
+	switch {
+	case bits == 16:
 		return pair(list[0], list[1], 0x5410)
+	case bits < 8:
+		sum := asm.Int(0)
+		for i, x := range list {
+			sum = asm.R(b.Pure("bfi.b32", asm.W, e.word(x), e.word(sum), asm.Int(int64(i*bits)), asm.Int(int64(bits))))
+		}
+		return sum
 	}
 	return pair(pair(list[0], list[1], 0x0040), pair(list[2], list[3], 0x0040), 0x5410)
 }
