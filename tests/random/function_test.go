@@ -9,6 +9,7 @@ import (
 	"math"
 	goruntime "runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -65,6 +66,9 @@ type result struct {
 	printed string
 	err     error
 }
+
+// same reports whether two runs leave the same data.
+func (r result) same(o result) bool { return slices.EqualFunc(r.data, o.data, bytes.Equal) }
 
 func runFunction(t *testing.T, d runtime.Device, f *Function, limit time.Duration) (r result) {
 	defer func() {
@@ -128,6 +132,7 @@ func canonical(a *array.Array) {
 // TestFunctions runs random functions of the IR on the interpreter and compiled, and holds the results to be the same bit
 // for bit. `go test ./tests/random -run Functions -functions 100000` looks longer.
 func TestFunctions(t *testing.T) {
+	t.Parallel()
 	devices := compiled(t)
 	base, err := runtime.Open("interp")
 	if err != nil {
@@ -158,6 +163,7 @@ func TestFunctions(t *testing.T) {
 // TestPlaced holds functions whose loops are parted and whose loads are moved, and what placing makes of them, to give the
 // same as before bit for bit; their texts are read back as what they are.
 func TestPlaced(t *testing.T) {
+	t.Parallel()
 	base, err := runtime.Open("interp")
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +181,7 @@ func TestPlaced(t *testing.T) {
 				return false
 			}
 			got := runFunction(t, base, &Function{Func: fn, Sizes: f.Sizes, Args: f.Args}, longest)
-			if got.err != nil || !cmp.Equal(got.data, want.data) || got.printed != want.printed {
+			if got.err != nil || !want.same(got) || got.printed != want.printed {
 				t.Errorf("seed %d: %v: the results differ\n%s\n%s", seed, got.err, f.Func, fn)
 				return false
 			}
@@ -265,7 +271,7 @@ func disagree(t *testing.T, base, d runtime.Device, f *Function, limit time.Dura
 		return "" // tiles that are too large for the device
 	case got.err != nil:
 		return got.err.Error()
-	case !cmp.Equal(want.data, got.data):
+	case !want.same(got):
 		return "results differ" + where(f, want, got)
 	case want.printed != got.printed:
 		return "prints otherwise: " + cmp.Diff(want.printed, got.printed)
@@ -294,6 +300,7 @@ func where(f *Function, want, got result) string {
 
 // TestCompiled runs random kernels compiled.
 func TestCompiled(t *testing.T) {
+	t.Parallel()
 	for _, d := range compiled(t) {
 		load := func(ctx context.Context, fn *ir.Func) (*runtime.Kernel, error) {
 			return new(jit.Compiler).Kernel(ctx, d, fn, codegen.Options{})

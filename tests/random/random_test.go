@@ -28,6 +28,7 @@ func TestParses(t *testing.T) {
 // TestAgree runs random kernels and holds their results to the same expressions on whole tensors: exactly where the data
 // are small integers, within the derived bound otherwise. `go test ./tests/random -seeds 100000` looks longer.
 func TestAgree(t *testing.T) {
+	t.Parallel()
 	held := 0
 	for seed := *first; seed < *first+*seeds; seed++ {
 		text := Generate(seed)

@@ -378,6 +378,7 @@ var reduceTypes = []dtype.Type{dtype.F32, dtype.F16, dtype.F64, dtype.I32, dtype
 	dtype.U32, dtype.TF32, dtype.Bool}
 
 func TestReduce(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	kinds := []string{"sum", "prod", "max", "min", "maxnan", "minnan", "mean", "any", "all", "argmax", "argmin", "last"}
 	for n := range 144 {
@@ -456,6 +457,7 @@ func anything(t dtype.Type) func(rng *rand.Rand) uint64 {
 }
 
 func TestLookup(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 2))
 	for n := range 60 {
 		elem := reduceTypes[rng.IntN(len(reduceTypes))]
@@ -509,6 +511,7 @@ func TestLookup(t *testing.T) {
 }
 
 func TestScatter(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(4, 2))
 	for n := range 60 {
 		elem := reduceTypes[rng.IntN(len(reduceTypes))]
@@ -556,6 +559,7 @@ func TestScatter(t *testing.T) {
 }
 
 func TestCat(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 2))
 	for n := range 60 {
 		elem := reduceTypes[rng.IntN(len(reduceTypes))]
@@ -578,6 +582,7 @@ func TestCat(t *testing.T) {
 }
 
 func TestPack(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(6, 2))
 	for n := range 80 {
 		axes := drawAxes(rng, 3, 9)
@@ -604,6 +609,7 @@ func TestPack(t *testing.T) {
 }
 
 func TestUnpack(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(7, 2))
 	for n := range 80 {
 		axes := drawAxes(rng, 2, 12)
@@ -632,6 +638,7 @@ func TestUnpack(t *testing.T) {
 }
 
 func TestScan(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 2))
 	for n := range 80 {
 		elem := []dtype.Type{dtype.F32, dtype.F16, dtype.F64, dtype.I32, dtype.I8, dtype.U16, dtype.BF16, dtype.I64}[rng.IntN(8)]
@@ -684,6 +691,7 @@ func TestScan(t *testing.T) {
 }
 
 func TestRank(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(9, 2))
 	for n := range 60 {
 		elem := reduceTypes[rng.IntN(len(reduceTypes))]
@@ -717,6 +725,7 @@ func TestRank(t *testing.T) {
 
 // TestPackPlane packs one bit of each of several numbers, which bit is not known before.
 func TestPackPlane(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(10, 2))
 	for n := range 40 {
 		axes := drawAxes(rng, 2, 20)
@@ -745,6 +754,7 @@ func TestPackPlane(t *testing.T) {
 
 // TestDot multiplies rows by vectors and rows by rows, in words and out of them.
 func TestDot(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(11, 2))
 	types := []struct{ x, y, r dtype.Type }{{dtype.I8, dtype.I8, dtype.I32}, {dtype.U8, dtype.I8, dtype.I32}, {dtype.F32, dtype.F32, dtype.F32},
 		{dtype.BF16, dtype.BF16, dtype.F32}, {dtype.I16, dtype.I8, dtype.I32}, {dtype.F64, dtype.F64, dtype.F64}}

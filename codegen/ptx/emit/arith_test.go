@@ -40,6 +40,7 @@ func withConstants(r *rand.Rand, m []mapping, in [][][]uint64, n int) ([]mapping
 
 // TestIntegers: all operations on integers, with constants and without.
 func TestIntegers(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 1))
 	n, constants := 512, 1
 	if *long {
@@ -90,6 +91,7 @@ func TestIntegers(t *testing.T) {
 
 // TestBools: predicates, their constants, and what is chosen by them.
 func TestBools(t *testing.T) {
+	t.Parallel()
 	b := dtype.Bool
 	var m []mapping
 	for _, code := range []ir.Code{ir.And, ir.Or, ir.Xor, ir.Eq, ir.Ne, ir.Lt, ir.Le, ir.Gt, ir.Ge} {
@@ -111,6 +113,7 @@ func TestBools(t *testing.T) {
 
 // TestFloats: the operations of floats that have one right answer.
 func TestFloats(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 3))
 	for _, u := range floatTypes {
 		var m []mapping
@@ -141,6 +144,7 @@ func TestFloats(t *testing.T) {
 
 // TestComparisons of all types, bits and single bits.
 func TestComparisons(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(4, 4))
 	var m []mapping
 	for i, u := range dtype.All() {
@@ -193,6 +197,7 @@ func castOf(from, to dtype.Type, mode dtype.Mode) mapping {
 
 // TestCasts between all types in all modes: of those of up to 16 bits all codes.
 func TestCasts(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 5))
 	all := dtype.All()
 	for _, from := range all {

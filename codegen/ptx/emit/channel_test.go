@@ -42,6 +42,7 @@ func product(stages int, elem, out string, along bool) string {
 // TestChannels multiplies through rings of one to four stages: of rows that are aligned and not, with and without a last step that
 // is short.
 func TestChannels(t *testing.T) {
+	t.Parallel()
 	for stages := 1; stages <= 4; stages++ {
 		for i, size := range [][]int64{{40, 96, 40}, {37, 88, 24}, {33, 77, 35}, {5, 32, 8}, {64, 8, 32}, {32, 352, 32}} {
 			for _, x := range []struct {
@@ -99,6 +100,7 @@ func launch(t *testing.T, text string, phase codegen.Phase, fn *ir.Func, sizes [
 // TestRingNeedsAll deletes every barrier and wait of a ring's loop; without any of them something is found. With all of them
 // there is neither a finding nor a bank conflict.
 func TestRingNeedsAll(t *testing.T) {
+	t.Parallel()
 	for _, along := range []bool{true, false} {
 		for stages := 1; stages <= 3; stages++ {
 			fn, err := ir.ParseFunc("product.tir", []byte(product(stages, "bf16", "f32", along)))

@@ -186,6 +186,7 @@ func spread(rng *rand.Rand, warps int, extents ...int64) *layout.Distribution {
 // TestContract draws the roles of axes, live lengths, types and layouts. The factors are small integers, so that every order of
 // summation gives the same.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(6, 1))
 	types := []struct{ a, b, r dtype.Type }{
 		{dtype.F32, dtype.F32, dtype.F32}, {dtype.BF16, dtype.BF16, dtype.F32}, {dtype.F64, dtype.F64, dtype.F64},
@@ -339,6 +340,7 @@ func fragmentOf(t *testing.T, name string, extents [2]int64, warps, axis int, sw
 
 // TestMatrixInstructions multiplies small integers by every instruction, of ragged extents, and with axes in both orders.
 func TestMatrixInstructions(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(6, 2))
 	atoms := []struct {
 		name string

@@ -91,6 +91,7 @@ func drawLayout(rng *rand.Rand, warps int, tile []int64) *layout.Distribution {
 
 // TestConvert moves tiles of all widths between layouts.
 func TestConvert(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%M, %N](%x: tensor<T,[%M,%N]>) -> (%y: tensor<T,[%M,%N]>, %z: tensor<T,[%N,%M]>) binds("warps" = "W") {
   %0 = const 0 : i64
@@ -116,6 +117,7 @@ kernel @k[%M, %N](%x: tensor<T,[%M,%N]>) -> (%y: tensor<T,[%M,%N]>, %z: tensor<T
 
 // TestRename holds that a conversion that only renames registers is nothing.
 func TestRename(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%M](%x: tensor<f32,[%M,4]>) -> (%y: tensor<f32,[%M,4]>) binds("warps" = "1") {
   %0 = const 0 : i64

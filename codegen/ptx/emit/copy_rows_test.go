@@ -42,6 +42,7 @@ func paged(stages, groups int, d int64) string {
 // TestGatheredCopies copies rows ahead that tiles of indices name, in steps that are whole and not, by rows that are multiples of
 // 16 bytes and not. The interpreter runs what was placed, too.
 func TestGatheredCopies(t *testing.T) {
+	t.Parallel()
 	for stages := 1; stages <= 4; stages++ {
 		for i, size := range [][]int64{{40, 160, 11}, {33, 77, 5}, {5, 32, 7}, {32, 31, 3}, {3, 0, 4}} {
 			for groups := 1; groups <= 4; groups *= 2 {

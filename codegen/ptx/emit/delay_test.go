@@ -40,6 +40,7 @@ var innerLoop = regexp.MustCompile(`(?s)\n(\$loop\d+):\n.*?bra.uni (\$loop\d+);`
 // TestDelayedSums: what a loop adds up stays in the threads until it ends, counts its beginning once, and is the beginning where
 // there are no steps.
 func TestDelayedSums(t *testing.T) {
+	t.Parallel()
 	for i, k := range []struct {
 		elem, beginning string
 		twice           bool

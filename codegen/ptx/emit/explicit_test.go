@@ -16,6 +16,7 @@ import (
 
 // TestExplicit compiles kernels of the explicit level: what stands in their text, or why there is none.
 func TestExplicit(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, body, want string }{
 		{"asm", `y[n] = asm ptx "add.f32 $0, $1, $2; add.f32 $0, $0, $1;" (x[n], x[n] * 2)`, "add.f32"},
 		{"no instruction", `y[n] = asm ptx "addd.f32 $0, $1, $1;" (x[n])`, "addd is no instruction"},

@@ -11,6 +11,7 @@ import (
 
 // TestFast: with the word fast functions are within the relative errors that docs/numerics.md says, and take few instructions.
 func TestFast(t *testing.T) {
+	t.Parallel()
 	at := func(ulps, slope float64) func(x float64) float64 {
 		return func(x float64) float64 { return ulps*0x1p-23 + slope*0x1p-23*math.Abs(x) }
 	}

@@ -88,6 +88,7 @@ func arguments(t dtype.Type, n int, seed uint64) []uint64 {
 
 // TestFunctions holds the functions of f32 and f64 to two units in the last place.
 func TestFunctions(t *testing.T) {
+	t.Parallel()
 	for _, u := range []dtype.Type{dtype.F32, dtype.F64} {
 		n := 1 << 14
 		if u == dtype.F64 {
@@ -136,6 +137,7 @@ func TestFunctions(t *testing.T) {
 // TestSmallFunctions: those of f16 and bf16 are the f32 function's, rounded: the interpreter's value or one beside it where
 // that lies close to the middle of two.
 func TestSmallFunctions(t *testing.T) {
+	t.Parallel()
 	for _, u := range []dtype.Type{dtype.F16, dtype.BF16} {
 		var m []mapping
 		var in [][][]uint64
@@ -176,6 +178,7 @@ func TestSmallFunctions(t *testing.T) {
 
 // TestRandom: all bits of random numbers are those of package philox; and the modulus of floats is exact.
 func TestRandom(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))
 	var m []mapping
 	var in [][][]uint64

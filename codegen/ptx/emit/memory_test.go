@@ -8,6 +8,7 @@ import (
 
 // TestCopy loads and stores every width of element.
 func TestCopy(t *testing.T) {
+	t.Parallel()
 	for i, elem := range []string{"f32", "i8", "u16", "bf16", "f64", "bool", "u8", "i64", "f8e4m3"} {
 		text := strings.ReplaceAll(`
 kernel @copy[%M, %N](%x: tensor<T,[%M,%N]>) -> (%y: tensor<T,[%M,%N]>) {
@@ -30,6 +31,7 @@ kernel @copy[%M, %N](%x: tensor<T,[%M,%N]>) -> (%y: tensor<T,[%M,%N]>) {
 
 // TestNarrow loads and stores elements of less than a byte, with rows that begin within one.
 func TestNarrow(t *testing.T) {
+	t.Parallel()
 	for i, elem := range []string{"u1", "u2", "i3", "u4", "i4", "u5", "f6e3m2", "i7", "f4e2m1", "bp3"} {
 		text := strings.ReplaceAll(`
 kernel @copy[%M, %N](%x: tensor<T,[%M,%N]>) -> (%y: tensor<T,[%M,%N]>) {
@@ -53,6 +55,7 @@ kernel @copy[%M, %N](%x: tensor<T,[%M,%N]>) -> (%y: tensor<T,[%M,%N]>) {
 // TestNarrowWithin changes elements of less than a byte in place, where blocks have elements of one word, and where a block's
 // loads may go by words.
 func TestNarrowWithin(t *testing.T) {
+	t.Parallel()
 	for i, elem := range []string{"u1", "i2", "i3", "u4", "f6e3m2"} {
 		for _, width := range []string{"2", "8", "32"} {
 			text := strings.NewReplacer("T", elem, "W", width).Replace(`
@@ -82,6 +85,7 @@ kernel @change[%M, %N](inout %y: tensor<T,[%M,%N]>) -> () {
 
 // TestAtomics adds, compares and swaps, with equal indices and indices outside.
 func TestAtomics(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%N, %M](%x: tensor<T,[%N]>, %at: tensor<i64,[%N]>, inout %y: tensor<T,[%M]>) -> () {
   %0 = const 0 : i64
@@ -115,6 +119,7 @@ kernel @k[%N, %M](%x: tensor<T,[%N]>, %at: tensor<i64,[%N]>, inout %y: tensor<T,
 
 // TestOldValues holds the old values of atomics: each element is another one, so that they do not depend on an order.
 func TestOldValues(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%N](%x: tensor<T,[%N]>, %b: tensor<bool,[%N]>, inout %y: tensor<T,[%N]>, inout %s: tensor<T,[1]>) -> (%old: tensor<T,[%N]>, %one: tensor<T,[1]>) {
   %0 = const 0 : i64
@@ -149,6 +154,7 @@ kernel @k[%N](%x: tensor<T,[%N]>, %b: tensor<bool,[%N]>, inout %y: tensor<T,[%N]
 
 // TestPrint prints scalars, spans and tiles with absent elements.
 func TestPrint(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%M, %N](%x: tensor<f16,[%M,%N]>, %b: tensor<bool,[%N]>) -> (%y: tensor<f16,[%M,%N]>) {
   %0 = const 0 : i64
@@ -172,6 +178,7 @@ kernel @k[%M, %N](%x: tensor<f16,[%M,%N]>, %b: tensor<bool,[%N]>) -> (%y: tensor
 
 // TestAssert fails for what exists alone.
 func TestAssert(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%N](%x: tensor<i32,[%N]>) -> (%y: tensor<i32,[%N]>) {
   %0 = const 0 : i64
@@ -198,6 +205,7 @@ kernel @k[%N](%x: tensor<i32,[%N]>) -> (%y: tensor<i32,[%N]>) {
 
 // TestOrder reads what other threads of the block have written, in loops and branches too.
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%N](inout %y: tensor<f32,[%N]>, %s: i64) -> (%z: tensor<f32,[%N]>) binds("warps" = "4") {
   %0 = const 0 : i64

@@ -38,6 +38,7 @@ func castProduct(a, b, as string) string {
 // TestNarrowFactors: factors of 8 bits in shared memory are read by ldmatrix and cast step by step, in one order for both, with
 // their infinities and NaN; code 0 of a bipolar integer is no 0, and so what is absent would not be.
 func TestNarrowFactors(t *testing.T) {
+	t.Parallel()
 	bytewise := regexp.MustCompile(`ld\.shared\.[us]8`)
 	for _, x := range []struct {
 		a, b, as string

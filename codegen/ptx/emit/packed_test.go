@@ -137,6 +137,7 @@ func onTiles(t *testing.T, list []tiling, in [][][]uint64) (out [][]uint64, inst
 
 // TestPackedArithmetic of f16 and bf16, two by two, with operands of both forms.
 func TestPackedArithmetic(t *testing.T) {
+	t.Parallel()
 	var list []tiling
 	var in [][][]uint64
 	const slots = 16
@@ -168,6 +169,7 @@ func TestPackedArithmetic(t *testing.T) {
 
 // TestPackedCasts: those of packed codes, and those to f16 and bf16.
 func TestPackedCasts(t *testing.T) {
+	t.Parallel()
 	var list []tiling
 	var in [][][]uint64
 	add := func(from, to dtype.Type, mode dtype.Mode, slots int, packed bool) {

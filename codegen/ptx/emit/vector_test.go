@@ -9,6 +9,7 @@ import (
 // TestVectors loads and stores rows whose length is a multiple of a vector's, and is not: with values outside, gathered rows,
 // and a mask for each row.
 func TestVectors(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%M, %N, %P](%x: tensor<T,[%P,%N]>, %at: tensor<i64,[%M]>, %b: tensor<bool,[%M]>, %z: tensor<T,[1]>) -> (%y: tensor<T,[%M,%N]>, %w: tensor<T,[%M,%N]>) {
   %0 = const 0 : i64
@@ -48,6 +49,7 @@ kernel @k[%M, %N, %P](%x: tensor<T,[%P,%N]>, %at: tensor<i64,[%M]>, %b: tensor<b
 
 // TestKnownWidth needs no look at the sizes: the rows are known to be multiples.
 func TestKnownWidth(t *testing.T) {
+	t.Parallel()
 	c := newCall(t, `
 kernel @k[%M](%x: tensor<f16,[%M,64]>) -> (%y: tensor<f16,[%M,64]>) {
   %0 = const 0 : i64
@@ -69,6 +71,7 @@ kernel @k[%M](%x: tensor<f16,[%M,64]>) -> (%y: tensor<f16,[%M,64]>) {
 // TestGroups loads a scale for each group of 64 columns once: the index is the same for all columns of a tile. Of another
 // group size each column has its own.
 func TestGroups(t *testing.T) {
+	t.Parallel()
 	text := `
 kernel @k[%M, %N, %G](%s: tensor<f32,[%M,%G]>, %x: tensor<f32,[DIV]>) -> (%y: tensor<f32,[%M,%N]>) {
   %0 = const 0 : i64
