@@ -97,8 +97,13 @@ func (e *emitter) get(a *array, t ir.Type, sparse bool) *value {
 	if t.Kind == ir.Scalar {
 		return &value{scalar: e.loadShared(a.t, asm.Arg{}, e.sharedBase(), a.at)}
 	}
+	from := e.b.Move(asm.W, e.own(a, e.place(t), nil))
+	return &value{elems: e.elements(a, t, from, a.at, sparse)}
+}
+
+// elements loads a thread's elements of a tile from an array that begins at a number of bytes behind from.
+func (e *emitter) elements(a *array, t ir.Type, from asm.Reg, begin int64, sparse bool) []asm.Arg {
 	p := e.place(t)
-	from := e.b.Move(asm.W, e.own(a, p, nil))
 	for i, n := range p.d.Tile() {
 		sparse = sparse || n > a.extents[i]
 	}
@@ -112,9 +117,9 @@ func (e *emitter) get(a *array, t ir.Type, sparse bool) *value {
 		if sparse {
 			guard = e.liveArg(t, i)
 		}
-		list[i] = e.loadShared(a.t, guard, from, a.at+a.offset(at))
+		list[i] = e.loadShared(a.t, guard, from, begin+a.offset(at))
 	}
-	return &value{elems: list}
+	return list
 }
 
 // liveArg is live as a guard: the zero Arg where an element always is.

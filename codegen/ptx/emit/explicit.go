@@ -281,26 +281,9 @@ func (e *emitter) storeWord(t dtype.Type, c asm.Class, guard asm.Arg, at asm.Reg
 
 // readSlot emits Convert of a tile that lies in a slot.
 func (e *emitter) readSlot(o *ir.Op, x *value) {
-	t, a := o.Result().Type, x.slots.a
-	p := e.place(t)
-	from := e.slotAt(x, p)
-	sparse := false
-	for i, n := range p.d.Tile() {
-		sparse = sparse || n > a.extents[i]
-	}
-	list := make([]asm.Arg, p.slots)
-	for i, at := range p.coords {
-		if p.twin[i] != i {
-			list[i] = list[p.twin[i]]
-			continue
-		}
-		var guard asm.Arg
-		if sparse {
-			guard = e.liveArg(t, i)
-		}
-		list[i] = e.loadShared(a.t, guard, from, x.slots.first+a.offset(at))
-	}
-	e.set(o.Result(), &value{elems: list})
+	t := o.Result().Type
+	from := e.slotAt(x, e.place(t))
+	e.set(o.Result(), &value{elems: e.elements(x.slots.a, t, from, x.slots.first, false)})
 }
 
 // sharedTensor gives a tensor of the block's own its memory.
