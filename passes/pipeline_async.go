@@ -88,9 +88,19 @@ func (a *async) region(r *ir.Region) error {
 	return nil
 }
 
-// depth is how many stages a loop's channels get.
-func (a *async) depth(loop *ir.Op, stage int64) (int64, error) {
+// scratch is how much shared memory multiply-adds are left for a factor that is computed, not loaded.
+const scratch = 24 << 10
+
+// depth is how many stages a loop's channels get. What multiply-adds read gets as many as there is room for.
+func (a *async) depth(loop *ir.Op, list []*reader, stage int64) (int64, error) {
 	room := a.shared - reserved - a.used
+	adds := true
+	for _, x := range list {
+		adds = adds && x.adds
+		if x.adds && a.beside(x.load.Result()) {
+			room = min(room, a.shared-reserved-scratch-a.used)
+		}
+	}
 	n := a.stages
 	if loop.Flag("once") { // one step, which nothing is ahead of
 		return min(1, room/stage), nil
@@ -99,11 +109,26 @@ func (a *async) depth(loop *ir.Op, stage int64) (int64, error) {
 		return n, nil
 	}
 	fits := room / stage
-	if a.asked {
+	if a.asked && !adds {
 		return 0, &Misfit{Text: fmt.Sprintf("stages = %d: a stage of this loop takes %d bytes of shared memory, of which a block has %d, %d of them for other uses: stages = %d is the nearest that fits",
 			n, stage, a.shared, a.shared-room, fits), Pos: loop.Pos}
 	}
 	return fits, nil
+}
+
+// beside reports whether a tile is multiplied by something that is not loaded.
+func (a *async) beside(v *ir.Value) bool {
+	for _, u := range a.uses[v] {
+		if u.o.Code == ir.Rebind && a.beside(u.o.Result()) {
+			return true
+		}
+		if u.o.Code == ir.Contract && u.i < 2 {
+			if d := u.o.Operands[1-u.i].Def; d == nil || d.Code != ir.Load {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (a *async) rewrite(loop *ir.Op, list []*reader) error {
@@ -111,7 +136,7 @@ func (a *async) rewrite(loop *ir.Op, list []*reader) error {
 	for _, x := range list {
 		stage += (x.form.Bytes() + 1023) &^ 1023
 	}
-	depth, err := a.depth(loop, stage)
+	depth, err := a.depth(loop, list, stage)
 	if err != nil || depth < 1 {
 		return err
 	}

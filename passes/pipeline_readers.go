@@ -12,6 +12,8 @@ type reader struct {
 	load  *ir.Op
 	form  SlotForm
 	chain *ir.Value
+	// adds says that it is multiplied by multiply-adds alone.
+	adds bool
 	// slice is what in the loop says where the rows of the load lie, in its order.
 	slice []*ir.Op
 	// deal is how pieces are dealt out where rows are gathered, nil where they are those of the tensor.
@@ -48,8 +50,6 @@ func (a *async) reader(loop, o *ir.Op) (x *reader, why string) {
 	switch {
 	case t.Kind != ir.Tile || t.Layout == nil:
 		return nil, "it is one element"
-	case !a.multiplied(o.Result(), map[*ir.Value]bool{}):
-		return nil, "it is no factor of a matrix instruction"
 	case a.written[o.Operands[0]]:
 		return nil, "the phase writes the tensor"
 	case o.Str("mode") == "else":
@@ -107,6 +107,11 @@ func (a *async) reader(loop, o *ir.Op) (x *reader, why string) {
 		}
 	}
 	x.form = NewSlotForm(extents, inner, int64(t.Elem.Bits()))
+	if !a.multiplied(o.Result(), map[*ir.Value]bool{}) {
+		if x.adds = a.added(o.Result(), x.form); !x.adds {
+			return nil, "it is no factor of a contraction that reads it from shared memory"
+		}
+	}
 	if x.form.Pieces() > 1<<10 {
 		return nil, "its rows are longer than 16 KiB"
 	}
@@ -173,6 +178,37 @@ func (a *async) slice(loop *ir.Op, v *ir.Value, list *[]*ir.Op, loads int) (why 
 	return ""
 }
 
+// multiplied reports whether a tile becomes a factor of a matrix instruction, through conversions and casts.
+func (a *async) multiplied(v *ir.Value, seen map[*ir.Value]bool) bool {
+	if seen[v] {
+		return false
+	}
+	seen[v] = true
+	for _, u := range a.uses[v] {
+		switch u.o.Code {
+		case ir.Contract:
+			if u.o.Str("atom") != "" && u.i < 2 {
+				return true
+			}
+		case ir.Convert, ir.Cast, ir.Rebind:
+			if a.multiplied(u.o.Result(), seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// added reports whether a tile is a factor of a contraction by multiply-adds that reads it from a slot of a form.
+func (a *async) added(v *ir.Value, f SlotForm) bool {
+	for _, u := range a.uses[v] {
+		if AddsFromSlots(u.o, v, f) || u.o.Code == ir.Rebind && a.added(u.o.Result(), f) {
+			return true
+		}
+	}
+	return false
+}
+
 // Waited is a load from global memory in a loop that nothing copies ahead: each step waits for it.
 type Waited struct {
 	Load *ir.Op
@@ -237,25 +273,4 @@ func writtenIn(phase *ir.Op) map[*ir.Value]bool {
 		}
 	})
 	return list
-}
-
-// multiplied reports whether a tile becomes a factor of a matrix instruction, through conversions and casts.
-func (a *async) multiplied(v *ir.Value, seen map[*ir.Value]bool) bool {
-	if seen[v] {
-		return false
-	}
-	seen[v] = true
-	for _, u := range a.uses[v] {
-		switch u.o.Code {
-		case ir.Contract:
-			if u.o.Str("atom") != "" && u.i < 2 {
-				return true
-			}
-		case ir.Convert, ir.Cast, ir.Rebind:
-			if a.multiplied(u.o.Result(), seen) {
-				return true
-			}
-		}
-	}
-	return false
 }

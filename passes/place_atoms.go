@@ -538,8 +538,21 @@ func (p *placer) along(t ir.Type, spans []*ir.Value, u layout.Unit, size, stride
 	return list
 }
 
+// loadedAlong reports whether a factor is loaded by rows along a span.
+func loadedAlong(v, span *ir.Value) bool {
+	for v.Def != nil && (v.Def.Code == ir.Cast || v.Def.Code == ir.Rebind) {
+		v = v.Def.Operands[0]
+	}
+	if v.Def == nil || v.Def.Code != ir.Load {
+		return false
+	}
+	i := contiguous(v.Def, v.Type)
+	return i >= 0 && v.Type.Axes[i].Span == span
+}
+
 // outer is the form of the result of a contraction by multiply-adds: each thread has a piece of both its rows and its columns,
-// so that it uses what it reads often. Nil where the result lacks one of them.
+// so that it uses what it reads often. Neighbours along an axis are a thread's own where one of the factors is read in vectors
+// along it, else they are those of neighbouring lanes, which then read at places of their own. Nil where the result lacks rows or columns.
 func (p *placer) outer(o *ir.Op) *form {
 	batch, m, n, _ := axisKinds(o)
 	if len(m) == 0 || len(n) == 0 {
@@ -562,12 +575,19 @@ func (p *placer) outer(o *ir.Op) *form {
 		}
 		return got
 	}
-	vector := int64(4)
 	all := p.product(m) * p.product(n) * p.product(batch)
-	for vector > 1 && (p.product(n) < 8*vector || all < 32*p.warps*vector) {
-		vector /= 2
+	vector := func(v *ir.Value, spans []*ir.Value, lanes int64) {
+		if !loadedAlong(v, spans[len(spans)-1]) {
+			return
+		}
+		n := int64(4)
+		for n > 1 && (p.product(spans) < lanes*n || all < 32*p.warps*n) {
+			n /= 2
+		}
+		all /= take(layout.Register, spans[len(spans)-1:], n)
 	}
-	take(layout.Register, n[len(n)-1:], vector)
+	vector(o.Operands[1], n, 8)
+	vector(o.Operands[0], m, 4)
 	lanes := take(layout.Lane, n, 8)
 	lanes *= take(layout.Lane, m, 32/lanes)
 	lanes *= take(layout.Lane, n, 32/lanes)

@@ -116,3 +116,27 @@ func SlotFormOf(t ir.Type) (SlotForm, bool) {
 	}
 	return SlotForm{}, false
 }
+
+// AddsFromSlots reports whether a contraction by multiply-adds can read a factor, a tile, from a slot of a form, in vectors: the
+// contraction is over one axis and in the factor's type, and reaches no further than the slot.
+func AddsFromSlots(o *ir.Op, v *ir.Value, f SlotForm) bool {
+	if o.Code != ir.Contract || o.Str("atom") != "" || o.Int("scaled") != 0 || len(o.Axes) != 1 || v.Type.Elem.Bits() < 32 {
+		return false
+	}
+	a, b, r, k := o.Operands[0].Type, o.Operands[1].Type, o.Result().Type, v.Type.Axis(o.Axes[0])
+	if a.Elem != b.Elem || a.Elem != r.Elem || r.Kind != ir.Tile || r.Layout == nil || k < 0 || slices.Contains(o.Operands[2:], v) {
+		return false
+	}
+	if n := len(r.Axes) + 1; len(a.Axes) == n || len(b.Axes) == n {
+		return false // sums of what is multiplied element by element
+	}
+	for i, c := range v.Type.Axes {
+		if at := r.Axis(c.Span); at >= 0 && r.Layout.Tile()[at] > f.Extents[i] {
+			return false
+		}
+		if k != f.Inner && i != f.Inner && (i == k && f.Step(i) != 1 || i != k && f.Step(i)%8 != 0) {
+			return false
+		}
+	}
+	return true
+}

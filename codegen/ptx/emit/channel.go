@@ -446,10 +446,13 @@ func (e *emitter) fromShared(o *ir.Op) {
 	e.set(o.Result(), &value{elems: elems})
 }
 
-// readStepwise reports whether all users of a tile from shared memory are contractions that can read it by ldmatrix, in the same
-// region.
+// readStepwise reports whether all users of a tile from shared memory are contractions that can read it there, by ldmatrix or in
+// vectors, in the same region.
 func (e *emitter) readStepwise(o *ir.Op, x *view) bool {
 	for _, u := range e.users(o.Result()) {
+		if u.Parent == o.Parent && passes.AddsFromSlots(u, o.Result(), x.form) {
+			continue
+		}
 		if u.Code != ir.Contract || u.Str("atom") == "" || u.Parent != o.Parent || len(u.Axes) != 1 {
 			return false
 		}

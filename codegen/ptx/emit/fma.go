@@ -31,6 +31,8 @@ type factor struct {
 	first []int
 	// slots finds the register slot of an element by its coordinates where the thread holds all that it needs, else nil.
 	slots map[string]int
+	// view is what lies in a slot of a channel and is read there, nil for other factors.
+	view *view
 }
 
 // chain is a contraction that is computed with multiply-adds.
@@ -115,6 +117,9 @@ func (e *emitter) product(o *ir.Op) {
 func (c *chain) factor(v *ir.Value, sums []*ir.Value, scale *ir.Value) *factor {
 	e := c.e
 	f := &factor{v: e.value(v), sum: c.sum}
+	if f.v.stepwise() {
+		f.view = f.v.view
+	}
 	t := v.Type
 	if t.Kind == ir.Tile {
 		f.p = e.place(t)
@@ -203,6 +208,16 @@ func (c *chain) extents(sums []*ir.Value) {
 		c.counts = append(c.counts, n)
 		c.steps *= n
 	}
+	if c.fromSlots() {
+		last := &c.counts[len(c.counts)-1]
+		if n := (*last + c.unit() - 1) / c.unit() * c.unit(); n <= room(0) {
+			c.steps, *last = n, n
+		}
+		for c.wide > 1 && c.held()*c.wide+int64(len(c.acc)) > 200 {
+			c.wide /= 2
+		}
+		return
+	}
 	// Many rows of vectors would not leave registers for the sums, nor do vectors of four beside 128 of these.
 	for c.wide > 1 && int64(len(c.list[0].first)+len(c.list[1].first))*c.wide > 160 || c.wide > 2 && len(c.list[0].row) >= 128 {
 		c.wide /= 2
@@ -289,8 +304,12 @@ const most = 48 << 10
 // run emits the sums.
 func (c *chain) run() {
 	e := c.e
-	if c.list[0].slots != nil && c.list[1].slots != nil {
+	switch {
+	case c.list[0].slots != nil && c.list[1].slots != nil:
 		c.unrolled(0, c.steps)
+		return
+	case c.list[0].view != nil && c.list[1].view != nil:
+		c.streamed(0, c.steps)
 		return
 	}
 	scales := int64(0)
@@ -303,7 +322,7 @@ func (c *chain) run() {
 	for {
 		total := scales
 		for _, f := range c.list {
-			if f.slots == nil {
+			if f.slots == nil && f.view == nil {
 				f.pitch = c.chunk
 				if c.chunk/c.wide%2 == 0 {
 					f.pitch += c.wide
@@ -317,7 +336,7 @@ func (c *chain) run() {
 				total += (elems*c.size() + 15) &^ 15
 			}
 		}
-		if total <= most || c.chunk <= 8*c.wide {
+		if total <= min(most, e.sharedLimit()-e.shared.held) || c.chunk <= 8*c.wide {
 			offset, base := e.scratch(total)
 			c.base = base
 			c.shared(offset)
@@ -347,15 +366,18 @@ func (c *chain) shared(offset int64) {
 			e.barrier()
 		}
 		for _, f := range c.list {
-			if f.slots == nil {
+			if f.slots == nil && f.view == nil {
 				c.fill(f, from)
 			}
 		}
 		e.barrier()
 		to := min(c.steps, from+c.chunk)
-		if c.list[0].slots != nil || c.list[1].slots != nil {
+		switch {
+		case c.fromSlots():
+			c.streamed(from, to)
+		case c.list[0].slots != nil || c.list[1].slots != nil:
 			c.unrolled(from, to)
-		} else {
+		default:
 			c.loop(from, to)
 		}
 	}
@@ -705,9 +727,14 @@ func (c *chain) unrolled(from, to int64) {
 
 // step adds one product to every slot of the result, or, where row is not negative, to those that take this row of the second factor.
 func (c *chain) step(row int, factor func(i, row int) asm.Arg) {
+	c.part(func(slot int) bool { return row < 0 || c.list[1].row[slot] == row }, factor)
+}
+
+// part adds one product to some slots of the result.
+func (c *chain) part(some func(slot int) bool, factor func(i, row int) asm.Arg) {
 	e, b, t := c.e, c.e.b, c.o.Result().Type.Elem
 	for slot, acc := range c.acc {
-		if c.p != nil && c.p.twin[slot] != slot || row >= 0 && c.list[1].row[slot] != row {
+		if c.p != nil && c.p.twin[slot] != slot || !some(slot) {
 			continue
 		}
 		x, y := factor(0, c.list[0].row[slot]), factor(1, c.list[1].row[slot])
