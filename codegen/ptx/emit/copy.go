@@ -230,6 +230,8 @@ type share struct {
 	offset  int64
 	in      asm.Reg // where some threads have none
 	guarded bool
+	// many says that a thread has more pieces than it has registers for an address of each.
+	many bool
 }
 
 // shares are the pieces of a thread.
@@ -241,7 +243,7 @@ func (c *copying) shares() []share {
 	total := pieces * f.Rows()
 	var list []share
 	for j := int64(0); j*threads < total; j++ {
-		var s share
+		s := share{many: total > 4*threads}
 		if (j+1)*threads > total {
 			s.in, s.guarded = b.SetP("lt", "u32", tid, asm.Int(total-j*threads)), true
 		}
@@ -291,6 +293,10 @@ func (c *copying) from(s share, row, col asm.Arg, clamped bool) (asm.Reg, int64)
 	if k, ok := by.IntValue(); ok && !clamped && k*s.rows <= copyReach {
 		offset, row = k*s.rows, s.first
 	}
+	apart := asm.Int(0)
+	if !clamped && offset == 0 && s.many { // what all threads have alike takes few registers
+		apart, row = b.Mul(asm.D, asm.Int(s.rows), by), s.first
+	}
 	at := c.start()
 	plus := func(x, by asm.Arg) { at = b.Add(asm.D, at, b.Mul(asm.D, x, by)) }
 	wide := func(x, by asm.Arg) {
@@ -327,7 +333,7 @@ func (c *copying) from(s share, row, col asm.Arg, clamped bool) (asm.Reg, int64)
 	} else {
 		at = b.Add(asm.D, at, asm.R(b.Pure("mul.wide.s32", asm.D, step, b.Narrow(scale))))
 	}
-	return b.Move(asm.D, at), offset
+	return b.Move(asm.D, b.Add(asm.D, at, apart)), offset
 }
 
 // bytes are those between neighbours along a dimension, a double.
@@ -403,8 +409,9 @@ func (c *copying) elements() {
 	start = b.Add(asm.D, start, b.Mul(asm.D, c.inner.lo, asm.Int(c.size)))
 	for _, s := range c.shares() {
 		col := b.Mul(asm.W, s.piece, asm.Int(c.per))
-		at := b.Add(asm.D, start, b.Mul(asm.D, b.Widen(s.row), c.bytes(c.rowDim)))
+		at := b.Add(asm.D, start, b.Mul(asm.D, b.Widen(s.first), c.bytes(c.rowDim)))
 		at = b.Add(asm.D, at, b.Mul(asm.D, b.Widen(col), asm.Int(c.size)))
+		at = b.Add(asm.D, at, b.Mul(asm.D, asm.Int(s.rows), c.bytes(c.rowDim)))
 		from := b.Move(asm.D, at)
 		live := b.SetP("lt", "s32", s.row, rows)
 		if s.guarded {

@@ -33,6 +33,8 @@ type factor struct {
 	slots map[string]int
 	// view is what lies in a slot of a channel and is read there, nil for other factors.
 	view *view
+	// piece is that of the thread in a row of the slot, if rows are read along another axis than the summed one.
+	piece asm.Arg
 }
 
 // chain is a contraction that is computed with multiply-adds.

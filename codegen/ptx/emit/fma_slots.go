@@ -56,8 +56,15 @@ func (c *chain) streamed(from, to int64) {
 		}
 	}
 	unroll := c.unit()
-	for unroll*slots < 512 && n%(2*unroll) == 0 {
+	for unroll*slots < 256 && n%(2*unroll) == 0 {
 		unroll *= 2
+	}
+	for _, f := range c.list {
+		if f.across() {
+			// Places that depend on it are computed here, and not kept from where the thread begins.
+			piece := b.Shr(asm.W, c.e.part(c.p, f.axis[f.view.form.Inner]), log2(128/f.view.form.Bits))
+			f.piece = asm.R(b.Do("mov.b32", asm.W, piece))
+		}
 	}
 	if n%unroll != 0 || n <= unroll {
 		for k := int64(0); k < n; k += c.wide {
@@ -213,9 +220,8 @@ func (c *chain) column(f *factor, to vectors, first, k, j int64, at asm.Arg) {
 				part = b.Add(asm.W, part, b.Shr(asm.W, at, log2(c.size())))
 			}
 			rows += first + step
-			piece := b.Shr(asm.W, c.e.part(c.p, axis), log2(per))
 			begin := x / wide * wide
-			r, offset := c.e.pieceAt(f.view, part, asm.Int(rows&7), piece, rows, begin/per)
+			r, offset := c.e.pieceAt(f.view, part, asm.Int(rows&7), f.piece, rows, begin/per)
 			if wide < per {
 				below := b.And(asm.W, c.e.part(c.p, axis), asm.Int(per-1))
 				r = b.Move(asm.W, b.Add(asm.W, asm.R(r), b.Mul(asm.W, below, asm.Int(c.size()))))
