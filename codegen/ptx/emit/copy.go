@@ -425,9 +425,21 @@ func (c *copying) elements() {
 	}
 }
 
-// oneByOne copies a piece element by element; at gives the address of each and where it exists.
+// oneByOne copies a piece element by element, through registers where these are smaller than a word; at gives the address of each
+// and where it exists.
 func (c *copying) oneByOne(to asm.Reg, offset int64, own guard, at func(i int64) (asm.Arg, guard)) {
 	b := c.e.b
+	if c.size >= 4 {
+		for i := range c.per {
+			from, live := at(i)
+			args := []asm.Arg{asm.At(to, offset+i*c.size), from, asm.Int(c.size)}
+			if live.ok {
+				args = append(args, asm.R(b.Select(asm.W, live.p, asm.Int(c.size), asm.Int(0))))
+			}
+			own.emit(b, "cp.async.ca.shared.global", args...)
+		}
+		return
+	}
 	op := fmt.Sprintf("ld.global.%s%d", map[bool]string{true: "u", false: "b"}[c.size < 4], 8*c.size)
 	class := asm.W
 	if c.size == 8 {

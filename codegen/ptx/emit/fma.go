@@ -52,6 +52,7 @@ type chain struct {
 	wide   int64
 	chunk  int64 // how many of the steps are in shared memory at a time
 	base   asm.Reg
+	near   map[asm.Reg]asm.Arg // by [chain.here]
 }
 
 // product emits a contraction with multiply-adds. Its operands go through shared memory in rows along the summed axes, but

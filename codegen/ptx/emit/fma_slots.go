@@ -56,14 +56,19 @@ func (c *chain) streamed(from, to int64) {
 		}
 	}
 	unroll := c.unit()
-	for unroll*slots < 256 && n%(2*unroll) == 0 {
+	for unroll*slots < 128 && n%(2*unroll) == 0 {
 		unroll *= 2
 	}
 	for _, f := range c.list {
 		if f.across() {
-			// Places that depend on it are computed here, and not kept from where the thread begins.
-			piece := b.Shr(asm.W, c.e.part(c.p, f.axis[f.view.form.Inner]), log2(128/f.view.form.Bits))
-			f.piece = asm.R(b.Do("mov.b32", asm.W, piece))
+			f.piece = c.here(b.Shr(asm.W, c.e.part(c.p, f.axis[f.view.form.Inner]), log2(128/f.view.form.Bits)))
+			continue
+		}
+		for _, slot := range f.first {
+			if f.view != nil {
+				part, _ := c.rowsOf(f, slot)
+				c.here(part)
+			}
 		}
 	}
 	if n%unroll != 0 || n <= unroll {
@@ -148,7 +153,7 @@ func (c *chain) row(f *factor, to vectors, row, first, k int64, at asm.Arg) {
 	} else {
 		form := f.view.form
 		part, rows := c.rowsOf(f, slot)
-		line := b.Add(asm.W, part, asm.Int(rows%8))
+		line := b.Add(asm.W, c.here(part), asm.Int(rows%8))
 		// The piece of the row, exchanged with others.
 		in := b.Add(asm.W, at, asm.Int((first+k)*c.size()))
 		if first == 0 { // its bits are below those of what is added
@@ -169,6 +174,22 @@ func (c *chain) row(f *factor, to vectors, row, first, k int64, at asm.Arg) {
 	for j, x := range list {
 		to[[2]int64{row, int64(j)}] = x
 	}
+}
+
+// here is a word that is known from where the thread begins on, and what depends on it from here on only: it would take registers
+// in between.
+func (c *chain) here(x asm.Arg) asm.Arg {
+	r, ok := x.Reg()
+	if !ok {
+		return x
+	}
+	if c.near == nil {
+		c.near = map[asm.Reg]asm.Arg{}
+	}
+	if _, ok := c.near[r]; !ok {
+		c.near[r] = asm.R(c.e.b.Do("mov.b32", asm.W, x))
+	}
+	return c.near[r]
 }
 
 // rowsOf is the row of a slot's form in which the factor's element for a slot of the result lies, but for what the summed axis

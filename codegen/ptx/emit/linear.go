@@ -1,6 +1,8 @@
 package emit
 
 import (
+	"fmt"
+
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
@@ -236,12 +238,27 @@ func (e *emitter) along(p *place, axis int, by asm.Arg) asm.Arg {
 // index is the value of a linear form for the element in a slot of a tile.
 func (e *emitter) index(l *linear, t ir.Type, slot int) asm.Arg {
 	terms := append([]asm.Arg{}, l.terms...)
+	known := int64(0)
 	if t.Kind == ir.Tile {
 		p := e.place(t)
 		for i, a := range t.Axes {
 			by := l.factor(a.Span)
-			terms = append(terms, e.along(p, i, by), e.b.Mul(asm.D, by, asm.Int(p.coords[slot][i])))
+			at := e.b.Mul(asm.D, by, asm.Int(p.coords[slot][i]))
+			if k, ok := at.IntValue(); ok {
+				known += k
+				at = asm.Int(0)
+			}
+			terms = append(terms, e.along(p, i, by), at)
 		}
 	}
-	return e.b.Sum(asm.D, terms...)
+	return e.near(e.b.Sum(asm.D, terms...), known)
+}
+
+// near is x and a number, added where the emitter is: a sum of each slot's own would take registers all the way from where x is known.
+func (e *emitter) near(x asm.Arg, k int64) asm.Arg {
+	r, ok := x.Reg()
+	if !ok || k == 0 {
+		return e.b.Add(asm.D, x, asm.Int(k))
+	}
+	return asm.R(e.b.Once(fmt.Sprint(r, "+", k), func() []asm.Reg { return []asm.Reg{e.b.Do("add.s64", asm.D, x, asm.Int(k))} })[0])
 }
