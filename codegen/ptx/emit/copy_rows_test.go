@@ -45,21 +45,19 @@ func TestGatheredCopies(t *testing.T) {
 	t.Parallel()
 	for stages := 1; stages <= 4; stages++ {
 		for i, size := range [][]int64{{40, 160, 11}, {33, 77, 5}, {5, 32, 7}, {32, 31, 3}, {3, 0, 4}} {
-			for groups := 1; groups <= 4; groups *= 2 {
-				c := newCall(t, paged(stages, groups, []int64{16, 24, 9}[(i+stages)%3]), uint64(i), size...)
-				c.set("a", -3, 1, 2, 0, 3, -1, 2)
-				c.set("b", 1, -2, 0, 3, -3, 2, 1, 1, -1, 2, 3)
-				rows := make([]float64, 160)
-				for k := range rows {
-					rows[k] = float64(c.rng.Int64N(size[2]))
-				}
-				c.set("rows", rows...)
-				c.check(placed, 0)
-				if !strings.Contains(c.ptx, "cp.async.cg") || !strings.Contains(c.ptx, "ldmatrix") {
-					t.Fatal("no channels")
-				}
-				c.interpretPlaced()
+			c := newCall(t, paged(stages, 1<<((i+stages)%3), []int64{16, 24, 9}[(i+2*stages)%3]), uint64(i), size...)
+			c.set("a", -3, 1, 2, 0, 3, -1, 2)
+			c.set("b", 1, -2, 0, 3, -3, 2, 1, 1, -1, 2, 3)
+			rows := make([]float64, 160)
+			for k := range rows {
+				rows[k] = float64(c.rng.Int64N(size[2]))
 			}
+			c.set("rows", rows...)
+			c.check(placed, 0)
+			if !strings.Contains(c.ptx, "cp.async.cg") || !strings.Contains(c.ptx, "ldmatrix") {
+				t.Fatal("no channels")
+			}
+			c.interpretPlaced()
 		}
 	}
 }

@@ -54,7 +54,9 @@ func TestMultiplyAddsFromSlots(t *testing.T) {
 			for stages := 1; stages <= 3; stages++ {
 				for i, size := range [][]int64{{40, 96, 40}, {37, 77, 35}, {5, 8, 8}, {32, 160, 32}} {
 					width, warps := []int{32, 16, 20, 6, 64}[n%5], []int{1, 2, 4}[n%3]
-					n++
+					if n++; elem == "i32" && n%4 != 0 {
+						continue
+					}
 					c := newCall(t, added(elem, stages, width, warps, way&1 == 0, way&2 == 0), uint64(i), size...)
 					c.set("a", -3, 1, 2, 0, 3, -1, 2)
 					c.set("b", 1, -2, 0, 3, -3, 2, 1, 1, -1, 2, 3)
