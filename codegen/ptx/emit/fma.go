@@ -339,7 +339,7 @@ func (c *chain) run() {
 				total += (elems*c.size() + 15) &^ 15
 			}
 		}
-		if total <= min(most, int64(e.target.SM.Shared())-e.shared.held) || c.chunk <= 8*c.wide {
+		if total <= min(most, int64(e.target.SM.Shared())-e.shared.top()) || c.chunk <= 8*c.wide {
 			offset, base := e.scratch(total)
 			c.base = base
 			c.shared(offset)
