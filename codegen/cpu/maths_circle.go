@@ -8,6 +8,7 @@ import (
 	"github.com/llir/llvm/ir/enum"
 
 	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/codegen/internal/minimax"
 )
 
 // π/2 as a sum of four, the first two of 30 bits: their products with whole numbers below 2^23 are exact.
@@ -29,8 +30,8 @@ func (v fv) circle32(x llx.Value, quarter int64) llx.Value {
 	k := v.Add(v.Trunc(q, v.ints()), v.i(quarter))
 	z := v.FMul(r, r)
 	// sin r = r + r³·p(r²), cos r = 1 - r²/2 + r⁴·p(r²) for |r| ≤ π/4: errors 2^-32.52 and 2^-32.99.
-	s := v.fma(v.FMul(r, z), v.poly(z, -0x1.555556p-3, 0x1.111174p-7, -0x1.a05954p-13, 0x1.7c2c4ep-19), r)
-	c := v.fma(v.FMul(z, z), v.poly(z, 0x1.55554ap-5, -0x1.6c0c28p-10, 0x1.99e80cp-16), v.fma(z, v.n(-0.5), v.n(1)))
+	s := v.fma(v.FMul(r, z), v.poly(z, minimax.Sine32...), r)
+	c := v.fma(v.FMul(z, z), v.poly(z, minimax.Cosine32...), v.fma(z, v.n(-0.5), v.n(1)))
 	s = v.signed(s, r) // which -0 has lost
 	return v.turned(s, c, k)
 }
@@ -42,11 +43,9 @@ func (v fv) circle64(x llx.Value, quarter int64) llx.Value {
 	z := v.FMul(r, r)
 	half := v.FMul(z, v.n(0.5))
 	// sin r = r + r³·p(r²), cos r = 1 - r²/2 + r⁴·p(r²) for |r| ≤ π/4: errors 2^-63.23 and 2^-63.93.
-	p := v.poly(z, -0x1.5555555555555p-3, 0x1.1111111111069p-7, -0x1.a01a019ffe524p-13, 0x1.71de3a33a5afdp-19, -0x1.ae642c5217eacp-26,
-		0x1.6109bdd53e8efp-33, -0x1.9ffdb78c97c98p-41)
+	p := v.poly(z, minimax.Sine64...)
 	s := v.FAdd(r, v.fma(v.FMul(r, z), p, v.fma(v.FNeg(lo), half, lo)))
-	p = v.poly(z, 0x1.555555555554bp-5, -0x1.6c16c16c15014p-10, 0x1.a01a019c8ef72p-16, -0x1.27e4f7f1631b8p-22, 0x1.1ee9dba8222dfp-29,
-		-0x1.8fa66d0e6edf3p-37)
+	p = v.poly(z, minimax.Cosine64...)
 	c := v.quick(v.n(1), v.FNeg(half))
 	cos := v.FAdd(c.hi, v.FAdd(c.lo, v.fma(v.FMul(z, z), p, v.FNeg(v.FMul(r, lo)))))
 	y := v.turned(s, cos, k)

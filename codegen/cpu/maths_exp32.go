@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/tilec/tilec/codegen/internal/llx"
+import (
+	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/codegen/internal/minimax"
+)
 
 // ln 2 as a sum of two, the first of which has 16 bits: its product with a whole number of 8 bits is exact.
 const (
@@ -70,7 +73,7 @@ func (v fv) expRest32(n, x llx.Value) llx.Value {
 
 // expNear32 is e^r as 1 + q·r for |r| ≤ ln 2/2: error 2^-28.25.
 func (v fv) expNear32(r llx.Value) (p, q llx.Value) {
-	q = v.poly(r, 1, 0x1.fffffcp-2, 0x1.555494p-3, 0x1.5558bep-5, 0x1.123856p-7, 0x1.6a3d14p-10)
+	q = v.poly(r, minimax.Exp32...)
 	return v.fma(q, r, v.n(1)), q
 }
 
@@ -101,7 +104,7 @@ func (v fv) tanh32(x llx.Value) llx.Value {
 	large := v.FSub(v.n(1), v.FDiv(v.n(2), v.fma(pow, p, v.n(1))))
 	// x + x³·q(x²) for |x| ≤ 0.625: error 2^-27.72.
 	z := v.FMul(a, a)
-	q := v.poly(z, -0x1.555532p-2, 0x1.1106f6p-3, -0x1.b835a4p-5, 0x1.51f8cep-6, -0x1.750ce2p-8)
+	q := v.poly(z, minimax.Tanh32...)
 	small := v.fma(v.FMul(q, z), a, a)
 	return v.signed(v.Select(v.FCmp("olt", a, v.n(0.625)), small, large), x)
 }

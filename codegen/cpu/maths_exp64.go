@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/codegen/internal/minimax"
 )
 
 // ln 2 as a sum of three, the first two of 32 and 40 bits: their products with whole numbers of 11 bits are exact.
@@ -38,8 +39,7 @@ func (v fv) pow64(n llx.Value) llx.Value {
 // expm1Near is e^r - 1 for |r| ≤ ln 2/2 and a little: r itself and what is added to it, to 2^-55 of the result.
 func (v fv) expm1Near(r pair) pair {
 	// (e^r - 1 - r - r²/2)/r³: error of e^r - 1 2^-61.60.
-	p := v.poly(r.hi, 0x1.5555555555559p-3, 0x1.5555555555558p-5, 0x1.111111110f724p-7, 0x1.6c16c16c174dcp-10, 0x1.a01a01af95f99p-13,
-		0x1.a01a0199ade56p-16, 0x1.71ddf938c43e7p-19, 0x1.27e502d803fcfp-22, 0x1.af5d2226aa826p-26, 0x1.1f29ce6fe8ce0p-29)
+	p := v.poly(r.hi, minimax.Exp64...)
 	c := v.FMul(v.FMul(r.hi, r.hi), v.fma(r.hi, p, v.n(0.5)))
 	if r.lo != nil {
 		c = v.FAdd(c, v.fma(r.lo, r.hi, r.lo))
@@ -130,8 +130,7 @@ func (v fv) softplus64(x llx.Value) llx.Value {
 	den := v.plus(E, v.n(2))
 	s := v.quotient(E, den)
 	z := v.FMul(s.hi, s.hi)
-	p := v.poly(z, 0x1.5555555555556p-1, 0x1.9999999999656p-2, 0x1.24924924ba509p-2, 0x1.c71c71a9abcbep-3, 0x1.745d1d7107360p-3,
-		0x1.3b12e3b476049p-3, 0x1.11226b0fc3c4cp-3, 0x1.dff4215b6f130p-4, 0x1.c0ffca3003881p-4, 0x1.201340c487bddp-4, 0x1.500042a077de6p-3)
+	p := v.poly(z, minimax.Softplus64...)
 	rest := v.fma(v.FMul(s.hi, z), p, v.FAdd(s.lo, s.lo))
 	twice := v.FAdd(s.hi, s.hi)
 	t := v.sum(v.atLeast(x, 0), twice)

@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/tilec/tilec/codegen/internal/llx"
+import (
+	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/codegen/internal/minimax"
+)
 
 // sigmoid32 is 1/(1 + e^-x). With E = e^-|x| and s = E/(1 + E) it is 1 - s, left of 0 E - E·s, which rounds less than s.
 func (v fv) sigmoid32(x llx.Value) llx.Value {
@@ -44,8 +47,7 @@ func (v fv) softplus32(x llx.Value) llx.Value {
 		e = d.exp2Near64(d.FMul(d.FPExt(a, d.floats()), d.n(-log2e64)))
 	}
 	// (ln(1 + E) - E)/E² for E from 0 to 1: error of the logarithm 2^-27.50.
-	p := d.poly(e, -0x1.ffffd2p-2, 0x1.554dd0p-2, -0x1.ff23e6p-3, 0x1.934b54p-3, -0x1.3a435ep-3, 0x1.b4ae08p-4, -0x1.d6b08cp-5,
-		0x1.4917cep-6, -0x1.af49cep-9)
+	p := d.poly(e, minimax.Softplus32...)
 	z := d.FAdd(d.fma(d.FMul(e, e), p, e), d.atLeast(y, 0))
 	if v.level.FMA {
 		return z

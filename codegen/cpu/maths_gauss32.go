@@ -1,16 +1,19 @@
 package cpu
 
-import "github.com/tilec/tilec/codegen/internal/llx"
+import (
+	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/codegen/internal/minimax"
+)
 
 // erf32 is the error function: 1 - erfc|x|, and where that would cancel a polynomial.
 func (v fv) erf32(x llx.Value) llx.Value {
 	a := v.atMost(v.abs(x), 3.93)
 	// -log2 erfc for a from 0.48 on: an error of erf of 2^-27.68.
-	t := v.poly(a, 0x1.b8d904p-15, -0x1.a0de98p+0, -0x1.d540aep-1, -0x1.386f64p-3, 0x1.11d678p-5, -0x1.37cc22p-8, 0x1.527642p-12)
+	t := v.poly(a, minimax.Erfc32...)
 	large := v.FSub(v.n(1), v.exp2Near32(t))
 	// x + x·p(x²) for |x| ≤ 0.5: error 2^-29.34.
 	z := v.FMul(a, a)
-	p := v.poly(z, 0x1.06eba8p-3, -0x1.812734p-2, 0x1.ce2544p-4, -0x1.b66846p-6, 0x1.35465ep-8)
+	p := v.poly(z, minimax.Erf32...)
 	small := v.fma(a, p, a)
 	return v.signed(v.Select(v.FCmp("olt", a, v.n(0.48)), small, large), x)
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/codegen/internal/minimax"
 )
 
 // log32 is the natural or the binary logarithm.
@@ -23,8 +24,7 @@ func (v fv) log32(x llx.Value, binary bool) llx.Value {
 	}
 	f := v.FSub(m, v.n(1))
 	// ln(1 + f) = f + f²·q for f from -1/4 to 1/2: error 2^-27.59.
-	q := v.poly(f, -0.5, 0x1.5555a4p-2, -0x1.00004ap-2, 0x1.9969a0p-3, -0x1.54ed98p-3, 0x1.288056p-3, -0x1.0d98b2p-3,
-		0x1.acf56cp-4, -0x1.71e61ep-5)
+	q := v.poly(f, minimax.Log32...)
 	q = v.FMul(v.FMul(f, f), q)
 	var y llx.Value
 	if binary {

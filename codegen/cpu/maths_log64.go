@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/tilec/tilec/codegen/internal/llx"
+	"github.com/tilec/tilec/codegen/internal/minimax"
 )
 
 // anyParts is parts for subnormal a too.
@@ -22,8 +23,7 @@ func (v fv) log64(x llx.Value, binary bool) llx.Value {
 	z := v.FMul(s, s)
 	half := v.FMul(v.FMul(f, f), v.n(0.5))
 	// (2·artanh s - 2s)/s³: error of the logarithm 2^-59.49.
-	p := v.poly(z, 0x1.5555555555592p-1, 0x1.999999997ff03p-2, 0x1.24924941e34c7p-2, 0x1.c71c521244d7dp-3, 0x1.74663d6c3aea3p-3,
-		0x1.39a1da57e9313p-3, 0x1.2f045a8351fabp-3)
+	p := v.poly(z, minimax.Log64...)
 	t := v.FMul(s, v.fma(z, p, half))
 	var y llx.Value
 	if binary {
@@ -52,8 +52,7 @@ func (v fv) logPair(a llx.Value) pair {
 	s := v.quotient(pair{f, v.n(0)}, v.sum(m, v.n(1)))
 	z := v.times(s, s)
 	// ln m = 2s + (2/3)·s³ + s⁵·p(s²): error 2^-73.48.
-	p := v.poly(z.hi, 0x1.9999999999996p-2, 0x1.2492492492f51p-2, 0x1.c71c71c5968f7p-3, 0x1.745d18295717ep-3, 0x1.3b1364c8f164ep-3,
-		0x1.11206f42b98bfp-3, 0x1.de3d6c3c84c9cp-4, 0x1.eac5ea1931554p-4)
+	p := v.poly(z.hi, minimax.LogPair64...)
 	cube := v.times(s, z)
 	third := v.times(cube, pair{v.n(2. / 3), v.n(0x1.5555555555555p-55)})
 	last := v.FMul(v.FMul(cube.hi, z.hi), p)

@@ -3,6 +3,7 @@ package emit
 import (
 	"math"
 
+	"github.com/tilec/tilec/codegen/internal/minimax"
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
 )
@@ -119,7 +120,7 @@ func (v num) expBelow32(x asm.Arg) scaled32 {
 	n, s.pow = v.power(x, v.n(log2e32), 64) // a normal number
 	s.r = v.fma(n, v.n(-ln2Lo32), v.fma(n, v.n(-ln2Hi32), x))
 	// e^r as 1 + q·r for |r| ≤ ln 2/2: error 2^-28.25.
-	s.q = v.poly(s.r, 1, 0x1.fffffcp-2, 0x1.555494p-3, 0x1.5558bep-5, 0x1.123856p-7, 0x1.6a3d14p-10)
+	s.q = v.poly(s.r, minimax.Exp32...)
 	s.p = v.fma(s.q, s.r, v.n(1))
 	return s
 }
@@ -151,8 +152,7 @@ func (v num) log32(x asm.Arg, binary bool) asm.Arg {
 	e = v.add(e, v.sel(small, v.n(-23), v.n(0)))
 	f := v.sub(m, v.n(1))
 	// ln(1 + f) = f + f²·q for f from -1/4 to 1/2: error 2^-27.59.
-	q := v.poly(f, -0.5, 0x1.5555a4p-2, -0x1.00004ap-2, 0x1.9969a0p-3, -0x1.54ed98p-3, 0x1.288056p-3, -0x1.0d98b2p-3,
-		0x1.acf56cp-4, -0x1.71e61ep-5)
+	q := v.poly(f, minimax.Log32...)
 	q = v.mul(v.mul(f, f), q)
 	if binary {
 		// f·log2e as f and less than half of f; e + f is exact where the sum cancels.
@@ -181,7 +181,7 @@ func (v num) tanh32(x asm.Arg) asm.Arg {
 	large := v.sub(v.n(1), v.ratio(v.n(2), v.fma(pow, p, v.n(1))))
 	// x + x³·q(x²) for |x| ≤ 0.625: error 2^-27.72.
 	z := v.mul(a, a)
-	q := v.poly(z, -0x1.555532p-2, 0x1.1106f6p-3, -0x1.b835a4p-5, 0x1.51f8cep-6, -0x1.750ce2p-8)
+	q := v.poly(z, minimax.Tanh32...)
 	small := v.fma(v.mul(q, z), a, a)
 	return v.signed(v.sel(v.is("lt", a, v.n(0.625)), small, large), x)
 }
@@ -217,8 +217,7 @@ func (v num) softplus32(x asm.Arg) asm.Arg {
 	s := v.expBelow32(v.neg(v.atMost(v.abs(x), 105)))
 	e := v.scale32(s.p, s)
 	// (ln(1 + E) - E)/E² for E from 0 to 1: error of the logarithm 2^-27.50.
-	p := v.poly(e, -0x1.ffffd2p-2, 0x1.554dd0p-2, -0x1.ff23e6p-3, 0x1.934b54p-3, -0x1.3a435ep-3, 0x1.b4ae08p-4, -0x1.d6b08cp-5,
-		0x1.4917cep-6, -0x1.af49cep-9)
+	p := v.poly(e, minimax.Softplus32...)
 	return v.add(v.fma(v.mul(e, e), p, e), v.atLeast(x, 0))
 }
 
@@ -226,11 +225,11 @@ func (v num) softplus32(x asm.Arg) asm.Arg {
 func (v num) erf32(x asm.Arg) asm.Arg {
 	a := v.atMost(v.abs(x), 3.93)
 	// -log2 erfc for a from 0.48 on: an error of erf of 2^-27.68.
-	t := v.poly(a, 0x1.b8d904p-15, -0x1.a0de98p+0, -0x1.d540aep-1, -0x1.386f64p-3, 0x1.11d678p-5, -0x1.37cc22p-8, 0x1.527642p-12)
+	t := v.poly(a, minimax.Erfc32...)
 	large := v.sub(v.n(1), v.exp2Near32(t))
 	// x + x·p(x²) for |x| ≤ 0.5: error 2^-29.34.
 	z := v.mul(a, a)
-	p := v.poly(z, 0x1.06eba8p-3, -0x1.812734p-2, 0x1.ce2544p-4, -0x1.b66846p-6, 0x1.35465ep-8)
+	p := v.poly(z, minimax.Erf32...)
 	small := v.fma(a, p, a)
 	return v.signed(v.sel(v.is("lt", a, v.n(0.48)), small, large), x)
 }

@@ -3,6 +3,7 @@ package emit
 import (
 	"math"
 
+	"github.com/tilec/tilec/codegen/internal/minimax"
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
 )
@@ -133,8 +134,7 @@ func (v num) pow64(n asm.Arg) asm.Arg {
 // expm1Near is e^r - 1 for |r| ≤ ln 2/2 and a little: r itself and what is added to it, to 2^-55 of the result.
 func (v num) expm1Near(r pair) pair {
 	// (e^r - 1 - r - r²/2)/r³: error of e^r - 1 2^-61.60.
-	p := v.poly(r.hi, 0x1.5555555555559p-3, 0x1.5555555555558p-5, 0x1.111111110f724p-7, 0x1.6c16c16c174dcp-10, 0x1.a01a01af95f99p-13,
-		0x1.a01a0199ade56p-16, 0x1.71ddf938c43e7p-19, 0x1.27e502d803fcfp-22, 0x1.af5d2226aa826p-26, 0x1.1f29ce6fe8ce0p-29)
+	p := v.poly(r.hi, minimax.Exp64...)
 	c := v.mul(v.mul(r.hi, r.hi), v.fma(r.hi, p, v.n(0.5)))
 	if !r.short {
 		c = v.add(c, v.fma(r.lo, r.hi, r.lo))
@@ -219,8 +219,7 @@ func (v num) softplus64(x asm.Arg) asm.Arg {
 	den := v.plus(E, v.n(2))
 	s := v.quotient(E, den)
 	z := v.mul(s.hi, s.hi)
-	p := v.poly(z, 0x1.5555555555556p-1, 0x1.9999999999656p-2, 0x1.24924924ba509p-2, 0x1.c71c71a9abcbep-3, 0x1.745d1d7107360p-3,
-		0x1.3b12e3b476049p-3, 0x1.11226b0fc3c4cp-3, 0x1.dff4215b6f130p-4, 0x1.c0ffca3003881p-4, 0x1.201340c487bddp-4, 0x1.500042a077de6p-3)
+	p := v.poly(z, minimax.Softplus64...)
 	rest := v.fma(v.mul(s.hi, z), p, v.add(s.lo, s.lo))
 	twice := v.add(s.hi, s.hi)
 	t := v.sum(v.atLeast(x, 0), twice)
@@ -235,18 +234,13 @@ func (v num) tail(a asm.Arg) pair {
 	// In w = (a - 6)/(a + 6).
 	w := v.quotient(v.sum(a, v.n(-6)), v.sum(a, v.n(6)))
 	// Error 2^-58; the last two steps as pairs. By its slope, to 2^-18, it makes good what w has beyond a float64.
-	p := v.poly(w.hi, 0x1.234fe3fd925bep-1, -0x1.a7d6577269bc9p-2, 0x1.1267d7383da91p-2, -0x1.38b069dbb6237p-3, 0x1.33e77775fff15p-4,
-		-0x1.fba9d52f616f4p-6, 0x1.48a83bd299d20p-7, -0x1.1764cdb792c5cp-9, 0x1.13bbca3833c16p-15, 0x1.7c574384f87b2p-13,
-		-0x1.0f96d1732cc9dp-14, 0x1.20827ad6ff83cp-20, 0x1.c811b0f2cf32fp-18, -0x1.e2a889805e135p-20, -0x1.cc2c712642d86p-22,
-		0x1.4b2c2ba53375cp-22, 0x1.a8d2a7cf66279p-28, -0x1.6a2beb795ed6fp-25, 0x1.9e5bcf84866d1p-29, 0x1.601b8e2f7db0fp-28,
-		-0x1.7fbb024cbd124p-32, -0x1.b5cfc1f421de5p-32)
+	p := v.poly(w.hi, minimax.Tail64...)
 	y := v.plus(v.product(p, w.hi), v.n(-0x1.66eaa7d09640fp-1))
 	y.lo = v.add(y.lo, v.n(0x1.27dd1bbe69fa3p-55))
 	y = v.times(y, pair{hi: w.hi, short: true})
 	y = v.plus(y, v.n(0x1.8e010d2b8a0eap-1))
 	y.lo = v.add(y.lo, v.n(-0x1.d2dcbbbe63ea0p-55))
-	slope := v.poly(w.hi, -0x1.66ea50p-1, 0x1.235088p+0, -0x1.3deb7ap+0, 0x1.126010p+0, -0x1.8611f2p-1, 0x1.ce3866p-2, -0x1.c61de4p-3,
-		0x1.475f5ep-4, -0x1.b91934p-7)
+	slope := v.poly(w.hi, minimax.TailSlope64...)
 	return v.quick(y.hi, v.fma(w.lo, slope, y.lo))
 }
 
@@ -263,9 +257,7 @@ func (v num) erf64(x asm.Arg) asm.Arg {
 	d := v.quick(v.n(1), v.neg(v.mul(c.hi, pow)))
 	large := v.add(d.hi, v.fma(v.neg(c.lo), pow, d.lo))
 	// x + x·p(x²) for |x| ≤ 0.55: error 2^-56.33.
-	p := v.poly(v.mul(a, a), 0x1.06eba8214db69p-3, -0x1.812746b037a5dp-2, 0x1.ce2f21a04cc7ep-4, -0x1.b82ce317c9214p-6,
-		0x1.565bce6e93d5ep-8, -0x1.c02e1b703408bp-11, 0x1.f9b4eb476b4c4p-14, -0x1.f694f9efe5bb3p-17, 0x1.d14a5727757a8p-20,
-		-0x1.d03b7ef00d634p-23)
+	p := v.poly(v.mul(a, a), minimax.Erf64...)
 	small := v.fma(a, p, a)
 	return v.signed(v.sel(v.is("lt", a, v.n(0.55)), small, large), x)
 }
@@ -301,8 +293,7 @@ func (v num) log64(x asm.Arg, binary bool) asm.Arg {
 	z := v.mul(s, s)
 	half := v.mul(v.mul(f, f), v.n(0.5))
 	// (2·artanh s - 2s)/s³: error of the logarithm 2^-59.49.
-	p := v.poly(z, 0x1.5555555555592p-1, 0x1.999999997ff03p-2, 0x1.24924941e34c7p-2, 0x1.c71c521244d7dp-3, 0x1.74663d6c3aea3p-3,
-		0x1.39a1da57e9313p-3, 0x1.2f045a8351fabp-3)
+	p := v.poly(z, minimax.Log64...)
 	t := v.mul(s, v.fma(z, p, half))
 	var y asm.Arg
 	if binary {
@@ -329,8 +320,7 @@ func (v num) logPair(a asm.Arg) pair {
 	s := v.quotient(pair{hi: f, short: true}, v.sum(m, v.n(1)))
 	z := v.times(s, s)
 	// ln m = 2s + (2/3)·s³ + s⁵·p(s²): error 2^-73.48.
-	p := v.poly(z.hi, 0x1.9999999999996p-2, 0x1.2492492492f51p-2, 0x1.c71c71c5968f7p-3, 0x1.745d18295717ep-3, 0x1.3b1364c8f164ep-3,
-		0x1.11206f42b98bfp-3, 0x1.de3d6c3c84c9cp-4, 0x1.eac5ea1931554p-4)
+	p := v.poly(z.hi, minimax.LogPair64...)
 	cube := v.times(s, z)
 	third := v.times(cube, pair{hi: v.n(2. / 3), lo: v.n(0x1.5555555555555p-55)})
 	last := v.mul(v.mul(cube.hi, z.hi), p)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tilec/tilec/codegen/internal/minimax"
 	"github.com/tilec/tilec/codegen/ptx/asm"
 )
 
@@ -28,8 +29,8 @@ func (v num) circle32(e *emitter, x asm.Arg, quarter int64) asm.Arg {
 	r := v.narrowed(hi)
 	z := v.mul(r, r)
 	// sin r = r + r³·p(r²), cos r = 1 - r²/2 + r⁴·p(r²) for |r| ≤ π/4: errors 2^-32.52 and 2^-32.99.
-	s := v.fma(v.mul(r, z), v.poly(z, -0x1.555556p-3, 0x1.111174p-7, -0x1.a05954p-13, 0x1.7c2c4ep-19), r)
-	c := v.fma(v.mul(z, z), v.poly(z, 0x1.55554ap-5, -0x1.6c0c28p-10, 0x1.99e80cp-16), v.fma(z, v.n(-0.5), v.n(1)))
+	s := v.fma(v.mul(r, z), v.poly(z, minimax.Sine32...), r)
+	c := v.fma(v.mul(z, z), v.poly(z, minimax.Cosine32...), v.fma(z, v.n(-0.5), v.n(1)))
 	s = v.signed(s, r) // which -0 has lost
 	return v.turned(s, c, b.Add(asm.W, q, asm.Int(quarter)))
 }
@@ -41,11 +42,9 @@ func (v num) circle64(e *emitter, x asm.Arg, quarter int64) asm.Arg {
 	z := v.mul(r, r)
 	half := v.mul(z, v.n(0.5))
 	// sin r = r + r³·p(r²), cos r = 1 - r²/2 + r⁴·p(r²) for |r| ≤ π/4: errors 2^-63.23 and 2^-63.93.
-	p := v.poly(z, -0x1.5555555555555p-3, 0x1.1111111111069p-7, -0x1.a01a019ffe524p-13, 0x1.71de3a33a5afdp-19, -0x1.ae642c5217eacp-26,
-		0x1.6109bdd53e8efp-33, -0x1.9ffdb78c97c98p-41)
+	p := v.poly(z, minimax.Sine64...)
 	s := v.add(r, v.fma(v.mul(r, z), p, v.fma(v.neg(lo), half, lo)))
-	p = v.poly(z, 0x1.555555555554bp-5, -0x1.6c16c16c15014p-10, 0x1.a01a019c8ef72p-16, -0x1.27e4f7f1631b8p-22, 0x1.1ee9dba8222dfp-29,
-		-0x1.8fa66d0e6edf3p-37)
+	p = v.poly(z, minimax.Cosine64...)
 	c := v.quick(v.n(1), v.neg(half))
 	cos := v.add(c.hi, v.add(c.lo, v.fma(v.mul(z, z), p, v.neg(v.mul(r, lo)))))
 	y := v.turned(s, cos, k)
