@@ -4,10 +4,10 @@ import "github.com/tilec/tilec/ir"
 
 // Edges parts loops over spans into the steps that are whole and the one that may be short, so that what is emitted for
 // the first needs no test of what is absent. A loop is parted where something inside crosses or reads its span, and no
-// other loop over spans stands in it: what is doubled is the innermost loop alone. A loop whose steps are all whole by
-// its bounds is marked, and not parted.
+// other loop over spans stands in it: what is doubled is the innermost loop alone. A loop whose steps are all whole, by
+// its bounds or by what is known of sizes ([Facts]), is marked and not parted.
 func Edges(fn *ir.Func) {
-	e := &edges{fn: fn, b: ir.NewBuilder(fn)}
+	e := &edges{fn: fn, b: ir.NewBuilder(fn), facts: FactsOf(fn)}
 	e.region(fn.Body)
 	fn.Number()
 }
@@ -16,8 +16,9 @@ func Edges(fn *ir.Func) {
 const maxParted = 500
 
 type edges struct {
-	fn *ir.Func
-	b  *ir.Builder
+	fn    *ir.Func
+	b     *ir.Builder
+	facts *Facts
 }
 
 // region parts the loops of a region; it reports whether there is one over a span in it.
@@ -44,7 +45,7 @@ func (e *edges) loop(o *ir.Op) {
 	lo, hi := o.Operands[0], o.Operands[1]
 	first, ok1 := lo.ConstInt()
 	last, ok2 := hi.ConstInt()
-	if ok1 && ok2 && (last <= first || (last-first)%by == 0) {
+	if ok1 && ok2 && (last <= first || (last-first)%by == 0) || e.facts.Divisor(lo)%by == 0 && e.facts.Divisor(hi)%by == 0 {
 		o.SetAttr("whole", true)
 		return
 	}

@@ -25,6 +25,8 @@ type ring struct {
 	// of its members there were so far.
 	taken, acquired, free asm.Arg
 	takes, acquires, puts int
+	// plain says that no copy into its slots is asynchronous.
+	plain bool
 }
 
 // view is a tile in shared memory.
@@ -131,6 +133,7 @@ func (e *emitter) newRing(o *ir.Op) *ring {
 			e.rings[p.Result()] = r
 		}
 	}
+	r.plain = e.synchronous(r)
 	return r
 }
 
@@ -172,8 +175,8 @@ func (r *ring) slot(o *ir.Op, i int, stage asm.Arg) *value {
 }
 
 // acquire emits Acquire. Before the loop that takes them stages are acquired in turn, from the first one on. In it the stage is
-// the one that was released last: the barrier of this step's take is behind its reads. In a ring of one stage, and where an earlier
-// run of the loop may still read, a barrier is needed here.
+// the one that was released last: the barrier of this step's take is behind its reads. In a ring of one stage, and for the first
+// stage of a loop that runs more than once, a barrier has to stand between the last reads and this.
 func (e *emitter) acquire(o *ir.Op) {
 	if e.copied[o] {
 		return
@@ -184,9 +187,7 @@ func (e *emitter) acquire(o *ir.Op) {
 		n := int64(r.acquires / len(r.members))
 		switch {
 		case r.depth == 1:
-			if r.again(o) {
-				e.barrier()
-			}
+			e.shared.use(e, r.held)
 			r.acquired = asm.Int(r.first)
 		case r.takes > 0:
 			r.acquired = r.free
@@ -195,7 +196,7 @@ func (e *emitter) acquire(o *ir.Op) {
 				e.fail("more slots acquired than the %d of a channel", r.depth)
 			}
 			if n == 0 && r.again(o) {
-				e.barrier()
+				e.shared.use(e, r.held)
 				e.b.Changes(r.read, r.last)
 				r.begin(e)
 			}
@@ -234,7 +235,7 @@ func (e *emitter) group(o *ir.Op) {
 		return
 	}
 	r, _ := e.of(o.Operands[0])
-	if r.puts++; r.puts%len(r.members) == 0 {
+	if r.puts++; r.puts%len(r.members) == 0 && !r.plain {
 		e.b.Emit("cp.async.commit_group")
 	}
 }
@@ -254,12 +255,20 @@ func (e *emitter) commitsIn(o *ir.Op) {
 func (e *emitter) take(o *ir.Op) {
 	r, i := e.of(o.Operands[0])
 	if r.takes%len(r.members) == 0 {
-		e.b.Emit("cp.async.wait_group", asm.Int(max(0, r.depth-2)))
+		if !r.plain {
+			e.b.Emit("cp.async.wait_group", asm.Int(max(0, r.depth-2)))
+		}
 		e.barrier()
 		r.next(e)
 	}
 	r.takes++
 	e.set(o.Result(), r.slot(o, i, r.taken))
+}
+
+// release emits Release: until the next barrier other warps may read the stage.
+func (e *emitter) release(o *ir.Op) {
+	r, _ := e.of(o.Operands[0])
+	e.shared.busy = union(e.shared.busy, []interval{r.held})
 }
 
 // seen emits View.

@@ -27,7 +27,8 @@ func (e *emitter) contract(o *ir.Op) {
 		e.take(o)
 	case ir.View:
 		e.seen(o)
-	case ir.Release: // the barrier of a later take, or of an acquire in a ring of one stage, orders the reads
+	case ir.Release:
+		e.release(o)
 	default:
 		e.fail("%s is not compiled", o.Code)
 	}

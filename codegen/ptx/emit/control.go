@@ -191,7 +191,7 @@ func (e *emitter) loop(o *ir.Op) {
 		e.changes(list, r.Args[1:])
 		done := b.SetP("ge", "s64", asm.R(index), hi)
 		b.EmitIf(asm.R(done), "bra.uni", asm.Text(end))
-		e.shared.enter()
+		e.shared.enter(less(lo, hi))
 		at := asm.R(index)
 		if by == 0 {
 			e.set(r.Args[0], &value{scalar: at})
@@ -204,7 +204,7 @@ func (e *emitter) loop(o *ir.Op) {
 		}
 		e.region(r)
 		e.yield(r, list, end)
-		e.again()
+		e.again(r.Yield().Flag("breaks"))
 		if !o.Flag("whole") && !e.bounded(o.Operands[1]) { // the next index may be none
 			left := b.Do("sub.s64", asm.D, hi, asm.R(index))
 			b.EmitIf(asm.R(b.Do("setp.le.u64", asm.P, asm.R(left), asm.Int(max(by, 1)))), "bra.uni", asm.Text(end))
@@ -218,22 +218,42 @@ func (e *emitter) loop(o *ir.Op) {
 
 // once emits a loop of at most one step: a branch.
 func (e *emitter) once(o *ir.Op) {
-	r := o.Regions[0]
 	lo, hi := e.scalar(o.Operands[0]), e.scalar(o.Operands[1])
 	list := e.bring(o.Operands[2:])
+	switch {
+	case less(lo, hi):
+		e.step(o, list)
+		fallthrough
+	case less(hi, e.b.Add(asm.D, lo, asm.Int(1))):
+		e.results(o, list)
+		return
+	}
 	before, shared := e.order.pending, e.shared.arms()
 	e.b.If(asm.R(e.b.SetP("lt", "s64", lo, hi)), func() {
 		e.shared.arm(shared, func() {
 			e.order.pending = before
-			e.changes(list, r.Args[1:])
-			e.set(r.Args[0], e.span(r.Args[0].Type, lo, hi))
-			e.region(r)
-			e.yield(r, list, "")
+			e.step(o, list)
 		})
 	})
 	e.shared.arm(shared, func() {})
 	e.shared.join(shared)
 	e.results(o, list)
+}
+
+// less reports whether it is known that x < y.
+func less(x, y asm.Arg) bool {
+	j, ok := x.IntValue()
+	k, known := y.IntValue()
+	return ok && known && j < k
+}
+
+// step emits the one step of a loop.
+func (e *emitter) step(o *ir.Op, list []*carried) {
+	r := o.Regions[0]
+	e.changes(list, r.Args[1:])
+	e.set(r.Args[0], e.span(r.Args[0].Type, e.scalar(o.Operands[0]), e.scalar(o.Operands[1])))
+	e.region(r)
+	e.yield(r, list, "")
 }
 
 // bounded reports whether an index is known to be far below the greatest integer: it is made of sizes and small numbers.
@@ -268,7 +288,7 @@ func (e *emitter) while(o *ir.Op) {
 	defer e.dropTables(tables)
 	list := e.bring(o.Operands)
 	b.Loop(func(begin, end string) {
-		e.shared.enter()
+		e.shared.enter(false)
 		e.changes(list, cond.Args)
 		e.region(cond)
 		p := e.reg(o.Regions[0].Yield().Operands[0].Type.Elem, e.scalar(cond.Yield().Operands[0]))
@@ -277,7 +297,7 @@ func (e *emitter) while(o *ir.Op) {
 		e.changes(list, body.Args)
 		e.region(body)
 		e.yield(body, list, end)
-		e.again()
+		e.again(body.Yield().Flag("breaks"))
 		b.Emit("bra.uni", asm.Text(begin))
 	})
 	e.results(o, list)
@@ -395,7 +415,7 @@ func (e *emitter) ringLoop(o *ir.Op, ring *ring) {
 		b.Changes(at)
 		e.changes(list, r.Args[1:])
 		b.EmitIf(asm.R(b.Do("setp.ge.s32", asm.P, asm.R(at), limit)), "bra.uni", asm.Text(end))
-		e.shared.enter()
+		e.shared.enter(less(lo, hi))
 		copied := b.Do("mov.b32", asm.W, asm.R(at))
 		b.SetZeros(copied, b.Zeros(asm.Int(step)))
 		now := asm.R(copied)
@@ -415,7 +435,7 @@ func (e *emitter) ringLoop(o *ir.Op, ring *ring) {
 		e.region(r)
 		e.ahead = outer
 		e.yield(r, list, end)
-		e.again()
+		e.again(r.Yield().Flag("breaks"))
 		b.Emit("add.s32", asm.R(at), asm.R(at), asm.Int(step))
 		b.Emit("bra.uni", asm.Text(begin))
 	})

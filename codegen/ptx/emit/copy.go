@@ -56,6 +56,10 @@ func (e *emitter) copyIn(o *ir.Op) {
 		}
 		e.copied[p] = true
 		c := e.copying(p)
+		if unaligned(c.x, c.size) {
+			c.elements()
+			continue
+		}
 		list = append(list, c)
 		if q, all := c.wide(); !all && always {
 			fast, always = q, false
@@ -131,6 +135,33 @@ func (e *emitter) freeRows(o *ir.Op, inner int) bool {
 	return true
 }
 
+// unaligned reports whether rows of a tensor of elements of so many bytes are known to begin at other addresses than multiples of
+// 16 bytes, so that no piece can be copied at once.
+func unaligned(x *tensor, size int64) bool {
+	return slices.ContainsFunc(x.strides[:len(x.strides)-1], func(s asm.Arg) bool {
+		k, ok := s.IntValue()
+		return ok && k*size%16 != 0
+	})
+}
+
+// synchronous reports whether all copies into the slots of a ring are known to go through registers, element by element: then
+// a barrier is all that they need.
+func (e *emitter) synchronous(r *ring) bool {
+	for _, m := range r.members {
+		for _, acquire := range e.users(m.Result()) {
+			if acquire.Code != ir.Acquire {
+				continue
+			}
+			for _, o := range e.users(acquire.Result()) {
+				if o.Code == ir.Copy && !unaligned(e.value(o.Operands[1]).tensor, int64(o.Operands[1].Type.Elem.Bits())/8) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
 // wide is a predicate under which pieces may be copied at once: they are aligned, numbers fit words, and where absent rows
 // repeat the last one, there is one. Always says that this is so.
 func (c *copying) wide() (p asm.Reg, always bool) {
@@ -156,7 +187,7 @@ func (c *copying) wide() (p asm.Reg, always bool) {
 		if k, ok := stride.IntValue(); !ok || k*c.size*rows >= 1<<31 {
 			and(b.SetP("lt", "u64", stride, asm.Int(1<<31/(c.size*rows))))
 		}
-		if k, ok := stride.IntValue(); (!ok || k%c.per != 0) && c.per > 1 {
+		if b.Zeros(stride) < log2(c.per) {
 			and(b.SetP("eq", "s64", b.And(asm.D, stride, asm.Int(c.per-1)), asm.Int(0)))
 		}
 	}
@@ -164,7 +195,7 @@ func (c *copying) wide() (p asm.Reg, always bool) {
 	for i, s := range c.x.strides[:len(c.x.strides)-1] {
 		if i == c.rowDim {
 			fits(s)
-		} else if k, ok := s.IntValue(); !ok || k*c.size%16 != 0 {
+		} else if b.Zeros(s) < log2(c.per) {
 			and(b.SetP("eq", "s64", b.And(asm.D, s, asm.Int(c.per-1)), asm.Int(0)))
 		}
 	}
@@ -175,49 +206,39 @@ func (c *copying) wide() (p asm.Reg, always bool) {
 	}
 	// A row of pieces begins at a multiple of them.
 	if k, ok := c.inner.lo.IntValue(); !ok || k%c.per != 0 {
-		if !multiple(c.o.Axes[c.v.form.Inner], c.per) {
+		if c.e.facts.Divisor(c.o.Axes[c.v.form.Inner])%c.per != 0 {
 			and(b.SetP("eq", "s64", b.And(asm.D, c.inner.lo, asm.Int(c.per-1)), asm.Int(0)))
 		}
 	}
-	if _, ok := c.rows.n.IntValue(); !ok && c.free && !c.rows.full {
+	if _, ok := c.rows.n.IntValue(); !ok && c.free && !c.rows.full && !occupied(c.o, c.o.Axes[c.v.form.Order[0]]) {
 		and(b.SetP("gt", "s32", c.rows.n, asm.Int(0)))
 	}
 	return p, always
 }
 
-// multiple reports whether the first index of a span is known to be a multiple of n.
-func multiple(span *ir.Value, n int64) bool {
-	var first func(v *ir.Value) bool
-	first = func(v *ir.Value) bool {
-		if k, ok := v.ConstInt(); ok {
-			return k%n == 0
-		}
-		if r := v.Region; v.Def == nil && r != nil && r.Parent != nil {
-			switch r.Parent.Code {
-			case ir.For:
-				return v.Index == 0 && r.Parent.Int("by")%n == 0 && r.Parent.Int("by") > 0 && first(r.Parent.Operands[0])
-			case ir.Parallel:
-				by := r.Parent.Ints("by")[v.Index]
-				return by > 0 && by%n == 0 && first(r.Parent.Operands[2*v.Index])
-			}
-			return false
-		}
-		if v.Def == nil {
-			return false
-		}
-		switch v.Def.Code {
-		case ir.SpanOf:
-			return first(v.Def.Operands[0])
-		case ir.Add:
-			return first(v.Def.Operands[0]) && first(v.Def.Operands[1])
-		case ir.Mul:
-			return first(v.Def.Operands[0]) || first(v.Def.Operands[1])
-		case ir.SpanLo:
-			return first(v.Def.Axes[0])
-		}
+// occupied reports whether a span is known to have an index where an operation stands: that of a loop or a block, or one that
+// begins at such an index and ends with it, or whose bounds a branch around the operation has compared.
+func occupied(o *ir.Op, span *ir.Value) bool {
+	if span.Def == nil {
+		return span.Region != nil && span.Region.Parent != nil && (span.Region.Parent.Code == ir.For || span.Region.Parent.Code == ir.Parallel)
+	}
+	if span.Def.Code != ir.SpanOf {
 		return false
 	}
-	return first(span)
+	lo, hi := span.Def.Operands[0], span.Def.Operands[1]
+	if d := lo.Def; d != nil && d.Code == ir.SpanLo && d.Axes[0].Def == nil && d.Axes[0].Region != nil {
+		if l := d.Axes[0].Region.Parent; l != nil && l.Code == ir.For && l.Operands[1] == hi {
+			return true
+		}
+	}
+	for r := o.Parent; r.Parent != nil; r = r.Parent.Parent {
+		if p := r.Parent; p.Code == ir.If && p.Regions[0] == r {
+			if c := p.Operands[0].Def; c != nil && c.Code == ir.Lt && c.Operands[0] == lo && c.Operands[1] == hi {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // share is one piece of a thread.

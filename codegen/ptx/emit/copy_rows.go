@@ -73,7 +73,7 @@ func (c *copying) wideRows(and func(q asm.Reg)) {
 		}
 	}
 	if k, ok := c.inner.lo.IntValue(); !ok || k%c.per != 0 {
-		if !multiple(c.o.Axes[c.v.form.Inner], c.per) {
+		if c.e.facts.Divisor(c.o.Axes[c.v.form.Inner])%c.per != 0 {
 			and(b.SetP("eq", "s64", b.And(asm.D, c.inner.lo, asm.Int(c.per-1)), asm.Int(0)))
 		}
 	}

@@ -2,6 +2,7 @@ package emit
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/tilec/tilec/codegen"
@@ -57,12 +58,14 @@ type emitter struct {
 	partial map[*ir.Op]bool
 	// uses are the operations of the phase by operand, once they have been looked for.
 	uses map[*ir.Value][]*ir.Op
+	// facts are those of the function.
+	facts *passes.Facts
 }
 
 func newEmitter(t Target, fn *ir.Func, op *ir.Op, m *codegen.Manifest) *emitter {
 	return &emitter{target: t, fn: fn, op: op, m: m, b: asm.NewBuilder(), warps: passes.PhaseWarps(fn, op), fast: isFast(fn),
 		values: map[*ir.Value]*value{}, places: map[*layout.Distribution]*place{}, written: map[*ir.Value]bool{},
-		maps: map[mapKey][]int{}, tables: map[*ir.Value]*array{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}, opens: map[*ir.Op][]*ring{}, closes: map[*ir.Op][]*ring{}, copied: map[*ir.Op]bool{}, partial: map[*ir.Op]bool{}}
+		maps: map[mapKey][]int{}, tables: map[*ir.Value]*array{}, plans: map[planKey]*convert.Plan{}, rings: map[*ir.Value]*ring{}, opens: map[*ir.Op][]*ring{}, closes: map[*ir.Op][]*ring{}, copied: map[*ir.Op]bool{}, partial: map[*ir.Op]bool{}, facts: passes.FactsOf(fn)}
 }
 
 // phase emits the kernel of the phase.
@@ -225,7 +228,9 @@ func (e *emitter) value(v *ir.Value) *value {
 func (e *emitter) outer(v *ir.Value) *value {
 	if i := slices.Index(e.fn.Body.Args, v); i >= 0 {
 		if i < len(e.fn.Sizes) {
-			return &value{t: v.Type, scalar: asm.R(e.param(codegen.Slot{Kind: codegen.SizeSlot, Index: i, Name: e.fn.Sizes[i].Name}))}
+			r := e.param(codegen.Slot{Kind: codegen.SizeSlot, Index: i, Name: e.fn.Sizes[i].Name})
+			e.b.SetZeros(r, bits.TrailingZeros64(uint64(e.facts.Divisor(v))))
+			return &value{t: v.Type, scalar: asm.R(r)}
 		}
 		i -= len(e.fn.Sizes)
 		p := e.fn.Params[i]

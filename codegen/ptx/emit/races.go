@@ -102,17 +102,42 @@ func (e *emitter) conflict(v visit, o *ir.Op) bool {
 }
 
 // disjoint reports whether two accesses name different indices of some dimension: those of loops or spans of which one ends
-// where the other begins.
+// where the other begins, or multiples of a number plus something that is not the same, as 2j and 2j + 1 are.
 func disjoint(v visit, o *ir.Op) bool {
 	theirs := v.op.Subscripts()
 	for i, s := range o.Subscripts() {
 		a, okA := stretchOf(s)
 		b, okB := stretchOf(theirs[i])
-		if okA && okB && (a.before(b, v, o) || b.before(a, v, o)) {
+		if okA && okB && (a.before(b, v, o) || b.before(a, v, o)) || tensorOperand(o).Type.Elem.Bits()%8 == 0 && interleaved(s, theirs[i]) {
 			return true
 		}
 	}
 	return false
+}
+
+// interleaved reports whether two subscripts never have the same value: all factors of what they are made of have a divisor in
+// common, of which their difference is no multiple.
+func interleaved(x, y *ir.Value) bool {
+	g, by := int64(0), int64(0)
+	for i, v := range []*ir.Value{x, y} {
+		if v.Def == nil || v.Def.Code != ir.Affine {
+			return false
+		}
+		terms, k, div, mod := v.Def.AffineTerms()
+		if div != 1 || mod != 0 {
+			return false
+		}
+		for _, t := range terms {
+			for a, b := g, t.Coef; ; a, b = b, a%b {
+				if b == 0 {
+					g = a
+					break
+				}
+			}
+		}
+		by += k * int64(1-2*i)
+	}
+	return g != 0 && by%g != 0
 }
 
 // stretch is the indices from lo+by to hi+by-1.

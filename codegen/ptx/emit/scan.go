@@ -414,7 +414,7 @@ func (e *emitter) stepwise(o *ir.Op) {
 	e.move(step, asm.Int(0))
 	live := e.live32(e.value(o.Axes[0]))
 	b.Loop(func(begin, end string) {
-		e.shared.enter()
+		e.shared.enter(false)
 		b.Changes(step)
 		e.changes(sums, r.Args[:n])
 		for k, c := range sums {
@@ -429,7 +429,7 @@ func (e *emitter) stepwise(o *ir.Op) {
 		}
 		e.region(r)
 		e.yield(r, sums, "")
-		e.again()
+		e.again(false)
 		b.Emit("bra.uni", asm.Text(begin))
 	})
 	e.barrier()

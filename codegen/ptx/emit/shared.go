@@ -39,6 +39,8 @@ type sharedLoop struct {
 	barred bool
 	held   []interval // when it began
 	outer  []bool     // whether the loops around it had met a barrier
+	// some says that the loop has a step.
+	some bool
 }
 
 // spare is how much shared memory is taken rather than a barrier.
@@ -136,10 +138,10 @@ func union(x, y []interval) []interval {
 	return slices.Compact(list)
 }
 
-// enter begins a loop's body.
-func (a *arena) enter() {
+// enter begins the body of a loop, which has a step or may have none.
+func (a *arena) enter(some bool) {
 	a.close()
-	a.loops = append(a.loops, &sharedLoop{before: a.busy, held: a.held, outer: a.barred()})
+	a.loops = append(a.loops, &sharedLoop{before: a.busy, held: a.held, outer: a.barred(), some: some})
 }
 
 // exit says that the loop may be left here.
@@ -149,10 +151,13 @@ func (a *arena) exit() {
 	l.exits = union(l.exits, a.busy)
 }
 
-// again emits what has to be at the end of a step, before the next one begins, and ends the loop.
-func (e *emitter) again() {
+// again emits what has to be at the end of a step, before the next one begins, and ends the loop. Breaks says that the loop may be
+// left before that, else it is left behind it.
+func (e *emitter) again(breaks bool) {
 	a := &e.shared
-	a.exit()
+	if a.close(); breaks {
+		a.exit()
+	}
 	l := a.loops[len(a.loops)-1]
 	busy := a.busy
 	for _, x := range a.held { // in the step, for good
@@ -166,9 +171,14 @@ func (e *emitter) again() {
 			break
 		}
 	}
+	a.exit()
 	a.loops = a.loops[:len(a.loops)-1]
+	a.busy = l.exits
+	if l.some {
+		return
+	}
 	for i, o := range a.loops {
-		o.barred = l.outer[i] // the loop may have had no step
+		o.barred = l.outer[i]
 	}
 	a.busy = union(l.before, l.exits)
 }
