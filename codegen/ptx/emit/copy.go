@@ -345,12 +345,12 @@ func (c *copying) from(s share, row, col asm.Arg, clamped bool) (asm.Reg, int64)
 	}
 	wide(col, size)
 	wide(row, by)
-	step := b.Narrow(lo)
+	step, whole := b.Narrow(lo), scale
 	if n, ok := scale.IntValue(); ok && n == 1 && k%c.per == 0 { // pieces begin at multiples of their length
 		step, scale = asm.R(b.Pure("shr.s32", asm.W, c.e.word(step), asm.Int(int64(log2(c.per))))), asm.Int(c.per)
 	}
 	if _, known := step.IntValue(); known || b.Depth(step) == b.Depth(at) {
-		plus(lo, scale)
+		plus(lo, whole)
 	} else {
 		at = b.Add(asm.D, at, asm.R(b.Pure("mul.wide.s32", asm.D, step, b.Narrow(scale))))
 	}
