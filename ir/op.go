@@ -69,7 +69,8 @@ const (
 
 	// Load: operands tensor, one subscript a dimension, then for mode "else" the value outside (scalar). Attr mode:
 	// "in" (proven inside), "else", "unchecked" (the author's promise). Result: scalar or tile whose axes are the
-	// union of the subscripts' axes.
+	// union of the subscripts' axes. With attr stages the text reads it through a channel of so many slots, which are filled
+	// ahead.
 	Load
 	// Store: operands tensor, subscripts, value (over exactly the union of the subscripts' axes), then with attr
 	// masked a bool over the same axes. Attr mode: "in", "skip" (outside: no effect), "unchecked".
@@ -190,7 +191,7 @@ const (
 	// The placed stage.
 
 	// Convert: operand x, a tile; result the same tile in another register layout, or, where x lies in a slot (Shared), in
-	// registers.
+	// registers. Attrs pin and use: the places of a pin that asks for it, and of what has or wants the tile otherwise.
 	Convert
 	// ChanOf makes a ring of slots in shared memory, all free. Result: a chan. Channels of a phase with the same attr ring go in
 	// step: whatever is done to the first of them is done to the others right after.
@@ -507,7 +508,7 @@ var specs = [numCodes]Spec{
 			{Key: "div", Kind: IntAttr, Required: true}, {Key: "factor", Kind: IntsAttr, Required: true}, {Key: "mod", Kind: IntAttr, Required: true}}},
 
 	Load: {Name: "load", Stages: ValueStage | PlacedStage, Operands: "tensor, subscripts, [outside]", Min: 1, Max: -1, Results: 1,
-		Effects: Reads, Rule: ruleLoad, form: loadForm, Attrs: []AttrSpec{reads}, Words: []string{"mode"}},
+		Effects: Reads, Rule: ruleLoad, form: loadForm, Attrs: []AttrSpec{reads, {Key: "stages", Kind: IntAttr}}, Words: []string{"mode"}},
 	Store: {Name: "store", Stages: ValueStage | PlacedStage, Operands: "tensor, subscripts, value, [mask]", Min: 2, Max: -1,
 		Effects: Writes, Rule: ruleStore, form: storeForm, Attrs: []AttrSpec{maskedAttr, writes}, Words: []string{"mode"}},
 	Atomic: {Name: "atomic", Stages: ValueStage | PlacedStage, Operands: "tensor, subscripts, values, [mask]", Min: 2, Max: -1, Results: -1,
@@ -597,7 +598,8 @@ var specs = [numCodes]Spec{
 	Sort: {Name: "sort", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Axes: 2, Results: 2, Rule: ruleRanked},
 	Contract: {Name: "contract", Stages: ValueStage | PlacedStage, Operands: "a, b, [scales], [accumulator]", Min: 2, Max: 5, Axes: -1, Results: 1,
 		Rule: ruleContract, form: contractForm, Attrs: []AttrSpec{{Key: "acc", Kind: BoolAttr}, {Key: "atom", Kind: StrAttr}, {Key: "scaled", Kind: IntAttr}}},
-	Convert: {Name: "convert", Stages: PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleConvert},
+	Convert: {Name: "convert", Stages: PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: ruleConvert,
+		Attrs: []AttrSpec{{Key: "pin", Kind: StrAttr}, {Key: "use", Kind: StrAttr}}},
 	ChanOf: {Name: "chan", Stages: ValueStage | PlacedStage, Results: 1, Effects: Identity, Rule: given,
 		Attrs: []AttrSpec{{Key: "ring", Kind: IntAttr}}},
 	Acquire: {Name: "acquire", Stages: ValueStage | PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},

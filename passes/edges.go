@@ -5,7 +5,7 @@ import "github.com/tilec/tilec/ir"
 // Edges parts loops over spans into the steps that are whole and the one that may be short, so that what is emitted for
 // the first needs no test of what is absent. A loop is parted where something inside crosses or reads its span, and no
 // other loop over spans stands in it: what is doubled is the innermost loop alone. A loop whose steps are all whole, by
-// its bounds or by what is known of sizes ([Facts]), is marked and not parted.
+// its bounds or by what is known of sizes ([Facts]), is marked and not parted, as is what such a loop leaves.
 func Edges(fn *ir.Func) {
 	e := &edges{fn: fn, b: ir.NewBuilder(fn), facts: FactsOf(fn)}
 	e.region(fn.Body)
@@ -47,6 +47,14 @@ func (e *edges) loop(o *ir.Op) {
 	last, ok2 := hi.ConstInt()
 	if ok1 && ok2 && (last <= first || (last-first)%by == 0) || e.facts.Divisor(lo)%by == 0 && e.facts.Divisor(hi)%by == 0 {
 		o.SetAttr("whole", true)
+		return
+	}
+	switch length := linearOf(hi).minus(linearOf(lo)); {
+	case length.multiple(by):
+		o.SetAttr("whole", true)
+		return
+	case length.short(by):
+		o.SetAttr("once", true)
 		return
 	}
 	if count, stops := size(o.Regions[0]); stops || count > maxParted || o.Regions[0].Yield().Flag("breaks") || !spanMatters(o) {
@@ -101,4 +109,39 @@ func spanMatters(o *ir.Op) bool {
 		}
 	})
 	return matters
+}
+
+// multiple reports whether a form is a multiple of n whatever its values are.
+func (f linearForm) multiple(n int64) bool {
+	for _, k := range f.terms {
+		if k%n != 0 {
+			return false
+		}
+	}
+	return f.k%n == 0
+}
+
+// short reports whether a form is less than n, as what is left of x behind x / n * n is.
+func (f linearForm) short(n int64) bool {
+	for v, k := range f.terms {
+		if k != -n || v.Def == nil || v.Def.Code != ir.Div {
+			continue
+		}
+		if by, ok := v.Def.Operands[1].ConstInt(); !ok || by != n {
+			continue
+		}
+		x := v.Def.Operands[0]
+		rest := f.minus(linearForm{terms: map[*ir.Value]int64{v: k}})
+		if x.Def != nil && x.Def.Code == ir.Max {
+			for i, y := range x.Def.Operands {
+				if k, ok := y.ConstInt(); ok && k == 0 && linearOf(x.Def.Operands[1-i]).equal(rest) {
+					return true
+				}
+			}
+		}
+		if linearOf(x).equal(rest) {
+			return true
+		}
+	}
+	return false
 }

@@ -3,7 +3,7 @@ package passes
 import "github.com/tilec/tilec/ir"
 
 // HoistLoads moves loads of inputs that do not depend on a loop in front of it, also where the loop may not run: what was proven
-// to lie inside for the loop's steps alone then gives 0 outside.
+// to lie inside for the loop's steps alone then gives 0 outside, unless the bounds of what stands around it show it to be inside.
 func HoistLoads(fn *ir.Func) {
 	h := &hoister{fn: fn, b: ir.NewBuilder(fn)}
 	for again := true; again; {
@@ -68,7 +68,7 @@ func within(v *ir.Value, r *ir.Region) bool {
 
 func (h *hoister) hoist(loop, load *ir.Op) {
 	h.b.At(load.Pos).Before(loop)
-	if load.Str("mode") == "in" {
+	if load.Str("mode") == "in" && !h.inside(load) {
 		var zero *ir.Value
 		if elem := load.Result().Type.Elem; elem.IsFloat() {
 			zero = h.b.ConstFloat(elem, 0)
@@ -93,4 +93,114 @@ func (h *hoister) hoist(loop, load *ir.Op) {
 		}
 	}
 	loop.Parent.Ops = append(loop.Parent.Ops[:at:at], append([]*ir.Op{load}, loop.Parent.Ops[at:]...)...)
+}
+
+// inside reports whether subscripts lie inside by the bounds of the phase's and loops' indices that they are made of.
+func (h *hoister) inside(load *ir.Op) bool {
+	for i, v := range load.Subscripts() {
+		end, ok := h.sizes(load.Operands[0].Type.Dims[i])
+		lo, hi, known := h.reach(v)
+		if !ok || !known || lo < 0 {
+			return false
+		}
+		if room, ok := end.minus(hi).constant(); !ok || room < 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// sizes is an extent as a form over the function's sizes.
+func (h *hoister) sizes(d *ir.Dim) (linearForm, bool) {
+	f := linearForm{terms: map[*ir.Value]int64{}}
+	switch d.Op {
+	case ir.DimConst:
+		return f.plus(d.K), true
+	case ir.DimSize:
+		f.terms[h.fn.SizeArg(d.Size)] = 1
+		return f, true
+	case ir.DimMul:
+		for _, p := range [][2]*ir.Dim{{d.X, d.Y}, {d.Y, d.X}} {
+			if g, ok := h.sizes(p[0]); ok && p[1].Op == ir.DimConst {
+				return f.minus(g.times(-p[1].K)), true
+			}
+		}
+	case ir.DimAdd, ir.DimSub:
+		x, ok := h.sizes(d.X)
+		y, also := h.sizes(d.Y)
+		if d.Op == ir.DimAdd {
+			y = y.times(-1)
+		}
+		return x.minus(y), ok && also
+	}
+	return f, false
+}
+
+// reach is the least value of an index and the form of its greatest.
+func (h *hoister) reach(v *ir.Value) (lo int64, hi linearForm, ok bool) {
+	between := func(from, to *ir.Value) (int64, linearForm, bool) {
+		k, ok := from.ConstInt()
+		return k, linearOf(to).plus(-1), ok
+	}
+	if o := v.Def; o != nil {
+		switch o.Code {
+		case ir.Const:
+			k, ok := v.ConstInt()
+			return k, linearForm{terms: map[*ir.Value]int64{}, k: k}, ok
+		case ir.SpanOf:
+			return between(o.Operands[0], o.Operands[1])
+		case ir.SpanLo, ir.Iota:
+			return h.reach(o.Axes[0])
+		case ir.Affine:
+			terms, k, div, mod := o.AffineTerms()
+			hi = linearForm{terms: map[*ir.Value]int64{}, k: k}
+			lo = k
+			for _, t := range terms {
+				a, b, ok := h.reach(t.Var)
+				if !ok || t.Coef < 0 || t.Factor != nil {
+					return 0, hi, false
+				}
+				lo += t.Coef * a
+				hi = hi.minus(b.times(-t.Coef))
+			}
+			return lo, hi, div == 1 && mod == 0
+		case ir.Add, ir.Mul:
+			a, b, ok := h.reach(o.Operands[0])
+			c, d, also := h.reach(o.Operands[1])
+			if !ok || !also {
+				return 0, hi, false
+			}
+			if o.Code == ir.Add {
+				return a + c, b.minus(d.times(-1)), true
+			}
+			if k, ok := d.constant(); ok && k == c && k >= 0 {
+				return a * k, b.times(k), true
+			}
+		}
+		return 0, hi, false
+	}
+	o := v.Region.Parent
+	if o == nil {
+		return 0, hi, false
+	}
+	switch o.Code {
+	case ir.Parallel:
+		return between(o.Operands[2*v.Index], o.Operands[2*v.Index+1])
+	case ir.For:
+		if v.Index == 0 {
+			return between(o.Operands[0], o.Operands[1])
+		}
+	}
+	return 0, hi, false
+}
+
+// times is the form multiplied by a number.
+func (f linearForm) times(n int64) linearForm {
+	g := linearForm{terms: map[*ir.Value]int64{}, k: f.k * n}
+	for v, k := range f.terms {
+		if k*n != 0 {
+			g.terms[v] = k * n
+		}
+	}
+	return g
 }

@@ -20,8 +20,11 @@ const defaultStages = 3
 //
 // An iteration takes its slots, begins the copies of a later one, computes, and releases them: one barrier, that of the take,
 // orders the reads of an iteration before the copies that overwrite what they read.
-func pipeline(fn *ir.Func, m Machine, p promises) error {
-	a := &async{fn: fn, shared: m.shared(), stages: defaultStages}
+//
+// Loads that the text reads through channels ([Ahead]) have the depth of these; where there are such loads, or the text has other
+// channels of its own, no others become channels.
+func pipeline(fn *ir.Func, m Machine, p promises, explicit bool, rec *recorder) error {
+	a := &async{fn: fn, shared: m.shared(), stages: defaultStages, rec: rec}
 	for _, b := range fn.Binds {
 		if b.Name != "stages" {
 			continue
@@ -31,6 +34,10 @@ func pipeline(fn *ir.Func, m Machine, p promises) error {
 			return &Misfit{Text: fmt.Sprintf("stages = %s: a channel has at least one", b.Value), Pos: fn.Pos}
 		}
 		a.stages, a.asked = int64(n), true
+	}
+	fn.Walk(func(o *ir.Op) { a.marked = a.marked || o.Attr("stages") != nil })
+	if explicit && !a.marked {
+		return nil
 	}
 	for _, o := range fn.Body.Ops {
 		if o.Code != ir.Parallel || has(p.forbid, "async", o) {
@@ -51,7 +58,9 @@ type async struct {
 	fn     *ir.Func
 	shared int64 // of a block, in bytes
 	stages int64
+	rec    *recorder
 	asked  bool // the schedule says how many stages there are
+	marked bool // the text says which loads are through channels
 	phase  *ir.Op
 	rings  int64
 	used   int64 // bytes of shared memory of the channels in an operation
@@ -77,7 +86,7 @@ func (a *async) region(r *ir.Region) error {
 		if o.Code != ir.For || o.Regions[0].Yield().Flag("breaks") {
 			continue
 		}
-		if list := a.readers(o); len(list) > 0 {
+		for _, list := range a.readers(o) {
 			if err := a.rewrite(o, list); err != nil {
 				return err
 			}
@@ -102,6 +111,16 @@ func (a *async) depth(loop *ir.Op, list []*reader, stage int64) (int64, error) {
 		}
 	}
 	n := a.stages
+	if load := list[0].load; load.Int("stages") > 0 {
+		if n = load.Int("stages"); loop.Flag("once") {
+			n = 1
+		}
+		if n*stage > room {
+			return 0, &Misfit{Text: fmt.Sprintf("a channel of depth %d: the slots that this loop takes in one step have %d bytes of shared memory, of which a block has %d, %d of them for other uses: depth %d is the nearest that fits",
+				n, stage, a.shared, a.shared-room, room/stage), Pos: load.Pos}
+		}
+		return n, nil
+	}
 	if loop.Flag("once") { // one step, which nothing is ahead of
 		return min(1, room/stage), nil
 	}
@@ -141,6 +160,7 @@ func (a *async) rewrite(loop *ir.Op, list []*reader) error {
 		return err
 	}
 	a.used += depth * stage
+	a.rec.piped(loop, list, depth)
 	b := ir.NewBuilder(a.fn).At(loop.Pos)
 	// The channels.
 	b.Before(a.phase.Regions[0].Ops[0])

@@ -20,13 +20,13 @@ type reader struct {
 	deal *dealing
 }
 
-// readers are the loads of a loop that can be copied ahead.
-func (a *async) readers(loop *ir.Op) []*reader {
+// readers are the loads of a loop that can be copied ahead, those of one depth together.
+func (a *async) readers(loop *ir.Op) [][]*reader {
 	body := loop.Regions[0]
 	a.uses = users(a.fn.Body)
 	var list []*reader
 	for _, o := range body.Ops {
-		if o.Code != ir.Load {
+		if o.Code != ir.Load || a.marked && o.Attr("stages") == nil {
 			continue
 		}
 		if x, _ := a.reader(loop, o); x != nil {
@@ -41,7 +41,16 @@ func (a *async) readers(loop *ir.Op) []*reader {
 			}
 		}
 	}
-	return list
+	var rings [][]*reader
+	for _, x := range list {
+		same := func(l []*reader) bool { return l[0].load.Int("stages") == x.load.Int("stages") }
+		if i := slices.IndexFunc(rings, same); i >= 0 {
+			rings[i] = append(rings[i], x)
+		} else {
+			rings = append(rings, []*reader{x})
+		}
+	}
+	return rings
 }
 
 // reader is what a load in a loop becomes; nil, and why, where it cannot be copied ahead.
@@ -108,7 +117,7 @@ func (a *async) reader(loop, o *ir.Op) (x *reader, why string) {
 	}
 	x.form = NewSlotForm(extents, inner, int64(t.Elem.Bits()))
 	if !a.multiplied(o.Result(), map[*ir.Value]bool{}) {
-		if x.adds = a.added(o.Result(), x.form); !x.adds {
+		if x.adds = a.added(o.Result(), x.form); !x.adds && o.Attr("stages") == nil {
 			return nil, "it is no factor of a contraction that reads it from shared memory"
 		}
 	}

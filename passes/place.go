@@ -56,7 +56,9 @@ func Warps(fn *ir.Func) int {
 // conversions stand where layouts meet. The error is a [*Misfit].
 //
 // What layout an operation asks of its operands is in place_needs.go, and holds for every placed function.
-func Place(fn *ir.Func, m Machine) error {
+func Place(fn *ir.Func, m Machine) error { return place(fn, m, nil) }
+
+func place(fn *ir.Func, m Machine, rec *recorder) error {
 	warps := Warps(fn)
 	if warps < 1 || warps > maxWarps {
 		return &Misfit{Text: fmt.Sprintf("warps = %d: a block has 1 to %d warps; %d is the nearest that fits", warps, maxWarps, min(max(warps, 1), maxWarps)), Pos: fn.Pos}
@@ -76,16 +78,16 @@ func Place(fn *ir.Func, m Machine) error {
 		r := o.Regions[0]
 		regions[i], r.Ops = r.Ops, r.Ops[len(r.Ops)-1:]
 	}
-	err = newPlacer(fn, m, int64(warps), asked).place(fn.Body)
+	err = newPlacer(fn, m, int64(warps), asked).place(fn.Body, rec)
 	for i, o := range roles {
 		o.Regions[0].Ops = regions[i]
 	}
 	if err == nil {
-		err = placeRoles(fn, m, roles, asked)
+		err = placeRoles(fn, m, roles, asked, rec)
 	}
 	fn.Number()
-	if err == nil && !explicit {
-		err = pipeline(fn, m, asked)
+	if err == nil {
+		err = pipeline(fn, m, asked, explicit, rec)
 	}
 	if err == nil {
 		err = asked.kept(fn)
@@ -95,7 +97,7 @@ func Place(fn *ir.Func, m Machine) error {
 
 func newPlacer(fn *ir.Func, m Machine, warps int64, p promises) *placer {
 	return &placer{fn: fn, m: m, warps: warps, promises: p, forms: newForms(), extents: map[*ir.Value]int64{}, root: map[*ir.Value]*ir.Value{},
-		cover: map[*ir.Op]*cover{}, open: map[int]bool{}, home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{}, pin: map[*ir.Op]*form{},
+		cover: map[*ir.Op]*cover{}, open: map[int]bool{}, home: map[*ir.Value]*form{}, at: map[*ir.Op]*form{}, pin: map[*ir.Op]*form{}, wish: map[*ir.Value]*ir.Op{},
 		converted: map[conversion]*ir.Value{}, origin: map[*ir.Value]*ir.Value{},
 		after: map[*ir.Op][]*ir.Op{}, first: map[*ir.Region][]*ir.Op{}}
 }
@@ -119,8 +121,9 @@ type placer struct {
 	// members are the tiles of classes; open are those that are being resolved.
 	members map[int][]*ir.Value
 	open    map[int]bool
-	// pin are the forms that the text asks for.
-	pin map[*ir.Op]*form
+	// pin are the forms that the text asks for, and wish the pins of tiles that are made in them from the start.
+	pin  map[*ir.Op]*form
+	wish map[*ir.Value]*ir.Op
 	// home is the form in which a tile is defined.
 	home map[*ir.Value]*form
 	// at is the form over all axes at which a store or atomic works.
@@ -141,7 +144,8 @@ type conversion struct {
 	f *form
 }
 
-func (p *placer) place(r *ir.Region) error {
+func (p *placer) place(r *ir.Region, rec *recorder) error {
+	p.wishes(r)
 	p.joinExtents(r)
 	why := p.covers(r)
 	for o, c := range p.cover {
@@ -162,8 +166,10 @@ func (p *placer) place(r *ir.Region) error {
 	}
 	p.choose(r)
 	p.homes(r)
+	rec.placed(p)
 	p.operands(r)
 	p.insert(r)
+	p.unpin(r)
 	p.drop(r)
 	return nil
 }
@@ -293,6 +299,7 @@ func (p *placer) homes(r *ir.Region) {
 		for i, v := range o.Results {
 			if v.Type.Kind == ir.Tile && v.Type.Shared == nil {
 				p.settle(v, p.result(o, i))
+				p.granted(o, v)
 			}
 		}
 		for _, q := range o.Regions {
@@ -388,6 +395,7 @@ func (p *placer) operands(r *ir.Region) {
 			}
 			if f := p.need(o, i); f != nil {
 				o.Operands[i] = p.in(v, f)
+				p.note(o, v, o.Operands[i])
 			}
 		}
 		for _, q := range o.Regions {

@@ -13,6 +13,8 @@ import (
 // loads, which choose theirs by what it costs.
 type classes struct {
 	parent []int
+	// wish are the pins of tiles: one that costs nothing to make belongs to the class that it begins.
+	wish map[*ir.Value]*ir.Op
 }
 
 func (c *classes) find(v *ir.Value) int {
@@ -25,11 +27,15 @@ func (c *classes) find(v *ir.Value) int {
 }
 
 func (c *classes) join(v, w *ir.Value) {
-	if v.Type.Kind != ir.Tile || w.Type.Kind != ir.Tile || alone(v) || alone(w) {
+	if v.Type.Kind != ir.Tile || w.Type.Kind != ir.Tile || c.alone(v) || c.alone(w) {
 		return
 	}
 	i, j := c.find(v), c.find(w)
 	c.parent[max(i, j)] = min(i, j)
+}
+
+func (c *classes) alone(v *ir.Value) bool {
+	return alone(v) && (c.wish[v] == nil || v.Def.Code == ir.Load)
 }
 
 // alone reports whether a tile belongs to no class.
@@ -37,7 +43,7 @@ func alone(v *ir.Value) bool { return v.Def != nil && (cheap(v.Def) || v.Def.Cod
 
 // classes finds the classes of a region. It numbers the function.
 func (p *placer) classes(r *ir.Region) *classes {
-	c := &classes{parent: make([]int, p.fn.Number())}
+	c := &classes{parent: make([]int, p.fn.Number()), wish: p.wish}
 	for i := range c.parent {
 		c.parent[i] = i
 	}
@@ -68,7 +74,7 @@ func (p *placer) classes(r *ir.Region) *classes {
 				c.join(v, o.Results[i])
 				c.join(o.Results[0], o.Results[i])
 			}
-		case ir.Rebind:
+		case ir.Rebind, ir.PinTo:
 			c.join(o.Operands[0], o.Result())
 		default:
 			if o.Code.Spec().Elementwise() {
@@ -125,6 +131,11 @@ func (p *placer) choose(r *ir.Region) {
 		}
 	}
 	for _, o := range operands {
+		for _, v := range o.Results {
+			if w := p.wish[v]; w != nil && p.form[p.class.find(v)] == nil {
+				p.form[p.class.find(v)] = p.pin[w]
+			}
+		}
 		if o.Code == ir.PinTo {
 			set(o.Result(), p.pin[o])
 		}

@@ -2,6 +2,7 @@ package passes
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/layout"
@@ -109,10 +110,10 @@ func slotLayout(t ir.Type) (layout.Layout, bool) {
 }
 
 // placeRoles places the regions of roles, each as if it were a function of its own.
-func placeRoles(fn *ir.Func, m Machine, roles []*ir.Op, p promises) error {
+func placeRoles(fn *ir.Func, m Machine, roles []*ir.Op, p promises, rec *recorder) error {
 	for _, o := range roles {
 		part := &ir.Func{Name: fn.Name, Binds: fn.Binds, Sizes: fn.Sizes, Params: fn.Params, Pos: o.Pos, Body: o.Regions[0]}
-		if err := newPlacer(part, m, o.Int("warps"), p).place(part.Body); err != nil {
+		if err := newPlacer(part, m, o.Int("warps"), p).place(part.Body, rec); err != nil {
 			return err
 		}
 	}
@@ -173,14 +174,125 @@ func (p *placer) pinned(o *ir.Op) (*form, error) {
 // pins finds the forms of pinned tiles.
 func (p *placer) pins(r *ir.Region) error {
 	var err error
-	r.Walk(func(o *ir.Op) {
-		if o.Code != ir.PinTo || err != nil {
+	find := func(o *ir.Op) {
+		if err != nil {
 			return
 		}
 		var f *form
 		if f, err = p.pinned(o); err == nil {
 			p.pin[o] = f
 		}
+	}
+	r.Walk(func(o *ir.Op) {
+		for _, v := range o.Results {
+			if w := p.wish[v]; w != nil {
+				find(w)
+			}
+		}
+		if o.Code == ir.PinTo {
+			find(o)
+		}
 	})
 	return err
+}
+
+// wishes takes out pins of tiles that nothing else uses: they are made in the pinned layout, or, where their operation gives another
+// one, converted at once. All other pins stay until conversions stand where they are needed.
+func (p *placer) wishes(r *ir.Region) {
+	uses := users(r)
+	to := map[*ir.Value]*ir.Value{}
+	r.Walk(func(o *ir.Op) {
+		if o.Code != ir.PinTo {
+			return
+		}
+		x := o.Operands[0]
+		if len(uses[x]) != 1 || x.Def == nil || x.Def.Code == ir.PinTo || inScan(x.Def) || p.wish[x] != nil {
+			return
+		}
+		p.wish[x] = o
+		to[o.Result()] = x
+		if x.Name == "" {
+			x.Name = o.Result().Name
+		}
+	})
+	if len(to) == 0 {
+		return
+	}
+	substitute(r, to)
+	r.Walk(func(o *ir.Op) {
+		for _, q := range o.Regions {
+			p.without(q, to)
+		}
+	})
+	p.without(r, to)
+}
+
+// without takes out the pins of a region that others stand for.
+func (p *placer) without(r *ir.Region, gone map[*ir.Value]*ir.Value) {
+	r.Ops = slices.DeleteFunc(r.Ops, func(o *ir.Op) bool { return o.Code == ir.PinTo && gone[o.Result()] != nil })
+}
+
+// granted converts a tile whose operation gives it in another form than the pinned one.
+func (p *placer) granted(o *ir.Op, v *ir.Value) {
+	w := p.wish[v]
+	if w == nil || p.home[v] == p.pin[w] {
+		return
+	}
+	c := &ir.Op{Code: ir.Convert, Operands: []*ir.Value{v}, Results: []*ir.Value{{Name: v.Name, Type: v.Type}}, Parent: o.Parent, Pos: w.Pos}
+	c.SetAttr("pin", w.Pos.String())
+	c.SetAttr("use", o.Pos.String())
+	x := c.Result()
+	x.Def = c
+	p.settle(x, p.pin[w])
+	for _, u := range p.uses[v] {
+		u.o.Operands[u.i] = x
+	}
+	p.uses[x], p.uses[v] = p.uses[v], nil
+	p.after[o] = append(p.after[o], c)
+}
+
+// note tells of a conversion that a pin asks for: of what is pinned, or to what is.
+func (p *placer) note(o *ir.Op, v, w *ir.Value) {
+	if v == w || w.Def == nil || w.Def.Code != ir.Convert || w.Def.Attr("pin") != nil {
+		return
+	}
+	at := p.wish[v]
+	if len(o.Results) == 1 && at == nil {
+		if at = p.wish[o.Result()]; o.Code == ir.PinTo {
+			at = o
+		}
+		if at != nil && v.Def != nil {
+			o = v.Def
+		}
+	} else if v.Def != nil && v.Def.Code == ir.PinTo {
+		at = v.Def
+	}
+	if at != nil {
+		w.Def.SetAttr("pin", at.Pos.String())
+		w.Def.SetAttr("use", o.Pos.String())
+	}
+}
+
+// unpin takes out what is left of pins, whose operands are in their layouts by now.
+func (p *placer) unpin(r *ir.Region) {
+	to := map[*ir.Value]*ir.Value{}
+	r.Walk(func(o *ir.Op) {
+		if o.Code == ir.PinTo {
+			x := o.Operands[0]
+			for to[x] != nil {
+				x = to[x]
+			}
+			to[o.Result()] = x
+		}
+	})
+	if len(to) == 0 {
+		return
+	}
+	substitute(r, to)
+	r.Walk(func(o *ir.Op) {
+		for _, q := range o.Regions {
+			p.without(q, to)
+		}
+	})
+	p.without(r, to)
 }

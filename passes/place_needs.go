@@ -39,7 +39,8 @@ func (p *placer) result(o *ir.Op, i int) *form {
 		}
 		return p.usual(t)
 	}
-	if cheap(o) {
+	w := p.wish[v]
+	if cheap(o) && w == nil {
 		return p.handy(v)
 	}
 	switch o.Code {
@@ -61,6 +62,9 @@ func (p *placer) result(o *ir.Op, i int) *form {
 	case ir.Atomic:
 		at, _ := axesIn(o.Stored()[0].Type, t.Axes)
 		return p.forms.project(p.work(o), at)
+	}
+	if w != nil {
+		return p.pin[w]
 	}
 	return p.formOf(v)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/tilec/tilec/codegen"
 	"github.com/tilec/tilec/dsl/compile"
+	"github.com/tilec/tilec/dsl/raise"
+	"github.com/tilec/tilec/dsl/typed"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/runtime"
 	"github.com/tilec/tilec/runtime/jit"
@@ -20,11 +22,13 @@ func lowerCommand() *command {
 		short: "print the IR of a kernel",
 		long: `Prints the tile IR of a kernel: -raw as it is lowered, otherwise after the passes. With -stage target it prints what
 the target makes of it: for cpu the LLVM IR, or with -asm the assembly that LLVM makes of that; for a GPU the PTX. With
--stage placed it prints what the passes make of it before, for a GPU: the tile IR with a register layout for every tile. Generics that have no
+-stage placed it prints what the passes make of it before, for a GPU: the tile IR with a register layout for every tile.
+With -explicit it prints that as a kernel of the explicit level: a .tile file whose text says what the compiler derived
+for a GPU, layouts as pins and pipelines as channels, and that compiles to the same code. Generics that have no
 default are bound with -D.`,
 		flags: func(fs *flag.FlagSet) func(*environment, []string) error {
 			stage := fs.String("stage", "value", "the `stage`: value, placed or target")
-			explicit := fs.Bool("explicit", false, "print the explicit form as a .tile file (not there yet)")
+			explicit := fs.Bool("explicit", false, "print the explicit form that the compiler derives for a GPU, as a .tile file")
 			raw := fs.Bool("raw", false, "before any pass")
 			asm := fs.Bool("asm", false, "the assembly, with -stage target")
 			locations := fs.Bool("loc", false, "with the source position of every operation")
@@ -42,14 +46,14 @@ default are bound with -D.`,
 					switch {
 					case native:
 						*target = "cpu"
-					case placed:
+					case placed || *explicit:
 						*target = runtime.Emulated()[0]
 					}
 				}
 				switch {
-				case *explicit:
-					return misusef("-explicit is not there yet")
-				case placed && !slices.Contains(runtime.Emulated(), *target):
+				case *explicit && (native || placed || *raw || *locations):
+					return misusef("-explicit prints a .tile file, of no stage and without -raw and -loc")
+				case (placed || *explicit) && !slices.Contains(runtime.Emulated(), *target):
 					return misusef("target %s has no placed stage: those that have are %s", *target, listed(runtime.Emulated()))
 				case *stage != "value" && !native && !placed:
 					return misusef("no stage %q; the stages are value, placed and target", *stage)
@@ -82,6 +86,9 @@ default are bound with -D.`,
 				if native {
 					return lowerTarget(env, fn, *target, *asm)
 				}
+				if *explicit {
+					return lowerExplicit(env, fn, k.Package.Name, *target, variant.Words)
+				}
 				if placed {
 					if fn, err = jit.Placed(*target, fn); err != nil {
 						return err
@@ -96,6 +103,19 @@ default are bound with -D.`,
 			}
 		},
 	}
+}
+
+// lowerExplicit prints the explicit form of a function.
+func lowerExplicit(env *environment, fn *ir.Func, name, target string, words []typed.Word) error {
+	d, err := jit.Derived(target, fn)
+	if err != nil {
+		return err
+	}
+	text, err := raise.Text(raise.Source{Package: name, Target: target, Derived: d, Words: words})
+	if err == nil {
+		_, err = fmt.Fprint(env.stdout, text)
+	}
+	return err
 }
 
 // lowerTarget prints what a target makes of a function.

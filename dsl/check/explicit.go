@@ -234,7 +234,7 @@ func (e *elab) pin(s *dsl.Pin) {
 	if !subset(axes, v.axes()) || !subset(v.axes(), axes) {
 		e.errorf(codeDeclaredAxes, s.Axes.Span(), "%s is over %s, and %s is written here", s.Name.Name, orNothing(v.axes()), orNothing(axes))
 	}
-	d, ok := e.layout(s.Layout, len(axes))
+	d, ok := e.layout(s.Layout, axes)
 	if !ok {
 		return
 	}
@@ -247,7 +247,7 @@ func (e *elab) pin(s *dsl.Pin) {
 		if e.inRole != nil && e.inRole.split == a {
 			extent /= e.inRole.groups
 		}
-		if n := d.Tile()[i]; extent%n != 0 {
+		if n := d.Tile()[i]; n < extent && extent%n != 0 { // a longer one has room for positions behind the axis' end
 			e.errorf(codePinned, s.Layout.Span(), "the layout is %d long along %s, which does not divide the tile's %d", n, a.Name, extent)
 			return
 		}
@@ -271,28 +271,30 @@ func (e *elab) pin(s *dsl.Pin) {
 	e.kernel.out.Pins = append(e.kernel.out.Pins, typed.Pin{Value: s.Name.Name, Axes: axes, Layout: d, Span: s.Span()})
 }
 
-// layout is the register layout of a product of factors. A replica has as many axes as rank says.
-func (e *elab) layout(n dsl.Expr, rank int) (layout.Distribution, bool) {
+// layout is the register layout of a product of factors, or of digits, over axes.
+func (e *elab) layout(n dsl.Expr, axes []*typed.Axis) (layout.Distribution, bool) {
 	switch n := n.(type) {
 	case *dsl.Paren:
-		return e.layout(n.X, rank)
+		return e.layout(n.X, axes)
 	case *dsl.Binary:
 		if n.Op != "*" {
 			e.errorf(codeLayout, n.Span(), "layouts are multiplied with *")
 			return layout.Distribution{}, false
 		}
-		x, ok := e.layout(n.X, rank)
-		y, also := e.layout(n.Y, rank)
+		x, ok := e.layout(n.X, axes)
+		y, also := e.layout(n.Y, axes)
 		if !ok || !also {
 			return layout.Distribution{}, false
 		}
 		return e.layoutOf(n, codePinned)(x.Mul(y))
 	case *dsl.Call:
 		id, ok := n.Fun.(*dsl.Ident)
-		if ok && id.Name == "replica" {
-			return e.replica(n, rank)
-		}
-		if ok && slices.Contains(layout.AtomNames(), id.Name) {
+		switch {
+		case ok && id.Name == "replica":
+			return e.replica(n, len(axes))
+		case ok && id.Name == "digits":
+			return e.digits(n, axes)
+		case ok && slices.Contains(layout.AtomNames(), id.Name):
 			extents, ok := e.extents(n.Args)
 			if !ok {
 				return layout.Distribution{}, false
@@ -300,8 +302,54 @@ func (e *elab) layout(n dsl.Expr, rank int) (layout.Distribution, bool) {
 			return e.layoutOf(n, codeLayout)(layout.Atom(id.Name, extents...))
 		}
 	}
-	e.errorf(codeLayout, n.Span(), "a layout is made of %s and replica(lane, 2)", strings.Join(layout.AtomNames(), ", "))
+	e.errorf(codeLayout, n.Span(), "a layout is made of %s, replica(lane, 2) and digits(…)", strings.Join(layout.AtomNames(), ", "))
 	return layout.Distribution{}, false
+}
+
+// digits is digits(register(2, n, 1), lane(4, n, 2), lane(8, m, 1), …): so many positions of a unit along an axis, so far apart;
+// without an axis they hold the same. The first of each unit runs fastest.
+func (e *elab) digits(n *dsl.Call, axes []*typed.Axis) (layout.Distribution, bool) {
+	var list []layout.Digit
+	tile := make([]int64, len(axes))
+	for i := range tile {
+		tile[i] = 1
+	}
+	none := layout.Distribution{}
+	for _, a := range n.Args {
+		c, ok := a.X.(*dsl.Call)
+		unit, known := layout.Unit(0), false
+		if ok {
+			if id, is := c.Fun.(*dsl.Ident); is {
+				unit, known = layout.UnitNamed(id.Name)
+			}
+		}
+		if !known || len(c.Args) != 1 && len(c.Args) != 3 {
+			e.errorf(codeLayout, a.Span(), "a digit is of registers, lanes, warps or blocks, as lane(4, n, 2): 4 lanes along n, 2 apart; or lane(4), which hold the same")
+			return none, false
+		}
+		g := layout.Digit{Unit: unit, Axis: layout.Replica}
+		numbers, ok := e.extents([]*dsl.Arg{c.Args[0], c.Args[len(c.Args)-1]})
+		if !ok {
+			return none, false
+		}
+		if g.Size = numbers[0]; len(c.Args) == 3 {
+			at, ok := e.axisOf(c.Args[1].X)
+			if !ok {
+				return none, false
+			}
+			if g.Axis = slices.Index(axes, at.t); g.Axis < 0 {
+				e.errorf(codeLayout, c.Args[1].Span(), "%s is none of the axes of the pin", at.t.Name)
+				return none, false
+			}
+			g.Stride = numbers[1]
+			if tile[g.Axis] += (g.Size - 1) * g.Stride; tile[g.Axis] > maxExtent {
+				e.errorf(codeLayout, a.Span(), "the extents of a layout are numbers from 1 to %d", maxExtent)
+				return none, false
+			}
+		}
+		list = append(list, g)
+	}
+	return e.layoutOf(n, codeLayout)(layout.Distribute(tile, list...))
 }
 
 // replica is replica(lane, 4): so many lanes hold the same.

@@ -128,21 +128,7 @@ func (l *lowerer) fill(s *typed.FillSlot) {
 	l.b.Put(l.slots[s.Slot], l.over(l.expr(s.Value), l.axesOf(s.Axes)))
 }
 
-// copied reports whether a load names each of the axes once, by itself, and scalars otherwise.
+// copied reports whether a load gives the elements of a slot as they are: one for each of the axes' positions, from global memory.
 func copied(e *typed.Load, axes []*typed.Axis) bool {
-	if e.Tensor.Shared || e.T.Elem != e.Tensor.Elem {
-		return false
-	}
-	var seen []*typed.Axis
-	for _, x := range e.Index {
-		i, ok := x.(*typed.Iota)
-		switch {
-		case len(x.Type().Axes) == 0:
-		case !ok || slices.Contains(seen, i.Axis):
-			return false
-		default:
-			seen = append(seen, i.Axis)
-		}
-	}
-	return len(seen) == len(axes)
+	return !e.Tensor.Shared && e.T.Elem == e.Tensor.Elem && len(e.T.Axes) == len(axes)
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/tilec/tilec/codegen/ptx/emit"
 	"github.com/tilec/tilec/codegen/toolchain"
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/passes"
 	"github.com/tilec/tilec/runtime"
 	"github.com/tilec/tilec/runtime/cache"
 )
@@ -67,15 +68,33 @@ func Text(ctx context.Context, target string, fn *ir.Func, o codegen.Options) (s
 
 // Placed is a function as it is placed for a target, a GPU. The function is not changed.
 func Placed(target string, fn *ir.Func) (*ir.Func, error) {
-	t, err := Target(target)
+	gpu, err := placing(target)
 	if err != nil {
 		return nil, err
 	}
+	return gpu.Placed(fn)
+}
+
+// Derived is what placing finds for a function for a target, a GPU. The function is not changed.
+func Derived(target string, fn *ir.Func) (*passes.Derived, error) {
+	gpu, err := placing(target)
+	if err != nil {
+		return nil, err
+	}
+	return gpu.Derived(fn)
+}
+
+// placing is a target that places tiles.
+func placing(target string) (emit.Target, error) {
+	t, err := Target(target)
+	if err != nil {
+		return emit.Target{}, err
+	}
 	gpu, ok := t.(emit.Target)
 	if !ok {
-		return nil, fmt.Errorf("target %s has no placed stage: those that have are %s", target, strings.Join(runtime.Emulated(), ", "))
+		return gpu, fmt.Errorf("target %s has no placed stage: those that have are %s", target, strings.Join(runtime.Emulated(), ", "))
 	}
-	return gpu.Placed(fn)
+	return gpu, nil
 }
 
 // Compiler compiles for targets and keeps artefacts in files. The zero value keeps none.

@@ -22,6 +22,7 @@ import (
 type variant struct {
 	name  string // package.kernel and what is bound
 	fn    *ir.Func
+	words []typed.Word
 	calls []*typed.Call
 }
 
@@ -59,7 +60,7 @@ func variants(t testing.TB, target string) []*variant {
 			for _, b := range fn.Binds {
 				name += fmt.Sprintf(" %s=%s", b.Name, b.Value)
 			}
-			v = &variant{name: name, fn: fn}
+			v = &variant{name: name, fn: fn, words: c.Call.Kernel.Words}
 			seen[text] = v
 			all = append(all, v)
 		}

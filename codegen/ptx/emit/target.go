@@ -100,17 +100,41 @@ func (t Target) Placed(fn *ir.Func) (*ir.Func, error) {
 
 // placed is Placed; the notes say how the schedule's words were obeyed.
 func (t Target) placed(fn *ir.Func) (placed *ir.Func, notes []string, err error) {
+	placed, notes, err = prepared(fn, true)
+	if err != nil {
+		return placed, nil, err
+	}
+	return placed, notes, passes.Place(placed, passes.Machine{Target: t.Name(), Shared: int64(t.SM.Shared())})
+}
+
+// Derived is what placing finds for a function of the value stage, which is not changed. Blocks are in the text's order: the
+// schedule's words for that are none of the kernel's text. The error is that of [Target.Placed].
+func (t Target) Derived(fn *ir.Func) (*passes.Derived, error) {
+	placed, _, err := prepared(fn, false)
+	if err != nil {
+		return nil, err
+	}
+	return passes.Derive(placed, passes.Machine{Target: t.Name(), Shared: int64(t.SM.Shared())})
+}
+
+// prepared is a copy of a function after the passes of the value stage that come before it is placed.
+func prepared(fn *ir.Func, order bool) (placed *ir.Func, notes []string, err error) {
 	placed = fn.Clone()
+	passes.Ahead(placed)
 	passes.HoistLoads(placed)
 	passes.LICM(placed)
-	if notes, err = passes.Order(placed); err != nil {
-		return placed, nil, err
+	if order {
+		if notes, err = passes.Order(placed); err != nil {
+			return placed, nil, err
+		}
 	}
 	passes.Edges(placed)
 	passes.Fold(placed)
 	passes.CSE(placed)
+	passes.LICM(placed) // the bounds of parted loops
+	passes.CSE(placed)
 	passes.DCE(placed)
-	return placed, notes, passes.Place(placed, passes.Machine{Target: t.Name(), Shared: int64(t.SM.Shared())})
+	return placed, notes, nil
 }
 
 // version is the lowest version of PTX that has what the kernels use.
