@@ -61,3 +61,38 @@ func TestExplicit(t *testing.T) {
 		}
 	}
 }
+
+// TestExplicitPlans: what a report says of pins that disagree, with both places and the price, and of words without effect.
+func TestExplicitPlans(t *testing.T) {
+	for _, tt := range []struct{ name, body, want string }{
+		{"pins", "v := x[n]\npin v[n] layout warps(4) * local(4) * spatial(32)\nw := v * 2\npin w[n] layout warps(4) * spatial(32) * local(4)\ny[n] = w", "k.tile:5:1: this pin disagrees with k.tile:6:6, which has or wants another layout: a conversion of tile<f32,[%n:512]>, 2 KiB scratch"},
+		{"agree", "v := x[n]\npin v[n] layout warps(4) * spatial(32) * local(4)\nw := v * 2\npin w[n] layout warps(4) * spatial(32) * local(4)\ny[n] = w", ""},
+		{"regs", "c := chan f32[512]\nrole a on 1 warp { c[n] <- x[n] }\nrole b on 2 warps regs 240 { y[n] = <-c[n] }", "regs 240 has no effect"},
+	} {
+		src := "package k\nkernel k(x f32[N]) (y f32[N]) {\nparallel n in N by 512 {\n" + tt.body + "\n}\n}\n"
+		prog, diags := check.LoadText(map[string]string{"k.tile": src})
+		if diags.HasErrors() {
+			t.Fatalf("%s: %v", tt.name, diags.Err())
+		}
+		tree, diags := prog.Packages[0].Kernels[0].Instantiate(check.Bindings{})
+		if diags.HasErrors() {
+			t.Fatalf("%s: %v", tt.name, diags.Err())
+		}
+		fn, _, err := compile.Func(tree, compile.Options{Verify: true})
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		sm, err := ptx.ParseTarget("sm_80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := emit.Target{SM: sm}.Compile(t.Context(), fn, codegen.Options{Verify: true})
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		all := strings.Join(a.Report.Plans, "\n")
+		if tt.want == "" && strings.Contains(all, "disagrees") || !strings.Contains(all, tt.want) {
+			t.Errorf("%s: %s, want %q", tt.name, all, tt.want)
+		}
+	}
+}

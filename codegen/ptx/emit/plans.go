@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tilec/tilec/ir"
+	"github.com/tilec/tilec/ir/layout/convert"
 	"github.com/tilec/tilec/passes"
 )
 
@@ -30,6 +31,14 @@ func plans(fn *ir.Func) []string {
 		case ir.ChanOf:
 			t := o.Result().Type
 			add("%s: copied ahead into %d slots of %d bytes", o.Pos, t.Depth, slotBytes(t))
+		case ir.Convert:
+			if pin := o.Str("pin"); pin != "" {
+				add("%s: this pin disagrees with %s, which has or wants another layout: a conversion of %s, %s", pin, o.Str("use"), o.Result().Type.Unplaced(), conversion(o))
+			}
+		case ir.RoleOf:
+			if n := o.Int("regs"); n > 0 {
+				add("%s: regs %d has no effect: this target has no setmaxnreg, all warps of a block have as many registers", o.Pos, n)
+			}
 		}
 	})
 	for _, w := range passes.WaitedFor(fn) {
@@ -46,6 +55,19 @@ func plans(fn *ir.Func) []string {
 		}
 	}
 	return list
+}
+
+// conversion is what a conversion costs, in words.
+func conversion(o *ir.Op) string {
+	from, to := o.Operands[0].Type, o.Result().Type
+	if from.Shared != nil {
+		return "read from a slot"
+	}
+	p, err := convert.New(*from.Layout, *to.Layout, movedBits(to.Elem), convert.NVIDIA())
+	if err != nil {
+		return err.Error()
+	}
+	return p.Cost.String()
 }
 
 // ignored are the schedule words that nothing here obeys.
