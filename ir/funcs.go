@@ -3,6 +3,7 @@ package ir
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -200,6 +201,18 @@ func (v *Value) ConstFloat() (x float64, ok bool) {
 	}
 	x, ok = v.Def.Attr("value").(float64)
 	return x, ok
+}
+
+// IsZero reports whether v is the constant 0, all of whose bits are 0, or a tile of it.
+func (v *Value) IsZero() bool {
+	for v.Def != nil && v.Def.Code == Bcast {
+		v = v.Def.Operands[0]
+	}
+	if k, ok := v.ConstInt(); ok {
+		return k == 0
+	}
+	x, ok := v.ConstFloat()
+	return ok && math.Float64bits(x) == 0
 }
 
 // SubscriptAxes are the axes that v brings as a subscript: none for a scalar, itself for a span, its own for a tile.

@@ -1,7 +1,6 @@
 package passes
 
 import (
-	"math"
 	"slices"
 
 	"github.com/tilec/tilec/ir"
@@ -177,7 +176,7 @@ func (c *carriedFold) linear(v, grown *ir.Value, code ir.Code) bool {
 	case ir.Mul:
 		return c.product(x[0], x[1], grown, code)
 	case ir.Select:
-		return !c.depends(x[0]) && (isZero(x[1]) || c.linear(x[1], grown, code)) && (isZero(x[2]) || c.linear(x[2], grown, code))
+		return !c.depends(x[0]) && (x[1].IsZero() || c.linear(x[1], grown, code)) && (x[2].IsZero() || c.linear(x[2], grown, code))
 	case ir.Contract:
 		a, b, sa, sb, acc := o.ContractParts()
 		return acc == nil && sa == nil && sb == nil && c.product(a, b, grown, code)
@@ -218,20 +217,6 @@ func (c *carriedFold) depends(v *ir.Value) bool {
 	return visit(v)
 }
 
-func isZero(v *ir.Value) bool {
-	v = unspread(v)
-	if v.Def == nil || v.Def.Code != ir.Const {
-		return false
-	}
-	switch k := v.Def.Attr("value").(type) {
-	case int64:
-		return k == 0
-	case float64:
-		return k == 0 && !math.Signbit(k)
-	}
-	return false
-}
-
 // begins is what a part begins with: the first with the loop's initial value, the others with what changes nothing.
 func (f fold) begins(b *ir.Builder, first, init *ir.Value) *ir.Value {
 	elem := init.Type.Elem
@@ -242,7 +227,7 @@ func (f fold) begins(b *ir.Builder, first, init *ir.Value) *ir.Value {
 	case ir.Mul:
 		neutral = 1
 	default:
-		if isZero(init) {
+		if init.IsZero() {
 			return init
 		}
 	}

@@ -215,6 +215,11 @@ func (p *placer) wishes(r *ir.Region) {
 			x.Name = o.Result().Name
 		}
 	})
+	p.stand(r, to)
+}
+
+// stand lets values stand for the results of pins, and takes these out.
+func (p *placer) stand(r *ir.Region, to map[*ir.Value]*ir.Value) {
 	if len(to) == 0 {
 		return
 	}
@@ -285,14 +290,5 @@ func (p *placer) unpin(r *ir.Region) {
 			to[o.Result()] = x
 		}
 	})
-	if len(to) == 0 {
-		return
-	}
-	substitute(r, to)
-	r.Walk(func(o *ir.Op) {
-		for _, q := range o.Regions {
-			p.without(q, to)
-		}
-	})
-	p.without(r, to)
+	p.stand(r, to)
 }

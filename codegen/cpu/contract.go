@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/tilec/tilec/codegen/internal/llx"
 	"github.com/tilec/tilec/ir"
@@ -352,7 +351,7 @@ func (e *emitter) lateZeros(o *ir.Op, c *carried) {
 	r := o.Regions[0]
 	values, _ := r.Yield().Yielded()
 	for i, t := range c.tiles {
-		if t == nil || !isZero(e.resolve(o.Operands[2+i])) {
+		if t == nil || !e.resolve(o.Operands[2+i]).IsZero() {
 			continue
 		}
 		arg, next := r.Args[1+i], values[i]
@@ -369,23 +368,6 @@ func (e *emitter) lateZeros(o *ir.Op, c *carried) {
 		t.unset = e.Alloca(llx.I64, 1, 8)
 		e.Store(llx.C64(1), t.unset, 8)
 	}
-}
-
-// isZero reports whether all elements of a tile are a constant of which all bits are 0.
-func isZero(v *ir.Value) bool {
-	for v.Def != nil && v.Def.Code == ir.Bcast {
-		v = v.Def.Operands[0]
-	}
-	if v.Def == nil || v.Def.Code != ir.Const {
-		return false
-	}
-	switch x := v.Def.Attr("value").(type) {
-	case int64:
-		return x == 0
-	case float64:
-		return math.Float64bits(x) == 0
-	}
-	return false
 }
 
 // settle stores the zeros that a tile stands for where they are still not there.

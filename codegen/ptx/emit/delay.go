@@ -1,7 +1,6 @@
 package emit
 
 import (
-	"math"
 	"slices"
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
@@ -51,7 +50,7 @@ func (e *emitter) delays(o *ir.Op, list []*carried) []delayed {
 		t := a.Type.Elem
 		late = append(late, delayed{at: i, x: x, axes: axes, f: e.folding(sum, "sum", t).fold})
 		e.partial[sum] = true
-		if isZero(o.Operands[2+i]) {
+		if o.Operands[2+i].IsZero() {
 			continue
 		}
 		// Adding -0 changes nothing.
@@ -94,23 +93,6 @@ func (e *emitter) addedTo(a, next *ir.Value) *ir.Op {
 
 // readOnce reports whether a value is an operand once.
 func (e *emitter) readOnce(v *ir.Value) bool { return len(e.users(v)) == 1 }
-
-// isZero reports whether a value is the number 0, or a tile of it.
-func isZero(v *ir.Value) bool {
-	if v.Def != nil && v.Def.Code == ir.Bcast {
-		v = v.Def.Operands[0]
-	}
-	if v.Def == nil || v.Def.Code != ir.Const {
-		return false
-	}
-	switch k := v.Def.Attr("value").(type) {
-	case int64:
-		return k == 0
-	case float64:
-		return math.Float64bits(k) == 0
-	}
-	return false
-}
 
 // settle adds the parts of delayed sums behind their loop.
 func (e *emitter) settle(o *ir.Op, late []delayed) {
