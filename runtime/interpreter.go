@@ -6,6 +6,7 @@ import (
 	goruntime "runtime"
 
 	"github.com/tilec/tilec/codegen"
+	"github.com/tilec/tilec/codegen/ptx/inline"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/interp"
 	"github.com/tilec/tilec/runtime/array"
@@ -30,7 +31,7 @@ func (d interpreter) Load(fn *ir.Func, _ *codegen.Artefact) (*Kernel, error) {
 	if err != nil {
 		return nil, &interp.Fault{Kind: interp.Internal, Message: err.Error(), Err: err}
 	}
-	return &Kernel{fn: fn, device: d, engine: interpreted{program}}, nil
+	return &Kernel{fn: fn, device: d, engine: interpreted{program, &inline.Runner{}}}, nil
 }
 
 func (interpreter) Upload(a *array.Array, layout string) (*Buffer, error) {
@@ -41,25 +42,29 @@ func (interpreter) Upload(a *array.Array, layout string) (*Buffer, error) {
 }
 
 // interpreted is a program as a kernel's engine.
-type interpreted struct{ program *interp.Program }
+type interpreted struct {
+	program      *interp.Program
+	instructions *inline.Runner
+}
 
 // bind leaves the checks to each run.
 func (e interpreted) bind(b *binding) (runner, error) {
-	return &interpretedRun{e.program, b.args, max(b.limit, leastMemory)}, nil
+	return &interpretedRun{e, b.args, max(b.limit, leastMemory)}, nil
 }
 
 // leastMemory is what a run may always take, in bytes, for temps, tiles and the records of who wrote what.
 const leastMemory = 64 << 20
 
 type interpretedRun struct {
-	program *interp.Program
-	args    []interp.Arg
-	limit   int64
+	engine interpreted
+	args   []interp.Arg
+	limit  int64
 }
 
 func (r *interpretedRun) run(ctx context.Context, o Options) error {
-	return r.program.Run(r.args, interp.Options{
+	return r.engine.program.Run(r.args, interp.Options{
 		Workers: o.Workers, Context: ctx, Progress: o.Progress, Print: o.Print, Multiplies: o.Multiplies, MaxMemory: r.limit,
+		Instructions: r.engine.instructions.Run,
 	})
 }
 

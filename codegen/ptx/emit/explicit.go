@@ -3,8 +3,6 @@ package emit
 import (
 	"fmt"
 	gomaps "maps"
-	"strconv"
-	"strings"
 
 	"github.com/tilec/tilec/codegen/ptx"
 	"github.com/tilec/tilec/codegen/ptx/asm"
@@ -414,7 +412,7 @@ func (e *emitter) instructions(o *ir.Op) {
 			}
 			list[i+1] = asm.R(e.b.Move(e.asmClass(v.Type.Elem), x))
 		}
-		e.write(o.Str("text"), list)
+		e.b.Inline(o.Str("text"), list)
 		return list[0]
 	}
 	if t.Kind == ir.Scalar {
@@ -438,10 +436,7 @@ func (e *emitter) valid(o *ir.Op) {
 	for _, v := range o.Operands {
 		list = append(list, asm.R(b.Reg(e.asmClass(v.Type.Elem))))
 	}
-	was := e.b
-	e.b = b
-	e.write(o.Str("text"), list)
-	e.b = was
+	b.Inline(o.Str("text"), list)
 	b.Emit("ret")
 	text, _ := asm.Module(e.target.SM, ptx.NewestVersion, []*asm.Kernel{{Name: "text", Threads: 32, Builder: b}})
 	if _, err := syntax.Parse(text); err != nil {
@@ -459,25 +454,4 @@ func (e *emitter) asmClass(t dtype.Type) asm.Class {
 		e.fail("asm with a bool: give it as u8")
 	}
 	return c
-}
-
-// write writes instructions, each an operation and operands, of which $0 and so on are registers.
-func (e *emitter) write(text string, list []asm.Arg) {
-	for _, line := range strings.Split(text, ";") {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		op, rest, _ := strings.Cut(line, " ")
-		var args []asm.Arg
-		for _, s := range strings.Split(rest, ",") {
-			s = strings.TrimSpace(s)
-			if n, err := strconv.Atoi(strings.TrimPrefix(s, "$")); err == nil && strings.HasPrefix(s, "$") && n < len(list) {
-				args = append(args, list[n])
-			} else {
-				args = append(args, asm.Text(s))
-			}
-		}
-		e.b.Emit(op, args...)
-	}
 }
