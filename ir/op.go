@@ -223,7 +223,10 @@ const (
 	// Results: what it yields.
 	Turn
 	// SharedOf is a tensor of the block's own (in a role, of the group's own) in shared memory, undefined whenever it is
-	// reached. Result: a tensor whose extents are constant. Only inside of a phase.
+	// reached. Result: a tensor whose extents are constant. Only inside of a phase. Both attrs may be absent, and change no
+	// result. Attr align: the address is a multiple of it, a power of two up to 1024 bytes. Attr swizzle, 32, 64 or 128:
+	// the address is a multiple of 1024, and of each 128 bytes, line l, the pieces of 16 bytes change places within so
+	// many: piece p is at p XOR (l mod (swizzle/16)).
 	SharedOf
 	// PinTo: operand a tile, which is also the result; attrs digits and tile are the register layout in which targets that
 	// have warps hold it from here on: four numbers for each digit, size, unit, axis (-1: replica) and stride, as in
@@ -605,11 +608,12 @@ var specs = [numCodes]Spec{
 	Acquire: {Name: "acquire", Stages: ValueStage | PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
 	Copy: {Name: "copy", Stages: ValueStage | PlacedStage, Operands: "slot, tensor, subscripts", Min: 2, Max: -1, Axes: -1, Effects: Reads | Writes, Rule: ruleCopy,
 		Attrs: []AttrSpec{modeAttr("in", "unchecked")}, Words: []string{"mode"}},
-	Put:      {Name: "put", Stages: ValueStage | PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: rulePut},
-	Commit:   {Name: "commit", Stages: ValueStage | PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
-	Take:     {Name: "take", Stages: ValueStage | PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
-	View:     {Name: "view", Stages: ValueStage | PlacedStage, Operands: "slot", Min: 1, Max: 1, Axes: -1, Results: 1, Effects: Reads, Rule: ruleView},
-	SharedOf: {Name: "shared", Stages: ValueStage | PlacedStage, Results: 1, Effects: Identity, Rule: ruleShared},
+	Put:    {Name: "put", Stages: ValueStage | PlacedStage, Operands: "slot, tile", Min: 2, Max: 2, Effects: Writes, Rule: rulePut},
+	Commit: {Name: "commit", Stages: ValueStage | PlacedStage, Operands: "chan, slot", Min: 2, Max: 2, Effects: Writes, Rule: rulePass},
+	Take:   {Name: "take", Stages: ValueStage | PlacedStage, Operands: "chan", Min: 1, Max: 1, Results: 1, Effects: Writes | Identity, Rule: ruleSlot},
+	View:   {Name: "view", Stages: ValueStage | PlacedStage, Operands: "slot", Min: 1, Max: 1, Axes: -1, Results: 1, Effects: Reads, Rule: ruleView},
+	SharedOf: {Name: "shared", Stages: ValueStage | PlacedStage, Results: 1,
+		Attrs: []AttrSpec{{Key: "align", Kind: IntAttr}, {Key: "swizzle", Kind: IntAttr}}, Effects: Identity, Rule: ruleShared},
 	PinTo: {Name: "pin", Stages: ValueStage | PlacedStage, Operands: "x", Min: 1, Max: 1, Results: 1, Rule: rulePin,
 		Attrs: []AttrSpec{{Key: "digits", Kind: IntsAttr, Required: true}, {Key: "tile", Kind: IntsAttr, Required: true}}},
 	AsmOf: {Name: "asm", Stages: ValueStage | PlacedStage, Operands: "values", Min: 1, Max: -1, Results: 1, Rule: ruleAsm, family: "map",

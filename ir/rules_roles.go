@@ -18,6 +18,12 @@ func ruleShared(o *Op) ([]Type, error) {
 			return nil, ruleErr("V14", "%s has more than %d elements", t, int64(maxSlot))
 		}
 	}
+	if n := o.Int("align"); o.Attr("align") != nil && !SharedAlign(n) {
+		return nil, ruleErr("V14", "a shared tensor is aligned to a power of two up to %d bytes, not %d", MaxSharedAlign, n)
+	}
+	if n := o.Int("swizzle"); o.Attr("swizzle") != nil && !SharedSwizzle(n) {
+		return nil, ruleErr("V14", "the swizzle of a shared tensor is 32, 64 or 128, not %d", n)
+	}
 	inside := false
 	for r := o.Parent; r != nil && r.Parent != nil; r = r.Parent.Parent {
 		inside = inside || r.Parent.Code == Parallel
@@ -27,6 +33,15 @@ func ruleShared(o *Op) ([]Type, error) {
 	}
 	return one(t)
 }
+
+// MaxSharedAlign is the most that a shared tensor's address is a multiple of, in bytes.
+const MaxSharedAlign = 1024
+
+// SharedAlign reports whether a shared tensor may be aligned to n bytes.
+func SharedAlign(n int64) bool { return n > 0 && n <= MaxSharedAlign && n&(n-1) == 0 }
+
+// SharedSwizzle reports whether pieces of a shared tensor may change places within n bytes.
+func SharedSwizzle(n int64) bool { return n == 32 || n == 64 || n == 128 }
 
 func rulePin(o *Op) ([]Type, error) {
 	t := o.Operands[0].Type

@@ -66,7 +66,11 @@ const maxLocal = 1 << 20
 
 // options checks words with a number behind them.
 func (e *elab) options(list []*dsl.Option, words ...string) {
-	for _, o := range list {
+	for i, o := range list {
+		if slices.ContainsFunc(list[:i], func(p *dsl.Option) bool { return p.Word.Name == o.Word.Name }) {
+			e.errorf(codeOption, o.Word.Span(), "%s is said twice", o.Word.Name)
+			continue
+		}
 		known := false
 		for _, w := range words {
 			known = known || w == o.Word.Name
@@ -178,12 +182,13 @@ func (e *elab) explicitStmt(s dsl.Stmt) {
 // shared is shared t T[BM, BN]: a tensor of the block's own.
 func (e *elab) shared(s *dsl.Shared) {
 	e.options(s.Options, "swizzle", "align")
+	swizzle, align := e.sharedWords(s.Options)
 	elem, extents, ok := e.localType(s.Type, s.Span())
 	if !ok {
 		e.declare(s.Name, &entity{kind: entValue, val: bad(s.Span())})
 		return
 	}
-	t := &typed.Tensor{Name: s.Name.Name, Elem: elem, Role: ir.InOut, Shared: true, Span: s.Span()}
+	t := &typed.Tensor{Name: s.Name.Name, Elem: elem, Role: ir.InOut, Shared: true, Swizzle: swizzle, Align: align, Span: s.Span()}
 	ten := &tensor{t: t, local: true, out: true}
 	for _, n := range extents {
 		t.Dims = append(t.Dims, ir.ConstDim(n))
@@ -192,6 +197,28 @@ func (e *elab) shared(s *dsl.Shared) {
 	}
 	e.declare(s.Name, &entity{kind: entTensor, ten: ten})
 	e.emit(&typed.SharedDecl{S: typed.S{At: s.Span()}, Tensor: t})
+}
+
+// sharedWords are the words behind a shared tile, 0 for what is not said.
+func (e *elab) sharedWords(list []*dsl.Option) (swizzle, align int64) {
+	for _, o := range list {
+		if o.Word.Name != "swizzle" && o.Word.Name != "align" {
+			continue
+		}
+		n, ok := e.expr(o.Value).constInt()
+		switch {
+		case !ok || n < 1: // reported
+		case o.Word.Name == "swizzle":
+			if swizzle = n; !ir.SharedSwizzle(n) {
+				e.errorf(codeOption, o.Value.Span(), "swizzle is 32, 64 or 128, the bytes within which pieces of 16 change places")
+			}
+		default:
+			if align = n; !ir.SharedAlign(n) {
+				e.errorf(codeOption, o.Value.Span(), "align is a power of two up to %d, in bytes", ir.MaxSharedAlign)
+			}
+		}
+	}
+	return swizzle, align
 }
 
 // sharedPosition is the subscript of a shared tile: an axis, which stands for the positions of its indices, from 0.

@@ -577,8 +577,8 @@ func checkEntries() []Entry {
 		},
 		{
 			Code: "E0502", Title: "an option that does not exist",
-			Explanation: "A channel has a depth, a role split and regs and a unit (warps, warpgroups, waves, threads), a shared tile a swizzle; " +
-				"each with a number from 1.",
+			Explanation: "A channel has a depth, a role split and regs and a unit (warps, warpgroups, waves, threads), a shared tile a " +
+				"swizzle (32, 64 or 128) and an align (a power of two up to 1024); each once, and with a number from 1.",
 			Wrong: "c := chan f32[64, 64] deep 2",
 			Right: "c := chan f32[64, 64] depth 2",
 		},

@@ -13,7 +13,14 @@ func (l *lowerer) explicit(s typed.Stmt) {
 	switch s := s.(type) {
 	case *typed.ChanDecl: // made where the phase begins
 	case *typed.SharedDecl:
-		l.tensors[s.Tensor] = l.b.Shared(tensorType(s.Tensor), s.Tensor.Name)
+		v := l.b.Shared(tensorType(s.Tensor), s.Tensor.Name)
+		if n := s.Tensor.Swizzle; n > 0 {
+			v.Def.SetAttr("swizzle", n)
+		}
+		if n := s.Tensor.Align; n > 0 {
+			v.Def.SetAttr("align", n)
+		}
+		l.tensors[s.Tensor] = v
 	case *typed.Acquire:
 		l.slots[s.Slot] = named(l.b.Acquire(l.ring(s.Slot)), s.Slot.Name)
 	case *typed.Take:

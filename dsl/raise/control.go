@@ -276,7 +276,13 @@ func (p *printer) statement(o *ir.Op) {
 	case ir.SharedOf:
 		t := o.Result().Type
 		p.names[o.Result()] = p.fresh(o.Result().Name)
-		p.say("shared %s %s%s", p.names[o.Result()], t.Elem, p.dims(t.Dims))
+		words := ""
+		for _, word := range []string{"swizzle", "align"} {
+			if n := o.Int(word); n > 0 {
+				words += fmt.Sprintf(" %s %d", word, n)
+			}
+		}
+		p.say("shared %s %s%s%s", p.names[o.Result()], t.Elem, p.dims(t.Dims), words)
 	case ir.ChanOf:
 		p.names[o.Result()] = p.fresh(o.Result().Name)
 		p.channelOf(p.names[o.Result()], o.Result().Type, o.Result().Type.Depth)

@@ -56,7 +56,9 @@ type Tensor struct {
 	Role     ir.Role // temps: InOut
 	Temp     bool
 	Shared   bool // the block's own, of the explicit level
-	Span     diag.Span
+	// Swizzle and Align are words of a shared tile, 0 without: see ir.SharedOf.
+	Swizzle, Align int64
+	Span           diag.Span
 }
 
 // Var is a local value or a scalar parameter. Its type never changes.

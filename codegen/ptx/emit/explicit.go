@@ -291,7 +291,7 @@ func (e *emitter) sharedTensor(o *ir.Op) {
 	if bits < 8 {
 		e.fail("a shared tile of elements of %d bits", bits)
 	}
-	x := &tensor{shared: true}
+	x := &tensor{shared: true, swizzle: o.Int("swizzle")}
 	n := int64(1)
 	x.strides = make([]asm.Arg, len(t.Dims))
 	for i := len(t.Dims) - 1; i >= 0; i-- {
@@ -301,7 +301,7 @@ func (e *emitter) sharedTensor(o *ir.Op) {
 	for _, d := range t.Dims {
 		x.dims = append(x.dims, asm.Int(d.K))
 	}
-	at := e.hold(n * bits / 8).lo
+	at := e.hold(n * bits / 8).lo // a multiple of ir.MaxSharedAlign, as swizzles want it too
 	x.base = e.b.Add(asm.D, asm.R(e.b.Pure("cvt.u64.u32", asm.D, asm.R(e.sharedBase()))), asm.Int(at))
 	e.set(o.Result(), &value{tensor: x})
 }

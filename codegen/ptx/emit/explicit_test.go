@@ -24,6 +24,7 @@ func TestExplicit(t *testing.T) {
 		{"lanes", "v := x[n]\npin v[n] layout spatial(64)\ny[n] = v", "has 64 lanes, and a warp 32"},
 		{"warps", "c := chan f32[64]\nrole a on 20 warps { c[n] <- x[n] }\nrole b on 20 warps { y[n] = <-c[n] }", "40 warps together, and a block has at most 32"},
 		{"held", "c := chan f32[64] depth 2\nc[n] <- x[n]\nc[n] <- x[n]\ny[n] = <-c[n]", "1 slots are held at the end"},
+		{"swizzle", "shared t f32[64] swizzle 64 align 256\nt[n] = x[n]\ny[n] = t[n]", "xor.b64"},
 		{"roles", "c := chan f32[64] depth 2\nrole a on 1 warp { c[n] <- x[n] }\nrole b on 2 warps { y[n] = <-c[n] }", "bar.arrive"},
 	} {
 		src := "package k\nkernel k(x f32[N]) (y f32[N]) {\nparallel n in N by 64 {\n" + tt.body + "\n}\n}\n"

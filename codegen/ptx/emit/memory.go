@@ -209,7 +209,20 @@ func (e *emitter) offset(a *access, slot int) (asm.Arg, int64) {
 // address is the address of the element in a slot, of a byte and more.
 func (e *emitter) address(a *access, slot int) asm.Arg {
 	sum, imm := e.offset(a, slot)
+	if a.x.swizzle > 0 {
+		return e.swizzled(a.x.swizzle, sum, imm)
+	}
 	return asm.At(e.b.Move(asm.D, sum), imm)
+}
+
+// swizzled is an address in shared memory whose pieces of 16 bytes change places within so many bytes, as [ir.SharedOf] says. What is a
+// multiple of 1024 moves all pieces alike, and is left to the instruction.
+func (e *emitter) swizzled(within int64, sum asm.Arg, imm int64) asm.Arg {
+	b := e.b
+	far := imm &^ 1023
+	at := b.Add(asm.D, sum, asm.Int(imm-far))
+	line := b.And(asm.D, b.Shr(asm.D, at, 3), asm.Int(within-16))
+	return asm.At(b.Move(asm.D, b.Xor(asm.D, at, line)), far)
 }
 
 // guard is a predicate that holds where the element in a slot exists, and its subscripts are inside as far as that is

@@ -51,6 +51,7 @@ type tensor struct {
 	dims    []asm.Arg // extents, doubles
 	strides []asm.Arg // in elements, doubles; the last is 1
 	shared  bool      // in shared memory
+	swizzle int64     // of a shared tile, in bytes, 0 without
 }
 
 // stepwise reports whether a tile is read from shared memory by its user.
