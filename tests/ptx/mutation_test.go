@@ -65,21 +65,7 @@ const (
 	spare          // another line does the same, and without both the emulator reports
 	unreached      // no launch executes the line
 	silent
-	exempt // silent, with a proof that the line orders nothing
 )
-
-// exemption is a line that orders nothing, with why. The emulator checks it: without the line it reports nothing, on any launch.
-type exemption struct {
-	kernel, place, instruction, proof string
-}
-
-// exemptions are all there are; each is of some mutant.
-var exemptions = []exemption{
-	{"attention.attention", "attention.tile:22", "bar.sync 0", "behind it stands another before the first read of the keys that were copied, that of the queries, which are put into shared memory first"},
-	{"attention.backward", "backward.tile:26", "bar.sync 0", "behind it stands another before the first read of the keys and values that were copied, that of the queries, which are put into shared memory first"},
-	{"attention.backward", "backward.tile:38", "bar.sync 0", "behind it stands another before the first read of the queries that were copied, that of the keys, which are put into shared memory first"},
-	{"lowbit.gemm_codebook", "gemm_wx.tile:39", "bar.sync 0", "behind it stands another before the first read of what was copied, that of the weights, which are looked up first"},
-}
 
 // mutant is a subject without one of its lines.
 type mutant struct {
@@ -88,8 +74,6 @@ type mutant struct {
 	fate fate
 	// other is the line that does the same.
 	other int
-	// proof says why an exempt line orders nothing.
-	proof string
 	err   error
 }
 
@@ -114,12 +98,6 @@ func (m *mutant) run(ctx context.Context, target string, all []int) {
 		return
 	}
 	m.fate = silent
-	for _, x := range exemptions {
-		if m.s.kernel == x.kernel && m.s.place(m.line) == x.place && m.instruction() == x.instruction {
-			m.fate, m.proof = exempt, x.proof
-			return
-		}
-	}
 	n := slices.Index(all, m.line)
 	for _, j := range []int{n + 1, n - 1} {
 		if j < 0 || j >= len(all) {
@@ -243,17 +221,12 @@ func TestMutants(t *testing.T) {
 			t.Logf("%s", m)
 		}
 	}
-	t.Logf("%d mutants: %d reported, %d spare, %d exempt", total.all(), total[reported], total[spare], total[exempt])
+	t.Logf("%d mutants: %d reported, %d spare", total.all(), total[reported], total[spare])
 	if total.all() == 0 {
 		t.Error("nothing was deleted")
 	}
-	if n := total[spare] + total[exempt]; 20*n > total.all() {
+	if n := total[spare]; 20*n > total.all() {
 		t.Errorf("%d of %d deletions are not reported", n, total.all())
-	}
-	for _, x := range exemptions {
-		if *allMutants && !slices.ContainsFunc(mutants, func(m *mutant) bool { return m.fate == exempt && m.proof == x.proof }) {
-			t.Errorf("no line needs the exemption of %s of %s", x.instruction, x.place)
-		}
 	}
 	if *allMutants && *writeDoc && !t.Failed() {
 		if err := document(list, mutants, by, total); err != nil {
@@ -263,7 +236,7 @@ func TestMutants(t *testing.T) {
 }
 
 // tally counts mutants by what becomes of them.
-type tally [exempt + 1]int
+type tally [silent + 1]int
 
 func (x *tally) add(m *mutant) { x[m.fate]++ }
 
@@ -289,12 +262,11 @@ unless each is reported.
 
 * **reported**: the emulator reports a race, a byte that has not arrived or a read of nothing, on one of the launches, under each of the orders.
 * **spare**: a neighbour does the same; without it alone nothing is reported, without both the launch is.
-* **exempt**: it orders nothing. Each has a proof below, and the test fails where the emulator reports something without it.
 
-A line that no launch reaches, or that is silent without such a proof, fails the test, and so do more than one in twenty that are spare or exempt.
+A line that no launch reaches, or without which nothing is reported though it is not spare, fails the test, and so do more than one in twenty that are spare.
 
-| variant | deleted | reported | spare | exempt |
-|---|---|---|---|---|
+| variant | deleted | reported | spare |
+|---|---|---|---|
 `
 
 // document writes docs/mutation.md.
@@ -302,7 +274,7 @@ func document(list []*subject, mutants []*mutant, by map[*subject]*tally, total 
 	var b strings.Builder
 	b.WriteString(strings.NewReplacer("${", "`", "}", "`").Replace(documentHead))
 	row := func(name string, x *tally) {
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", name, x.all(), x[reported], x[spare], x[exempt])
+		fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", name, x.all(), x[reported], x[spare])
 	}
 	for _, s := range list {
 		x := by[s]
@@ -314,15 +286,12 @@ func document(list []*subject, mutants []*mutant, by map[*subject]*tally, total 
 	row("all", &total)
 	var rest []string
 	for _, m := range mutants {
-		switch m.fate {
-		case spare:
+		if m.fate == spare {
 			rest = append(rest, fmt.Sprintf("* %s: %s is spare, %s does the same.\n", m.s, m.instruction(), m.s.place(m.other)))
-		case exempt:
-			rest = append(rest, fmt.Sprintf("* %s: %s of %s: %s.\n", m.s, m.instruction(), m.s.place(m.line), m.proof))
 		}
 	}
 	if len(rest) > 0 {
-		b.WriteString("\nSpare and exempt:\n\n" + strings.Join(rest, ""))
+		b.WriteString("\nSpare:\n\n" + strings.Join(rest, ""))
 	}
 	return os.WriteFile("../../docs/mutation.md", []byte(b.String()), 0o644)
 }

@@ -251,14 +251,20 @@ func (e *emitter) commitsIn(o *ir.Op) {
 	}
 }
 
-// take emits Take: the copies of this thread into the oldest stage have arrived, and then, behind a barrier, those of all.
+// take emits Take: the copies of this thread into the oldest stage have arrived, and then, behind a barrier, those of all. In a ring
+// of more than one stage the barrier also says that the stage that comes next to be filled is read. In one of a single stage
+// [emitter.acquire] sees to that, and the barrier stands where the stage is first read, or is one that stands before that anyway.
 func (e *emitter) take(o *ir.Op) {
 	r, i := e.of(o.Operands[0])
 	if r.takes%len(r.members) == 0 {
 		if !r.plain {
 			e.b.Emit("cp.async.wait_group", asm.Int(max(0, r.depth-2)))
 		}
-		e.barrier()
+		if r.depth == 1 && e.crew == nil {
+			e.shared.due = union(e.shared.due, []interval{r.held})
+		} else {
+			e.barrier()
+		}
 		r.next(e)
 	}
 	r.takes++
@@ -413,6 +419,7 @@ func (e *emitter) fromShared(o *ir.Op) {
 		e.set(o.Result(), &value{view: x})
 		return
 	}
+	e.arrived()
 	b, p, f := e.b, e.place(t), x.form
 	per := 128 / f.Bits
 	bytes := f.Bits / 8

@@ -16,11 +16,15 @@ func (e *emitter) region(r *ir.Region) {
 		for _, ring := range e.opens[o] {
 			ring.open(e)
 		}
+		if len(o.Regions) > 0 {
+			e.arrived()
+		}
 		e.operation(o)
 		for _, ring := range e.closes[o] {
 			e.shared.free(ring.held)
 		}
 	}
+	e.arrived()
 }
 
 // carried is a value that is written more than once: a register for each of its parts.

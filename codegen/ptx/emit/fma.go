@@ -312,6 +312,7 @@ func (c *chain) run() {
 		c.unrolled(0, c.steps)
 		return
 	case c.list[0].view != nil && c.list[1].view != nil:
+		e.arrived()
 		c.streamed(0, c.steps)
 		return
 	}

@@ -70,6 +70,9 @@ func (e *emitter) mma(o *ir.Op) {
 	m.a = m.operand(e.value(x), "a", rows, sums, batch)
 	m.b = m.operand(e.value(y), "b", sums, cols, batch)
 	m.c = m.operand(&value{t: t}, "c", rows, cols, batch)
+	if m.a.view != nil || m.b.view != nil {
+		e.arrived()
+	}
 	// Steps past all that may exist are left out.
 	last, width := int64(1), int64(1)
 	for i, s := range sums {

@@ -19,7 +19,9 @@ type arena struct {
 	// open is the scratch in use.
 	open interval
 	// busy is scratch that other warps may still use, no barrier being behind its last use.
-	busy  []interval
+	busy []interval
+	// due are the stages that were taken without a barrier: before the first read of one there has to be one.
+	due   []interval
 	loops []*sharedLoop
 }
 
@@ -117,10 +119,17 @@ func (a *arena) early(x interval) {
 
 // use lets held bytes be written anew.
 func (a *arena) use(e *emitter, x interval) {
-	if x.meets(a.busy) {
+	if x.meets(a.busy) || x.meets(a.due) {
 		e.barrier()
 	}
 	a.early(x)
+}
+
+// arrived puts the barrier that is due before stages that were taken are read, if none stands there for another reason.
+func (e *emitter) arrived() {
+	if len(e.shared.due) > 0 {
+		e.barrier()
+	}
 }
 
 // close says that the scratch in use is used no more.
@@ -249,7 +258,7 @@ func (e *emitter) barrier() {
 		e.b.Emit("bar.sync", asm.Int(int64(g.own)), asm.Int(32*g.warps))
 	}
 	e.order.settle()
-	e.shared.busy = nil
+	e.shared.busy, e.shared.due = nil, nil
 	for _, l := range e.shared.loops {
 		l.barred = true
 	}
