@@ -85,7 +85,7 @@ func (o *orderer) phase(phase *ir.Op) error {
 			}
 		})
 		if own != nil {
-			return stay.misfit("the phase has a %s of its own, at %s, which is made once a block", own.Code, own.Pos)
+			return stay.misfit("the phase has a %s of its own, at %s, which is made once a block; without persistent it fits", own.Code, own.Pos)
 		}
 	}
 	if o.obeyed == nil {

@@ -48,6 +48,10 @@ func (o *orderer) loops() error {
 			}
 			s := &splitLoop{fn: o.fn, w: w, phase: phase, loop: list[0], parts: n}
 			if err := s.check(); err != nil {
+				err.Text += "; " + o.splittable(w)
+				return err
+			}
+			if err := s.room(); err != nil {
 				return err
 			}
 			if n == 1 {
@@ -84,9 +88,8 @@ func loopsOver(phase *ir.Op, name string) []*ir.Op {
 	return list
 }
 
-// noLoop is the error of a split of what is no loop.
+// noLoop is the error of a split of what is no loop. It names the loops that can be split.
 func (o *orderer) noLoop(w word, name string) error {
-	var loops []string
 	binding := false
 	for _, phase := range o.fn.Body.Ops {
 		if phase.Code != ir.Parallel {
@@ -95,20 +98,36 @@ func (o *orderer) noLoop(w word, name string) error {
 		for _, v := range phase.Regions[0].Args {
 			binding = binding || v.Name == name
 		}
-		for _, q := range phase.Regions[0].Ops {
-			if q.Code == ir.For && !slices.Contains(loops, q.Regions[0].Args[0].Name) {
-				loops = append(loops, q.Regions[0].Args[0].Name)
-			}
-		}
 	}
 	what := "no loop goes over " + name
 	if binding {
 		what = name + " is what blocks are of, and no loop goes over it"
 	}
-	if len(loops) == 0 {
-		return w.misfit("%s", what)
+	return w.misfit("%s; %s", what, o.splittable(w))
+}
+
+// splittable says which loops can be split in two.
+func (o *orderer) splittable(w word) string {
+	var loops []string
+	for _, phase := range o.fn.Body.Ops {
+		if phase.Code != ir.Parallel {
+			continue
+		}
+		for _, q := range phase.Regions[0].Ops {
+			if q.Code != ir.For {
+				continue
+			}
+			name := q.Regions[0].Args[0].Name
+			s := &splitLoop{fn: o.fn, w: w, phase: phase, loop: q, parts: 2}
+			if len(loopsOver(phase, name)) == 1 && !slices.Contains(loops, name) && s.check() == nil {
+				loops = append(loops, name)
+			}
+		}
 	}
-	return w.misfit("%s; there are loops over %s", what, strings.Join(loops, ", "))
+	if len(loops) == 0 {
+		return "no loop of this kernel can be split, and without split it fits"
+	}
+	return "loops that can be split are over " + strings.Join(loops, ", ")
 }
 
 // splitLoop is a loop that is split.
@@ -124,11 +143,11 @@ type splitLoop struct {
 	tiles []*ir.Dim
 }
 
-// check sees whether the loop can be split.
-func (s *splitLoop) check() error {
+// check sees whether the loop can be split, and says why not.
+func (s *splitLoop) check() *Misfit {
 	l := s.loop
 	name := l.Regions[0].Args[0].Name
-	refuse := func(format string, args ...any) error {
+	refuse := func(format string, args ...any) *Misfit {
 		return s.w.misfit("the loop over %s at %s %s", name, l.Pos, fmt.Sprintf(format, args...))
 	}
 	if l.Parent != s.phase.Regions[0] {
@@ -183,6 +202,11 @@ func (s *splitLoop) check() error {
 		}
 		s.tiles = append(s.tiles, hi)
 	}
+	return nil
+}
+
+// room sees whether the workspace of a loop that can be split is not too large.
+func (s *splitLoop) room() error {
 	if bytes, known := s.bytes(); known && bytes > maxWorkspace {
 		return s.w.misfit("a workspace of %d MiB exceeds the limit of %d MiB; %d parts fit", (bytes+1<<20-1)>>20, maxWorkspace>>20, maxWorkspace/(bytes/s.parts))
 	}

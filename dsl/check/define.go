@@ -41,6 +41,9 @@ func (k *Kernel) ParseWord(name, value, target string) (typed.Word, error) {
 		}
 	}
 	if len(entries) != 1 || entries[0].Phase {
+		if words[name].form == splitWord {
+			return typed.Word{}, fmt.Errorf("%q is not what stands behind split in a schedule: name a loop and its parts, as k = 4", value)
+		}
 		return typed.Word{}, fmt.Errorf("%q is not what stands behind %s in a schedule", value, name)
 	}
 	diags = nil

@@ -19,6 +19,7 @@ schedule k { default { BN = 64, stages = 2 } }
 		{"persistent", "true", "", ""}, {"persistent", "3", "", "persistent stands alone in a schedule: give it as persistent=true"},
 		{"unroll", "true", "", ""}, {"unroll", "4", "", "4"}, {"lanes", "n", "", "n"}, {"lanes", "1", "", `"1" is not what stands behind lanes in a schedule`},
 		{"keep", "x in registers", "", "x in registers"}, {"keep", "x", "", "keep is written keep x in registers, or in shared"}, {"split", "n = 4", "", "n = 4"},
+		{"split", "4", "", `"4" is not what stands behind split in a schedule: name a loop and its parts, as k = 4`},
 		{"producer", "1 warp", "sm_90a", "1 warp"}, {"producer", "1 warp", "", "interp does not know the word producer"},
 		{"producer", "1", "sm_90a", "producer is written producer = 1 warp, or warpgroups, waves, threads"},
 		{"stages", "3 } sm_80 { warps = 2", "", `"3 } sm_80 { warps = 2" is not what stands behind stages in a schedule`},
