@@ -210,6 +210,31 @@ func TestOrderRefused(t *testing.T) {
 	}
 }
 
+// TestSplitAgain: a later word says the parts of a loop anew, as one of the command line does; one of another loop is not taken for it.
+func TestSplitAgain(t *testing.T) {
+	for _, c := range []struct {
+		values []string
+		notes  string // empty: none
+		err    string
+	}{
+		{[]string{"k = 4", "k = 2"}, "the loop over k in 2 parts", ""},
+		{[]string{"k = 4", "k = 1"}, "", ""},
+		{[]string{"k = 4", "j = 2"}, "", "split k = 4: no loop goes over k"},
+	} {
+		var words []ir.Bind
+		for _, v := range c.values {
+			words = append(words, ir.Bind{Name: "split", Value: v})
+		}
+		_, notes, err := inOrder(t, sums, words...)
+		switch all := strings.Join(notes, "\n"); {
+		case c.err == "" && err != nil, c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
+			t.Errorf("%q: %v, not %q", c.values, err, c.err)
+		case err == nil && (!strings.Contains(all, c.notes) || c.notes == "" && all != ""):
+			t.Errorf("%q: %q, not %q", c.values, all, c.notes)
+		}
+	}
+}
+
 // TestRaster holds that bands go over every tile once, in their order: each tile stores the number of its block.
 func TestRaster(t *testing.T) {
 	const text = `kernel @k[%M, %N]() -> (%y: tensor<i64,[%M,%N]>) {

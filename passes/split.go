@@ -24,7 +24,7 @@ const maxParts = 1 << 10
 //	the merge, part 0 first, and          by the block of a tile that arrives last, whichever it is: so the result does not
 //	what stands behind the loop           depend on the order of arrival
 func (o *orderer) loops() error {
-	for _, w := range words(o.fn, "split") {
+	for _, w := range splits(o.fn) {
 		name, number, _ := strings.Cut(w.value, " = ")
 		n, err := strconv.ParseInt(number, 10, 64)
 		if err != nil || n < 1 || n > maxParts {
@@ -75,6 +75,16 @@ func (o *orderer) loops() error {
 		}
 	}
 	return nil
+}
+
+// splits are the words split, without those of which a later one, as from the command line, says the same loop's parts.
+func splits(fn *ir.Func) []word {
+	var list []word
+	for _, w := range words(fn, "split") {
+		loop, _, _ := strings.Cut(w.value, " = ")
+		list = append(slices.DeleteFunc(list, func(x word) bool { return x.phase == w.phase && strings.HasPrefix(x.value, loop+" = ") }), w)
+	}
+	return list
 }
 
 // loopsOver are the loops over a name in a phase.

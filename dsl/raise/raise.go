@@ -39,6 +39,9 @@ type Unsaid struct {
 }
 
 func (u *Unsaid) Error() string {
+	if u.Pos.Line == 0 { // a word of the command line
+		return "the explicit form cannot say " + u.What
+	}
 	return fmt.Sprintf("%s: the explicit form cannot say %s", u.Pos, u.What)
 }
 
@@ -53,10 +56,14 @@ func Text(s Source) (text string, err error) {
 			panic(r)
 		}
 	}()
-	for _, w := range s.Words {
-		if w.Name == "split" { // its parts count the blocks that are done
+	for i, w := range s.Words { // the parts of a loop count the blocks that are done; of words for the same loop the last counts
+		loop, parts, _ := strings.Cut(w.Value, " = ")
+		again := func(x typed.Word) bool {
+			return x.Name == w.Name && x.Phase == w.Phase && strings.HasPrefix(x.Value, loop+" = ")
+		}
+		if w.Name == "split" && parts != "1" && !slices.ContainsFunc(s.Words[i+1:], again) {
 			at := ir.Pos{File: w.Span.File, Line: w.Span.Start.Line, Col: w.Span.Start.Col}
-			return "", &Unsaid{What: "a loop whose parts are merged, as split " + w.Value + " makes it", Pos: at}
+			return "", &Unsaid{What: fmt.Sprintf("a loop whose parts are merged, as split %s makes it; with split %s = 1 it can", w.Value, loop), Pos: at}
 		}
 	}
 	unproven := map[*ir.Op]bool{}
