@@ -126,7 +126,7 @@ func (d *decoder) memory(o *op) bool {
 	}
 	x.size, x.count, x.signed = uint64(t.Bits()/8), 1, t.Signed()
 	x.atomic = in.Has(".relaxed") || in.Has(".acquire") || in.Has(".release") || in.Has(".acq_rel") || in.Has(".volatile")
-	x.local = in.Has(".cta")
+	x.local = in.Has(".cta") || in.Has(".cluster")
 	x.acquire = in.Has(".acquire") || in.Has(".acq_rel")
 	x.release = in.Has(".release") || in.Has(".acq_rel")
 	o.kind, o.mem = runOp, x
@@ -427,14 +427,21 @@ func (w *warp) hear(x *access, r *region, off uint64) {
 	if p == nil {
 		return
 	}
+	heard := &w.heard
+	if p.block != w.block.index {
+		if x.local {
+			return
+		}
+		heard = &w.inward
+	}
 	if x.acquire {
 		w.clock.acquire(w.block.index, p)
 		return
 	}
-	if w.heard == nil {
-		w.heard = &clock{}
+	if *heard == nil {
+		*heard = &clock{}
 	}
-	w.heard.acquire(w.block.index, p)
+	(*heard).acquire(w.block.index, p)
 }
 
 // publish leaves at an address what the warp knows, for whoever acquires it.
@@ -450,8 +457,22 @@ func (w *warp) publish(x *access, r *region, off uint64, rmw bool) {
 	} else {
 		now.clock = *w.fenced
 	}
-	if old := w.run.released[key]; old != nil && rmw { // an atomic goes on with the release before it
+	var out clock // what other blocks learn
+	switch {
+	case x.local:
+	case x.release:
+		out, now.out = w.clock, &out
+	case w.outward != nil:
+		out, now.out = *w.outward, &out
+	}
+	old := w.run.released[key]
+	if old != nil && rmw && !(x.local && old.block != w.block.index) { // an atomic goes on with the release before it
 		now.clock.acquire(w.block.index, old)
+		if old.out != nil && !x.local {
+			inner := &published{block: old.block, clock: *old.out, out: old.out}
+			out.acquire(w.block.index, inner)
+			now.out = &out
+		}
 	}
 	w.run.released[key] = now
 }

@@ -150,7 +150,7 @@ func (r *run) begin(index int) *block {
 		w.mask, w.pc, w.splits, w.state = w.alive, 0, w.splits[:0], going
 		w.turns, w.carry = 0, 0
 		w.copies, w.cpGroup = w.copies[:0], [lanes]uint32{}
-		w.fenced, w.heard = nil, nil
+		w.fenced, w.outward, w.heard, w.inward = nil, nil, nil, nil
 		w.clock = clock{}
 		w.clock.near[i] = 1
 		b.live |= 1 << i
@@ -402,6 +402,9 @@ func (d *decoder) barrier(o *op) bool {
 			}
 		}
 		o.run = fenceRun
+		if in.Has(".cta") || in.Has(".cluster") { // without clusters, a cluster is a block
+			o.run = fenceBlockRun
+		}
 		return true
 	case in.Has(".cluster"):
 		return false
@@ -539,7 +542,22 @@ func (b *block) complete(id int) {
 }
 
 // fenceRun is membar and fence: what was read before is known after it, and later relaxed writes publish what is known now.
-func fenceRun(w *warp, _ *op, _ uint32) status {
+// This is so for warps of all blocks.
+func fenceRun(w *warp, o *op, m uint32) status {
+	if !w.checking {
+		return going
+	}
+	if w.inward != nil {
+		w.clock.join(w.inward)
+		w.inward = nil
+	}
+	fenceBlockRun(w, o, m)
+	w.outward = w.fenced
+	return going
+}
+
+// fenceBlockRun is a fence among the warps of one block.
+func fenceBlockRun(w *warp, _ *op, _ uint32) status {
 	if !w.checking {
 		return going
 	}

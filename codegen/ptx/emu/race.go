@@ -43,21 +43,26 @@ func (c *clock) joinFar(far map[int]*[maxWarps]uint32) {
 	c.far = fresh
 }
 
-// published is what a release left at an address for an acquire of another warp, perhaps of another block.
+// published is what a release left at an address for an acquire of another warp, perhaps of another block: warps of other
+// blocks learn only what was released for them, by a scope wider than the block.
 type published struct {
 	block int
 	clock clock
+	out   *clock // nil: nothing for other blocks
 }
 
-// acquire adds what was published.
+// acquire adds what was published for the block.
 func (c *clock) acquire(block int, p *published) {
 	if p.block == block {
 		c.join(&p.clock)
 		return
 	}
-	near := p.clock.near
+	if p.out == nil {
+		return
+	}
+	near := p.out.near
 	c.joinFar(map[int]*[maxWarps]uint32{p.block: &near})
-	c.joinFar(p.clock.far)
+	c.joinFar(p.out.far)
 	delete(c.far, block) // its own block it knows at least as well itself; what came back through others is not kept
 }
 

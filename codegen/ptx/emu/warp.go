@@ -50,7 +50,9 @@ type warp struct {
 
 	clock    clock
 	fenced   *clock // what it knew at its last fence
-	heard    *clock // what relaxed reads brought, to be known at the next fence
+	outward  *clock // what it knew at its last fence for other blocks
+	heard    *clock // what relaxed reads brought from its block, to be known at the next fence
+	inward   *clock // what relaxed reads brought from other blocks, to be known at the next fence for other blocks
 	copies   []copyGroup
 	cpGroup  [lanes]uint32
 	carry    uint32 // of add.cc and its kin
