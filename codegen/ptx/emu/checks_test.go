@@ -243,6 +243,41 @@ BODY: bar.sync 0;
 	}
 }
 
+// Within a block a fence or a release of the block's scope orders as a wider one does.
+func TestOrderWithinBlock(t *testing.T) {
+	// Warp 0 writes b[1] and then the flag b[0]; warp 1 waits for the flag and reads b[1].
+	const text = `
+	setp.ge.u32 %%p0, %%r0, 32;
+	@%%p0 bra READ;
+	st.global.u32 [%%rd1+4], 7;
+	%s
+	%s.u32 [%%rd1], 1;
+	exit;
+READ: ld.%s.u32 %%r4, [%%rd1];
+	setp.ne.u32 %%p1, %%r4, 1;
+	@%%p1 bra READ;
+	%s
+	ld.global.u32 %%r5, [%%rd1+4];`
+	for _, c := range []struct {
+		fence, store, load, acquire string
+		clean                       bool
+	}{
+		{"", "st.release.cta.global", "acquire.cta.global", "", true},
+		{"fence.acq_rel.cta;", "st.relaxed.cta.global", "relaxed.cta.global", "fence.acq_rel.cta;", true},
+		{"membar.cta;", "st.volatile.global", "volatile.global", "membar.cta;", true},
+		{"fence.acq_rel.gpu;", "st.relaxed.gpu.global", "relaxed.gpu.global", "fence.acq_rel.cta;", true},
+		{"", "st.relaxed.cta.global", "relaxed.cta.global", "fence.acq_rel.cta;", false},
+		{"fence.acq_rel.cta;", "st.relaxed.cta.global", "relaxed.cta.global", "", false},
+	} {
+		for seed := range uint64(3) {
+			rep, _ := launch(t, fmt.Sprintf(text, c.fence, c.store, c.load, c.acquire), setup{block: 64, o: Options{Seed: seed, MaxInstructions: 1 << 20}})
+			if (len(rep.Findings) == 0) != c.clean {
+				t.Errorf("%+v seed %d: %v", c, seed, rep.Findings)
+			}
+		}
+	}
+}
+
 func TestBankConflicts(t *testing.T) {
 	for _, c := range []struct {
 		body                  string
