@@ -197,6 +197,8 @@ type Instr struct {
 	Note string
 	// pure says that all it does is to write its first operand.
 	pure bool
+	// stage is the offset of the stage of a ring that it reads or writes.
+	stage Arg
 }
 
 // Param is a parameter of the kernel.

@@ -19,6 +19,7 @@ type Builder struct {
 	facts  map[Reg]fact
 	labels int
 	vars   map[Reg]bool // written more than once
+	stage  Arg          // of a ring, that what is written now reaches
 }
 
 // scope is the function's body, a loop's or a branch's.
@@ -81,13 +82,13 @@ func (b *Builder) Depth(x Arg) int {
 // Emit writes an instruction where the builder is.
 func (b *Builder) Emit(op string, args ...Arg) {
 	s := b.scopes[b.top()]
-	s.list = append(s.list, Instr{Op: op, Args: args, Pos: b.Pos})
+	s.list = append(s.list, b.mark(Instr{Op: op, Args: args, Pos: b.Pos}))
 }
 
 // EmitIf writes an instruction under a predicate.
 func (b *Builder) EmitIf(guard Arg, op string, args ...Arg) {
 	s := b.scopes[b.top()]
-	s.list = append(s.list, Instr{Op: op, Args: args, Guard: guard, Pos: b.Pos})
+	s.list = append(s.list, b.mark(Instr{Op: op, Args: args, Guard: guard, Pos: b.Pos}))
 }
 
 // Do is Emit with a new register of class c for the result, before the other arguments.

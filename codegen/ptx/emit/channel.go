@@ -398,7 +398,7 @@ func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64, ba
 			op += ".trans"
 		}
 		to := b.Regs(asm.W, n)
-		b.Emit(op+".shared.b16", asm.Regs(to...), asm.At(at, offset))
+		b.In(x.view.slot, func() { b.Emit(op+".shared.b16", asm.Regs(to...), asm.At(at, offset)) })
 		for j, r := range to {
 			regs[i+j] = asm.R(r)
 		}
@@ -457,7 +457,8 @@ func (e *emitter) fromShared(o *ir.Op) {
 		}
 		from, offset := e.pieceAt(x, row, b.And(asm.W, row, asm.Int(7)), b.Shr(asm.W, col, log2(per)), 0, 0)
 		place := b.Mul(asm.W, b.And(asm.W, col, asm.Int(per-1)), asm.Int(bytes))
-		elems[i] = asm.R(b.Do(op, class, asm.At(b.Move(asm.W, b.Add(asm.W, asm.R(from), place)), offset)))
+		from = b.Move(asm.W, b.Add(asm.W, asm.R(from), place))
+		b.In(x.slot, func() { elems[i] = asm.R(b.Do(op, class, asm.At(from, offset))) })
 	}
 	e.set(o.Result(), &value{elems: elems})
 }

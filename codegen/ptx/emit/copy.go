@@ -57,7 +57,7 @@ func (e *emitter) copyIn(o *ir.Op) {
 		e.copied[p] = true
 		c := e.copying(p)
 		if unaligned(c.x, c.size) {
-			c.elements()
+			e.b.In(c.v.slot, c.elements)
 			continue
 		}
 		list = append(list, c)
@@ -70,7 +70,7 @@ func (e *emitter) copyIn(o *ir.Op) {
 	each := func(do func(c *copying)) func() {
 		return func() {
 			for _, c := range list {
-				do(c)
+				e.b.In(c.v.slot, func() { do(c) })
 			}
 		}
 	}
@@ -403,11 +403,7 @@ func (c *copying) pieces() {
 		if some {
 			args = append(args, size)
 		}
-		if s.guarded {
-			b.EmitIf(asm.R(s.in), "cp.async.cg.shared.global", args...)
-		} else {
-			b.Emit("cp.async.cg.shared.global", args...)
-		}
+		guard{s.in, s.guarded}.emit(b, "cp.async.cg.shared.global", args...)
 	}
 
 }

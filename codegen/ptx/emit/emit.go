@@ -90,6 +90,11 @@ func (e *emitter) phase(number int) {
 	if len(e.assumed)+len(e.supposed) > 0 {
 		e.otherwise()
 	}
+	if e.assumes {
+		if d := b.Disorder(); d != nil {
+			panic(d)
+		}
+	}
 	e.kernel.Shared = e.shared.high > 0
 	for _, s := range e.params {
 		e.kernel.Params = append(e.kernel.Params, asm.Param{Name: paramName(len(e.kernel.Params)), Bits: e.paramBits(s)})

@@ -161,6 +161,8 @@ func (t Target) kernels(fn *ir.Func, m *codegen.Manifest) (list []*asm.Kernel, e
 			err = r
 		case *passes.Misfit:
 			err = r
+		case *asm.Disorder:
+			err = fmt.Errorf("the compiler emitted wrong code: %w", r)
 		default:
 			panic(r)
 		}

@@ -1,0 +1,410 @@
+package asm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tilec/tilec/ir"
+)
+
+// In marks what body writes: its accesses of shared memory are of the stage of a ring whose offset is at, a word that is the same
+// in all threads. [Builder.Disorder] looks at these.
+func (b *Builder) In(at Arg, body func()) {
+	old := b.stage
+	b.stage = at
+	body()
+	b.stage = old
+}
+
+// mark gives an access its stage.
+func (b *Builder) mark(in Instr) Instr {
+	if b.stage.kind != 0 && strings.Contains(in.Op, ".shared") {
+		in.stage = b.stage
+	}
+	return in
+}
+
+// Disorder is an access of a stage that nothing orders behind an earlier one.
+type Disorder struct {
+	// First and Second are the places of the two; What says what is wrong.
+	First, Second ir.Pos
+	What          string
+}
+
+func (d *Disorder) Error() string {
+	return fmt.Sprintf("%s: the access of line %d is not ordered behind that of line %d: %s", d.Second, d.Second.Line, d.First.Line, d.What)
+}
+
+// stageState is what threads may have under way in a stage.
+type stageState struct {
+	at int64
+	// age is that of the newest copy: 1 of no group yet, 2 of the newest group, and so on; 0 is none.
+	age int8
+	// arrived says that copies are known to have arrived by their own threads alone; wrote and read that other threads may
+	// have stores and reads under way.
+	arrived, wrote, read bool
+}
+
+// where are the last accesses of a stage, for what is told of them.
+type where struct{ copy, write, read ir.Pos }
+
+// step is an instruction that matters for order.
+type step struct {
+	kind   stepKind
+	to     int // of a branch
+	n      int64
+	always bool
+	in     *Instr
+}
+
+type stepKind uint8
+
+const (
+	calcStep stepKind = iota
+	branchStep
+	endStep
+	barrierStep
+	commitStep
+	waitStep
+	copyStep
+	writeStep
+	readStep
+)
+
+// maxSteps bounds the work of a proof; kernels need some thousands.
+const maxSteps = 1 << 18
+
+// Disorder proves that copies into the stages of rings have arrived for all threads before they are read, and that stages are read
+// no more when they are filled again, or gives two accesses for which that does not follow. It reads what is emitted and goes through
+// all states that the offsets of stages, the groups of copies and the accesses since the last barrier can be in: every
+// branch goes both ways, so loops run any number of times.
+func (b *Builder) Disorder() *Disorder {
+	code := b.Code()
+	known := map[Reg]int{}
+	track := func(a Arg) { a.regs(func(r Reg) { known[r] = 0 }) }
+	some := false
+	for i := range code {
+		if code[i].stage.kind != 0 {
+			some = true
+			track(code[i].stage)
+		}
+	}
+	if !some {
+		return nil
+	}
+	for n := -1; n != len(known); {
+		n = len(known)
+		for i := range code {
+			if r, ok := code[i].result(); ok {
+				if _, ok := known[r]; ok {
+					for _, a := range code[i].Args[1:] {
+						track(a)
+					}
+				}
+			}
+		}
+	}
+	list := make([]Reg, 0, len(known))
+	for r := range known {
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(x, y Reg) int { return int(x.class)<<24 + int(x.id) - int(y.class)<<24 - int(y.id) })
+	for i, r := range list {
+		known[r] = i
+	}
+	p := &proof{known: known, seen: map[string]bool{}, where: map[int64]*where{}, oldest: 2}
+	p.steps = steps(code, known)
+	for i := range p.steps {
+		if s := &p.steps[i]; s.kind == waitStep {
+			p.oldest = max(p.oldest, int8(min(s.n+2, 100)))
+		}
+	}
+	p.findLive()
+	return p.run()
+}
+
+// result is the register that an instruction writes.
+func (in *Instr) result() (Reg, bool) {
+	if len(in.Args) == 0 || in.Args[0].kind != regArg {
+		return Reg{}, false
+	}
+	return in.Args[0].reg, !strings.HasPrefix(in.Op, "bar.") && !strings.HasPrefix(in.Op, "st.")
+}
+
+// steps are the instructions that matter.
+func steps(code []Instr, known map[Reg]int) []step {
+	labels := map[string]int{}
+	var list []step
+	for i := range code {
+		in := &code[i]
+		s := step{in: in, always: in.Guard.kind == 0}
+		switch {
+		case in.Label != "":
+			labels[in.Label] = len(list)
+			continue
+		case strings.HasPrefix(in.Op, "bra"):
+			s.kind = branchStep
+		case in.Op == "ret" || in.Op == "exit":
+			s.kind = endStep
+		case in.Op == "bar.sync":
+			s.kind = barrierStep
+		case in.Op == "cp.async.commit_group":
+			s.kind = commitStep
+		case in.Op == "cp.async.wait_group":
+			s.kind, s.n = waitStep, in.Args[0].num
+		case in.stage.kind != 0 && strings.HasPrefix(in.Op, "cp.async"):
+			s.kind = copyStep
+		case in.stage.kind != 0 && strings.HasPrefix(in.Op, "st."):
+			s.kind = writeStep
+		case in.stage.kind != 0:
+			s.kind = readStep
+		default:
+			r, ok := in.result()
+			if _, is := known[r]; !ok || !is {
+				continue
+			}
+		}
+		if n := len(list); s.kind >= copyStep && n > 0 && list[n-1].kind == s.kind && same(list[n-1].in.stage, in.stage) && !labelled(labels, n) {
+			continue // one of a row
+		}
+		list = append(list, s)
+	}
+	for i := range list {
+		if s := &list[i]; s.kind == branchStep {
+			s.to = labels[s.in.Args[0].text]
+		}
+	}
+	return list
+}
+
+func same(x, y Arg) bool { return x.kind == y.kind && x.reg == y.reg && x.num == y.num }
+
+func labelled(labels map[string]int, at int) bool {
+	for _, n := range labels {
+		if n == at {
+			return true
+		}
+	}
+	return false
+}
+
+// machine is a state: the registers, and the stages that something is under way in, by offset.
+type machine struct {
+	at     int
+	regs   []int64
+	stages []stageState
+}
+
+type proof struct {
+	steps []step
+	known map[Reg]int
+	seen  map[string]bool
+	where map[int64]*where
+	// live are the registers, by step, whose values may still be read.
+	live [][]bool
+	// oldest is the age of copies behind which all are alike, as every wait is for them.
+	oldest int8
+}
+
+// findLive finds what may be read from each step on.
+func (p *proof) findLive() {
+	n := len(p.steps)
+	p.live = make([][]bool, n+1)
+	for i := range p.live {
+		p.live[i] = make([]bool, len(p.known))
+	}
+	for changed := true; changed; {
+		changed = false
+		for i := n - 1; i >= 0; i-- {
+			s, now := &p.steps[i], make([]bool, len(p.known))
+			if s.kind != endStep && (s.kind != branchStep || !s.always) || s.kind == endStep && !s.always {
+				copy(now, p.live[i+1])
+			}
+			read := func(a Arg) { a.regs(func(r Reg) { now[p.known[r]] = true }) }
+			switch s.kind {
+			case branchStep:
+				for k, is := range p.live[s.to] {
+					now[k] = now[k] || is
+				}
+			case calcStep:
+				now[p.known[s.in.Args[0].reg]] = false
+				for _, a := range s.in.Args[1:] {
+					read(a)
+				}
+			case copyStep, writeStep, readStep:
+				read(s.in.stage)
+			}
+			if !slices.Equal(now, p.live[i]) {
+				p.live[i], changed = now, true
+			}
+		}
+	}
+}
+
+func (p *proof) run() *Disorder {
+	work := []machine{{regs: make([]int64, len(p.known))}}
+	count := 0
+	for len(work) > 0 {
+		m := work[len(work)-1]
+		work = work[:len(work)-1]
+		for m.at < len(p.steps) {
+			s := &p.steps[m.at]
+			if count++; count > maxSteps {
+				return &Disorder{s.in.Pos, s.in.Pos, "there are too many states for a proof"}
+			}
+			m.at++
+			if s.kind == endStep {
+				if s.always {
+					break
+				}
+				continue
+			}
+			if s.kind == branchStep {
+				if !s.always {
+					other := machine{m.at, slices.Clone(m.regs), slices.Clone(m.stages)}
+					if p.fresh(&other) {
+						work = append(work, other)
+					}
+				}
+				if m.at = s.to; !p.fresh(&m) {
+					break
+				}
+				continue
+			}
+			if d := p.do(&m, s); d != nil {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// fresh reports whether a state is reached for the first time.
+func (p *proof) fresh(m *machine) bool {
+	key := binary.AppendVarint(nil, int64(m.at))
+	for i, x := range m.regs {
+		if !p.live[m.at][i] {
+			continue
+		}
+		key = binary.AppendVarint(key, x)
+	}
+	for _, s := range m.stages {
+		key = binary.AppendVarint(key, s.at)
+		bits := byte(0)
+		for i, b := range []bool{s.arrived, s.wrote, s.read} {
+			if b {
+				bits |= 1 << i
+			}
+		}
+		key = append(key, byte(s.age), bits)
+	}
+	if p.seen[string(key)] {
+		return false
+	}
+	p.seen[string(key)] = true
+	return true
+}
+
+func (p *proof) eval(m *machine, a Arg) int64 {
+	switch i, ok := p.known[a.reg]; {
+	case a.kind != regArg:
+		return a.num
+	case ok && a.wide:
+		return 1 - m.regs[i]
+	case ok:
+		return m.regs[i]
+	}
+	panic("asm: a register that is not followed")
+}
+
+// do does a step.
+func (p *proof) do(m *machine, s *step) *Disorder {
+	in := s.in
+	switch s.kind {
+	case calcStep:
+		x := func(i int) int64 { return p.eval(m, in.Args[i]) }
+		to := &m.regs[p.known[in.Args[0].reg]]
+		switch {
+		case !s.always:
+			return &Disorder{in.Pos, in.Pos, "the offset of a stage depends on a predicate"}
+		case in.Op == "mov.b32" || in.Op == "mov.u32":
+			*to = x(1)
+		case in.Op == "add.s32":
+			*to = x(1) + x(2)
+		case in.Op == "setp.eq.s32":
+			equal := x(1) == x(2)
+			if *to = 0; equal {
+				*to = 1
+			}
+		case in.Op == "selp.b32":
+			if x(3) != 0 {
+				*to = x(1)
+			} else {
+				*to = x(2)
+			}
+		default:
+			return &Disorder{in.Pos, in.Pos, "the offset of a stage is made by " + in.Op}
+		}
+		return nil
+	case barrierStep:
+		for i := range m.stages {
+			t := &m.stages[i]
+			t.arrived, t.wrote, t.read = false, false, false
+		}
+	case commitStep:
+		for i := range m.stages {
+			if t := &m.stages[i]; t.age > 0 && t.age < p.oldest {
+				t.age++
+			}
+		}
+	case waitStep:
+		for i := range m.stages {
+			if t := &m.stages[i]; t.age > 1 && int64(t.age)-1 > s.n {
+				t.age, t.arrived = 0, true
+			}
+		}
+	default:
+		return p.access(m, s)
+	}
+	m.stages = slices.DeleteFunc(m.stages, func(t stageState) bool { return t == stageState{at: t.at} })
+	return nil
+}
+
+// access does an access of a stage.
+func (p *proof) access(m *machine, s *step) *Disorder {
+	at, pos := p.eval(m, s.in.stage), s.in.Pos
+	i, ok := slices.BinarySearchFunc(m.stages, at, func(t stageState, at int64) int { return int(t.at - at) })
+	if !ok {
+		m.stages = slices.Insert(m.stages, i, stageState{at: at})
+	}
+	t, w := &m.stages[i], p.where[at]
+	if w == nil {
+		w = &where{}
+		p.where[at] = w
+	}
+	if s.kind == readStep {
+		switch {
+		case t.age == 1:
+			return &Disorder{w.copy, pos, "a copy that is in no group is read"}
+		case t.age > 1:
+			return &Disorder{w.copy, pos, "a copy is read that nothing waited for"}
+		case t.arrived:
+			return &Disorder{w.copy, pos, "no barrier stands between the wait for a copy and its being read"}
+		case t.wrote:
+			return &Disorder{w.write, pos, "no barrier stands between a store and its being read"}
+		}
+		t.read, w.read = true, pos
+		return nil
+	}
+	if t.read {
+		return &Disorder{w.read, pos, "no barrier stands between the last read of a stage and its being filled"}
+	}
+	if s.kind == copyStep {
+		t.age, w.copy = 1, pos
+	} else {
+		t.wrote, w.write = true, pos
+	}
+	return nil
+}
