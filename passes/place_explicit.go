@@ -50,9 +50,13 @@ func settleExplicit(fn *ir.Func) (roles []*ir.Op, explicit bool, err error) {
 			}
 		}
 	}
+	kept := map[*ir.Op]bool{}
 	for _, o := range chans {
 		v := o.Result()
-		l, ok := slotLayout(v.Type)
+		l, ok := formedLayout(o, copies, kept)
+		if !ok {
+			l, ok = slotLayout(v.Type)
+		}
 		if !ok {
 			return nil, false, &Misfit{Text: fmt.Sprintf("channel %s has elements of %d bits, which do not lie in bytes: send them as u8 or i8", v.Name, v.Type.Elem.Bits()), Pos: o.Pos}
 		}
@@ -65,6 +69,9 @@ func settleExplicit(fn *ir.Func) (roles []*ir.Op, explicit bool, err error) {
 	}
 	b := ir.NewBuilder(fn)
 	for _, o := range copies {
+		if kept[o] {
+			continue
+		}
 		b.At(o.Pos).Before(o)
 		x := b.Load(o.Operands[1], o.Operands[2:], o.Str("mode"), nil)
 		b.Put(o.Operands[0], b.Bcast(x, ir.AxesOf(o.Axes...)))
@@ -87,6 +94,89 @@ func settleExplicit(fn *ir.Func) (roles []*ir.Op, explicit bool, err error) {
 	}
 	fn.Number()
 	return roles, len(chans) > 0 || len(roles) > 0, nil
+}
+
+// formedLayout is the layout of the slots of a channel that are filled by asynchronous copies, or whose contents are multiplied; false where
+// there is no such. The copies are kept: their elements lie next to each other in the tensor and in a slot's rows, and the phase does not
+// write the tensor.
+func formedLayout(o *ir.Op, copies []*ir.Op, kept map[*ir.Op]bool) (layout.Layout, bool) {
+	t := o.Result().Type
+	if len(t.Axes) < 2 || t.Elem.Bits()%8 != 0 {
+		return layout.Layout{}, false
+	}
+	written := writtenIn(o.Parent.Parent)
+	inner := -1
+	var list []*ir.Op
+	for _, c := range copies {
+		if c.Operands[0].Def.Operands[0] != o.Result() || written[c.Operands[1]] {
+			continue
+		}
+		if i := rowsOf(c); i >= 0 && (inner < 0 || i == inner) {
+			inner = i
+			list = append(list, c)
+		}
+	}
+	if inner < 0 {
+		if !multipliedFrom(o) {
+			return layout.Layout{}, false
+		}
+		inner = len(t.Axes) - 1
+	}
+	extents := make([]int64, len(t.Axes))
+	for i, a := range t.Axes {
+		extents[i] = a.Extent
+	}
+	f := NewSlotForm(extents, inner, int64(t.Elem.Bits()))
+	l, err := f.Layout()
+	if err != nil || f.Pieces() > 1<<10 {
+		return l, false
+	}
+	for _, c := range list {
+		kept[c] = true
+	}
+	return l, true
+}
+
+// rowsOf is the axis of a slot along which a copy has the elements of the tensor's rows, -1 where it has none, or where other subscripts
+// than scalars and one span for each axis say what is copied.
+func rowsOf(c *ir.Op) int {
+	x := c.Operands[1]
+	if x.Type.Mem == ir.Packed || x.Def != nil && x.Def.Code == ir.SharedOf {
+		return -1
+	}
+	var spans []*ir.Value
+	for _, s := range c.Subscripts() {
+		switch {
+		case s.Type.Kind == ir.Tile || slices.Contains(spans, s):
+			return -1
+		case s.Type.Kind == ir.Span:
+			spans = append(spans, s)
+		}
+	}
+	if len(spans) != len(c.Axes) {
+		return -1
+	}
+	return slices.Index(c.Axes, c.Operands[len(c.Operands)-1])
+}
+
+// multipliedFrom reports whether what is taken from a channel is a factor of a contraction, as it is or cast.
+func multipliedFrom(o *ir.Op) bool {
+	uses := users(o.Parent)
+	var factor func(v *ir.Value) bool
+	factor = func(v *ir.Value) bool {
+		return slices.ContainsFunc(uses[v], func(u use) bool {
+			return u.o.Code == ir.Contract && u.i < 2 || (u.o.Code == ir.Cast || u.o.Code == ir.Rebind) && factor(u.o.Result())
+		})
+	}
+	for _, take := range uses[o.Result()] {
+		if take.o.Code != ir.Take {
+			continue
+		}
+		if slices.ContainsFunc(uses[take.o.Result()], func(u use) bool { return u.o.Code == ir.View && factor(u.o.Result()) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // slotLayout is the layout of a slot's elements: row-major, each row a bank further than the one before it.

@@ -421,7 +421,6 @@ func (e *emitter) fromShared(o *ir.Op) {
 	}
 	e.arrived()
 	b, p, f := e.b, e.place(t), x.form
-	per := 128 / f.Bits
 	bytes := f.Bits / 8
 	if bytes == 0 || f.Bits%8 != 0 {
 		e.fail("elements of %d bits in shared memory", f.Bits)
@@ -443,30 +442,40 @@ func (e *emitter) fromShared(o *ir.Op) {
 			elems[i] = elems[p.twin[i]]
 			continue
 		}
-		// Layouts may reach further than the slot, where all is absent.
-		within := func(axis int) asm.Arg {
-			k := b.Add(asm.W, e.part(p, axis), asm.Int(at[axis]))
-			if n := f.Extents[axis]; p.d.Tile()[axis] > n {
-				k = asm.R(b.Pure("min.s32", asm.W, k, asm.Int(n-1)))
-			}
-			return k
-		}
-		row, col := asm.Int(0), within(f.Inner)
-		for _, axis := range f.Order {
-			row = b.Mad(asm.W, within(axis), asm.Int(f.Step(axis)), row)
-		}
-		from, offset := e.pieceAt(x, row, b.And(asm.W, row, asm.Int(7)), b.Shr(asm.W, col, log2(per)), 0, 0)
-		place := b.Mul(asm.W, b.And(asm.W, col, asm.Int(per-1)), asm.Int(bytes))
-		from = b.Move(asm.W, b.Add(asm.W, asm.R(from), place))
+		from, offset := e.elementAt(x, p, at)
 		b.In(x.slot, func() { elems[i] = asm.R(b.Do(op, class, asm.At(from, offset))) })
 	}
 	e.set(o.Result(), &value{elems: elems})
+}
+
+// elementAt is the address of the thread's element at some coordinates of a tile that lies in shared memory, a register and an offset.
+// Layouts may reach further than the slot, where all is absent.
+func (e *emitter) elementAt(x *view, p *place, at []int64) (asm.Reg, int64) {
+	b, f := e.b, x.form
+	per := 128 / f.Bits
+	within := func(axis int) asm.Arg {
+		k := b.Add(asm.W, e.part(p, axis), asm.Int(at[axis]))
+		if n := f.Extents[axis]; p.d.Tile()[axis] > n {
+			k = asm.R(b.Pure("min.s32", asm.W, k, asm.Int(n-1)))
+		}
+		return k
+	}
+	row, col := asm.Int(0), within(f.Inner)
+	for _, axis := range f.Order {
+		row = b.Mad(asm.W, within(axis), asm.Int(f.Step(axis)), row)
+	}
+	from, offset := e.pieceAt(x, row, b.And(asm.W, row, asm.Int(7)), b.Shr(asm.W, col, log2(per)), 0, 0)
+	place := b.Mul(asm.W, b.And(asm.W, col, asm.Int(per-1)), asm.Int(f.Bits/8))
+	return b.Move(asm.W, b.Add(asm.W, asm.R(from), place)), offset
 }
 
 // readStepwise reports whether all users of a tile from shared memory are contractions that can read it there, by ldmatrix or in
 // vectors, in the same region.
 func (e *emitter) readStepwise(o *ir.Op, x *view) bool {
 	for _, u := range e.users(o.Result()) {
+		if !e.readsSlot(o, u) {
+			return false
+		}
 		if u.Parent == o.Parent && passes.AddsFromSlots(u, o.Result(), x.form) {
 			continue
 		}
@@ -484,6 +493,25 @@ func (e *emitter) readStepwise(o *ir.Op, x *view) bool {
 		}
 	}
 	return true
+}
+
+// readsSlot reports whether a contraction may read a slot in the place of the conversion of what is seen of it. A slot of a channel of the
+// text may have been given back by then, and may hold what is absent along the summed axis.
+func (e *emitter) readsSlot(convert, contract *ir.Op) bool {
+	x := e.value(convert.Operands[0])
+	if x.slots == nil {
+		return true
+	}
+	seen, t := convert.Operands[0], convert.Result().Type
+	for i, a := range t.Axes {
+		if slices.Contains(contract.Axes, a.Span) && !e.value(a.Span).full || t.Layout.Tile()[i] > x.view.form.Extents[i] {
+			return false
+		}
+	}
+	take := seen.Def.Operands[0].Def
+	ops := take.Parent.Ops
+	at := ancestor(contract, take.Parent)
+	return at != nil && slices.ContainsFunc(ops[slices.Index(ops, at):], func(o *ir.Op) bool { return o.Code == ir.Release && o.Operands[1] == take.Result() })
 }
 
 // inRows reports whether a factor of a contraction over one axis, which lies in a slot, is a matrix whose rows follow each other

@@ -36,7 +36,11 @@ func (e *emitter) copyIn(o *ir.Op) {
 	ops := o.Parent.Ops
 	var list []*copying
 	fast, always := asm.Reg{}, true
-	for _, p := range ops[slices.Index(ops, o):] {
+	ops = ops[slices.Index(ops, o):]
+	if e.value(o.Operands[0]).slots != nil {
+		ops = ops[:1]
+	}
+	for _, p := range ops {
 		switch p.Code {
 		case ir.Acquire:
 			if r, i := e.of(p.Operands[0]); i == 0 || r != e.rings[o.Operands[0].Def.Operands[0]] {
@@ -112,8 +116,11 @@ func (e *emitter) copying(o *ir.Op) *copying {
 }
 
 // freeRows reports whether nothing looks at rows of a slot that are absent: if all its readers are factors of contractions that
-// keep the rows' axis.
+// keep the rows' axis, and have the spans of the copy.
 func (e *emitter) freeRows(o *ir.Op, inner int) bool {
+	if e.value(o.Operands[0]).slots != nil {
+		return false // readers may have other spans
+	}
 	r, i := e.of(o.Operands[0].Def.Operands[0])
 	for _, take := range e.users(r.members[i].Result()) {
 		if take.Code != ir.Take {
@@ -144,8 +151,14 @@ func unaligned(x *tensor, size int64) bool {
 	})
 }
 
-// synchronous reports whether all copies into the slots of a ring are known to go through registers, element by element: then
-// a barrier is all that they need.
+// arrivesLate reports whether a copy may be asynchronous, at once or element by element: elements of less than 4 bytes go through registers.
+func (e *emitter) arrivesLate(o *ir.Op) bool {
+	size := int64(o.Tensor().Type.Elem.Bits()) / 8
+	return size >= 4 || !unaligned(e.value(o.Tensor()).tensor, size)
+}
+
+// synchronous reports whether all copies into the slots of a ring are known to go through registers: then a barrier is all that they
+// need.
 func (e *emitter) synchronous(r *ring) bool {
 	for _, m := range r.members {
 		for _, acquire := range e.users(m.Result()) {
@@ -153,7 +166,7 @@ func (e *emitter) synchronous(r *ring) bool {
 				continue
 			}
 			for _, o := range e.users(acquire.Result()) {
-				if o.Code == ir.Copy && !unaligned(e.value(o.Operands[1]).tensor, int64(o.Operands[1].Type.Elem.Bits())/8) {
+				if o.Code == ir.Copy && e.arrivesLate(o) {
 					return false
 				}
 			}

@@ -3,6 +3,7 @@ package emit
 import (
 	"fmt"
 	gomaps "maps"
+	"slices"
 
 	"github.com/tilec/tilec/codegen/ptx"
 	"github.com/tilec/tilec/codegen/ptx/asm"
@@ -30,9 +31,11 @@ type group struct {
 // slots are those of a channel.
 type slots struct {
 	chain               *ir.Value
-	a                   *array // of one slot
+	form                passes.SlotForm // of one slot that has one
+	a                   *array          // of one slot, nil where it has a form
 	depth, first, stage int64
 	sender              *ir.Op // a role, nil outside of roles
+	copies              bool   // that are asynchronous, into some slot
 	readers             []reader
 	ends                *slotEnds // outside of roles
 }
@@ -112,11 +115,29 @@ func (e *emitter) slotOperation(o *ir.Op) bool {
 	case ir.Acquire:
 		e.set(o.Result(), e.beginSlot(s, e.endsOf(s).write, false))
 	case ir.Take:
+		if s.own(e.crew) {
+			s.wait(e)
+		}
 		e.set(o.Result(), e.beginSlot(s, e.endsOf(s).read, true))
+	case ir.Commit:
+		if s.copies {
+			e.b.Emit("cp.async.commit_group")
+		}
+		if !s.own(e.crew) {
+			s.wait(e)
+		}
+		e.passSlot(s, e.value(o.Operands[1]), false)
 	default:
-		e.passSlot(s, e.value(o.Operands[1]), o.Code == ir.Release)
+		e.passSlot(s, e.value(o.Operands[1]), true)
 	}
 	return true
+}
+
+// wait waits for the copies of this thread into the slots of a channel.
+func (s *slots) wait(e *emitter) {
+	if s.copies {
+		e.b.Emit("cp.async.wait_group", asm.Int(0))
+	}
 }
 
 // openSlots gives a channel its memory and barriers.
@@ -125,21 +146,20 @@ func (e *emitter) openSlots(o *ir.Op) {
 	t := c.Type
 	s := &slots{chain: c, depth: t.Depth}
 	e.slots[c] = s
-	s.a = &array{t: t.Elem}
-	end, step := int64(0), int64(1)
-	for _, x := range t.Axes {
-		stride := t.Shared.At(step%t.Shared.Size()) / 8 / room(t.Elem)
-		if x.Extent == 1 {
-			stride = 0
-		}
-		s.a.extents, s.a.stride = append(s.a.extents, x.Extent), append(s.a.stride, stride)
-		end += (x.Extent - 1) * stride
-		step *= x.Extent
+	if f, ok := passes.SlotFormOf(t); ok {
+		s.form, s.stage = f, f.Bytes()
+	} else {
+		s.stage = s.rows(t)
 	}
-	s.stage = ((end+1)*room(t.Elem) + 127) &^ 127
+	s.stage = (s.stage + 127) &^ 127
 	s.first = e.hold(s.stage * s.depth).lo
 	for _, u := range e.users(c) {
 		role := roleOf(u)
+		if u.Code == ir.Acquire {
+			s.copies = s.copies || slices.ContainsFunc(e.users(u.Result()), func(q *ir.Op) bool {
+				return q.Code == ir.Copy && e.arrivesLate(q)
+			})
+		}
 		switch {
 		case role == nil:
 		case u.Code == ir.Acquire:
@@ -158,6 +178,22 @@ func (e *emitter) openSlots(o *ir.Op) {
 	if s.sender == nil && len(s.readers) == 0 {
 		s.ends = e.newEnds()
 	}
+}
+
+// rows makes the array of a slot without a form, and gives its size in bytes.
+func (s *slots) rows(t ir.Type) int64 {
+	s.a = &array{t: t.Elem}
+	end, step := int64(0), int64(1)
+	for _, x := range t.Axes {
+		stride := t.Shared.At(step%t.Shared.Size()) / 8 / room(t.Elem)
+		if x.Extent == 1 {
+			stride = 0
+		}
+		s.a.extents, s.a.stride = append(s.a.extents, x.Extent), append(s.a.stride, stride)
+		end += (x.Extent - 1) * stride
+		step *= x.Extent
+	}
+	return (end + 1) * room(t.Elem)
 }
 
 // reads is a group as a reader of the channel, nil where it is none.
@@ -193,7 +229,11 @@ func (e *emitter) beginSlot(s *slots, at asm.Reg, taken bool) *value {
 	wraps := b.Do("setp.eq.s32", asm.P, asm.R(next), asm.Int(s.depth))
 	b.Emit("selp.b32", asm.R(at), asm.Int(0), asm.R(next), asm.R(wraps))
 	e.meetAt(s, asm.R(now), !taken, "bar.sync")
-	return &value{slots: s, slot: asm.R(now)}
+	x := &value{slots: s, slot: asm.R(now)}
+	if s.a == nil {
+		x.view = &view{form: s.form, slot: b.Mul(asm.W, asm.R(now), asm.Int(s.stage)), base: s.first}
+	}
+	return x
 }
 
 // passSlot gives a slot on.
@@ -237,19 +277,25 @@ func (e *emitter) slotAt(x *value, p *place) asm.Reg {
 
 // fillSlot puts a tile into a slot; what is absent becomes 0.
 func (e *emitter) fillSlot(x, v *value) {
-	a, p := x.slots.a, e.place(v.t)
+	p := e.place(v.t)
 	var owner asm.Arg
 	if own, ok := e.owner(p); ok {
 		owner = asm.R(own)
 	}
-	to := e.slotAt(x, p)
+	t := x.slots.chain.Type.Elem
+	to := func(at []int64) (asm.Reg, int64) { return e.elementAt(x.view, p, at) }
+	if a := x.slots.a; a != nil {
+		first := e.slotAt(x, p)
+		to = func(at []int64) (asm.Reg, int64) { return first, x.slots.first + a.offset(at) }
+	}
 	for i, at := range p.coords {
 		if p.twin[i] != i {
 			continue
 		}
 		guard := owner
 		inside := true
-		for k, n := range a.extents {
+		for k, axis := range x.slots.chain.Type.Axes {
+			n := axis.Extent
 			if at[k]+p.most[k] >= n {
 				if at[k] >= n {
 					inside = false
@@ -262,13 +308,14 @@ func (e *emitter) fillSlot(x, v *value) {
 			continue
 		}
 		elem := e.elem(v, i)
+		base, offset := to(at)
 		if live, ok := e.live(v.t, i, nil); ok {
-			c, word := e.asWord(classOf(a.t), elem)
+			c, word := e.asWord(classOf(t), elem)
 			elem = asm.R(e.b.Select(c, live, asm.R(e.b.Move(c, word)), asm.Int(0)))
-			e.storeWord(a.t, c, guard, to, x.slots.first+a.offset(at), elem)
+			e.storeWord(t, c, guard, base, offset, elem)
 			continue
 		}
-		e.storeShared(a.t, guard, to, x.slots.first+a.offset(at), elem)
+		e.storeShared(t, guard, base, offset, elem)
 	}
 }
 

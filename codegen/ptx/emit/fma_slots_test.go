@@ -108,3 +108,16 @@ func TestMultiplyAddsLoop(t *testing.T) {
 		}
 	}
 }
+
+// TestConstantRows: rows of a constant number of bytes, no multiple of 16, are copied ahead element by element, and waited for.
+func TestConstantRows(t *testing.T) {
+	text := strings.NewReplacer("[%M, %K, %N]", "[%M, %N]", "%M,%K", "%M,34", "%N,%K", "%N,34", "%0 .. %K", "%0 .. %34",
+		"%0 = const 0 : i64", "%0 = const 0 : i64\n  %34 = const 34 : i64").Replace(added("f32", 3, 16, 2, true, true))
+	c := newCall(t, text, 1, 40, 33)
+	c.set("a", -3, 1, 2, 0, 3, -1, 2)
+	c.set("b", 1, -2, 0, 3, -3, 2, 1, 1, -1, 2, 3)
+	c.check(placed, 0)
+	if !strings.Contains(c.ptx, "cp.async.ca") || strings.Contains(c.ptx, "cp.async.cg") {
+		t.Error("the rows are not copied element by element")
+	}
+}

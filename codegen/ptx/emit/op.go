@@ -29,7 +29,7 @@ func (e *emitter) operation(o *ir.Op) {
 	case ir.SpanCopy:
 		e.set(o.Result(), e.copyOf(e.value(o.Axes[0])))
 	case ir.Convert:
-		if x := e.value(o.Operands[0]); x.slots != nil {
+		if x := e.value(o.Operands[0]); x.slots != nil && x.view == nil {
 			e.readSlot(o, x)
 		} else if o.Operands[0].Type.Shared != nil {
 			e.fromShared(o)
