@@ -185,10 +185,10 @@ func (c *channelCheck) run() error {
 	c.chosen, c.long, c.steps = 0, false, 0
 	c.env, c.ends = map[*ir.Value]int64{}, map[*ir.Value]int64{}
 	var roles [][]event
-	follow := func(r *ir.Region) {
+	follow := func(o *ir.Op) {
 		c.events, c.slots, c.count = nil, map[*ir.Value]event{}, map[*ir.Value]*[2]int64{}
-		c.region(r)
-		roles = append(roles, c.events)
+		c.region(o.Regions[0])
+		roles = append(roles, postponed(o, c.events))
 	}
 	for _, o := range c.phase.Regions[0].Ops {
 		if o.Code != ir.RoleOf {
@@ -196,11 +196,11 @@ func (c *channelCheck) run() error {
 		}
 		for c.group = range o.Int("groups") {
 			c.env[o.Regions[0].Args[0]] = c.group
-			follow(o.Regions[0])
+			follow(o)
 		}
 	}
 	if c.group = 0; roles == nil {
-		follow(c.phase.Regions[0])
+		follow(c.phase)
 	}
 	if c.long {
 		return nil // what it does first, shorter runs show

@@ -90,6 +90,9 @@ func place(fn *ir.Func, m Machine, rec *recorder) error {
 		err = pipeline(fn, m, asked, explicit, rec)
 	}
 	if err == nil {
+		handLate(fn, roles)
+	}
+	if err == nil {
 		err = asked.kept(fn)
 	}
 	return err

@@ -26,6 +26,8 @@ type group struct {
 	thread asm.Arg
 	ends   map[*ir.Value]*slotEnds
 	turns  map[*ir.Op]int // the first barriers of turns
+	// rounds counts the rounds of sends of a role that gives slots on late, up to so many.
+	rounds asm.Reg
 }
 
 // slots are those of a channel.
@@ -120,6 +122,10 @@ func (e *emitter) slotOperation(o *ir.Op) bool {
 		}
 		e.set(o.Result(), e.beginSlot(s, e.endsOf(s).read, true))
 	case ir.Commit:
+		if g := e.crew; g != nil && g.role.Attr("late") != nil {
+			e.sent(o)
+			return true
+		}
 		if s.copies {
 			e.b.Emit("cp.async.commit_group")
 		}
@@ -244,6 +250,83 @@ func (e *emitter) passSlot(s *slots, x *value, released bool) {
 	e.meetAt(s, x.slot, released, "bar.arrive")
 }
 
+// sent ends a round of sends with its last commit: what was begun some rounds before has arrived, and is given on.
+func (e *emitter) sent(o *ir.Op) {
+	b, late := e.b, e.crew.role.Int("late")
+	var round []*ir.Op
+	for _, q := range o.Parent.Ops {
+		if q.Code == ir.Commit {
+			round = append(round, q)
+		}
+	}
+	if o != round[len(round)-1] {
+		return
+	}
+	b.Emit("cp.async.commit_group")
+	b.Emit("cp.async.wait_group", asm.Int(late))
+	var there asm.Arg
+	if late > 0 {
+		rounds := e.crew.rounds
+		b.Changes(rounds)
+		there = asm.R(b.Do("setp.ge.s32", asm.P, asm.R(rounds), asm.Int(late)))
+		b.Emit("min.s32", asm.R(rounds), asm.R(b.Do("add.s32", asm.W, asm.R(rounds), asm.Int(1))), asm.Int(late))
+	}
+	for _, q := range round {
+		s := e.slots[q.Operands[0]]
+		e.handOver(s, s.before(e, e.value(q.Operands[1]).slot, late), there)
+	}
+}
+
+// sentAll gives on what a group has sent and not yet given on.
+func (e *emitter) sentAll() {
+	g, b := e.crew, e.b
+	late := g.role.Int("late")
+	if late == 0 {
+		return
+	}
+	b.Emit("cp.async.wait_group", asm.Int(0))
+	b.Changes(g.rounds)
+	for k := late; k > 0; k-- {
+		there := b.Do("setp.ge.s32", asm.P, asm.R(g.rounds), asm.Int(k))
+		for _, o := range e.op.Regions[0].Ops {
+			if s := e.slots[resultOf(o)]; s != nil && s.sender == g.role {
+				next := g.ends[s.chain].write
+				b.Changes(next)
+				e.handOver(s, s.before(e, asm.R(b.Do("mov.b32", asm.W, asm.R(next))), k), asm.R(there))
+			}
+		}
+	}
+}
+
+// resultOf is the result of an operation that has one, else nil.
+func resultOf(o *ir.Op) *ir.Value {
+	if len(o.Results) != 1 {
+		return nil
+	}
+	return o.Results[0]
+}
+
+// before is the slot that comes so many before another, at most as many as there are.
+func (s *slots) before(e *emitter, slot asm.Arg, n int64) asm.Arg {
+	b := e.b
+	if n == 0 {
+		return slot
+	}
+	at := b.Sub(asm.W, slot, asm.Int(n))
+	return asm.R(b.Select(asm.W, b.SetP("lt", "s32", at, asm.Int(0)), b.Add(asm.W, at, asm.Int(s.depth)), at))
+}
+
+// handOver comes to the barriers of a slot that is filled, where a predicate holds.
+func (e *emitter) handOver(s *slots, slot, there asm.Arg) {
+	for _, r := range s.readers {
+		at := e.b.Move(asm.W, e.b.Add(asm.W, slot, asm.Int(int64(r.full))))
+		e.emitIf(there, "bar.arrive", asm.R(at), asm.Int(s.threads(&r)))
+	}
+}
+
+// threads are those that come to the barriers of a reader.
+func (s *slots) threads(r *reader) int64 { return 32 * (s.sender.Int("warps") + r.role.Int("warps")) }
+
 // own reports whether the threads at hand are at both ends of a channel.
 func (s *slots) own(g *group) bool {
 	return g == nil || s.sender == g.role && len(s.readers) == 0
@@ -263,8 +346,7 @@ func (e *emitter) meetAt(s *slots, slot asm.Arg, empty bool, op string) {
 		if empty {
 			first = r.empty
 		}
-		threads := 32 * (s.sender.Int("warps") + r.role.Int("warps"))
-		e.b.Emit(op, asm.R(e.b.Move(asm.W, e.b.Add(asm.W, slot, asm.Int(int64(first))))), asm.Int(threads))
+		e.b.Emit(op, asm.R(e.b.Move(asm.W, e.b.Add(asm.W, slot, asm.Int(int64(first))))), asm.Int(s.threads(&r)))
 	}
 }
 
@@ -389,6 +471,7 @@ func (e *emitter) roles(o *ir.Op) {
 				e.set(role.Regions[0].Args[0], &value{scalar: asm.Int(number)})
 				e.enterRole(o)
 				e.region(role.Regions[0])
+				e.sentAll()
 				high, base = max(high, e.shared.high), (e.shared.high+1023)&^1023
 				e.values = values
 			})
@@ -403,6 +486,10 @@ func (e *emitter) roles(o *ir.Op) {
 // enterRole is the beginning of a group: its slots are free, and the first turn is that of group 0.
 func (e *emitter) enterRole(first *ir.Op) {
 	g := e.crew
+	if g.role.Int("late") > 0 {
+		g.rounds = e.b.Var(asm.W)
+		e.move(g.rounds, asm.Int(0))
+	}
 	for _, o := range first.Parent.Ops {
 		if o.Code != ir.ChanOf || o.Attr("ring") != nil {
 			continue
@@ -415,7 +502,7 @@ func (e *emitter) enterRole(first *ir.Op) {
 		g.ends[s.chain] = e.newEnds()
 		if r != nil {
 			for k := range s.depth {
-				e.b.Emit("bar.arrive", asm.Int(int64(r.empty)+k), asm.Int(32*(s.sender.Int("warps")+g.warps)))
+				e.b.Emit("bar.arrive", asm.Int(int64(r.empty)+k), asm.Int(s.threads(r)))
 			}
 		}
 	}
