@@ -1,6 +1,10 @@
 package passes
 
-import "github.com/tilec/tilec/ir"
+import (
+	"slices"
+
+	"github.com/tilec/tilec/ir"
+)
 
 // Edges parts loops over spans into the steps that are whole and the one that may be short, so that what is emitted for
 // the first needs no test of what is absent. A loop is parted where something inside crosses or reads its span, and no
@@ -97,11 +101,17 @@ func size(r *ir.Region) (count int, stops bool) {
 	return count, stops
 }
 
-// spanMatters reports whether the body of a loop loads, stores or crosses elements along the loop's span.
+// spanMatters reports whether the body of a loop loads, stores or crosses elements along the loop's span, or, in a role, copies them.
 func spanMatters(o *ir.Op) bool {
 	span, matters := o.Regions[0].Args[0], false
+	role := o
+	for role != nil && role.Code != ir.RoleOf {
+		role = role.Parent.Parent
+	}
 	o.Regions[0].Walk(func(q *ir.Op) {
 		switch q.Code {
+		case ir.Copy:
+			matters = matters || role != nil && slices.Contains(q.Operands, span)
 		case ir.Load, ir.Store, ir.Reduce, ir.Contract, ir.Scan:
 			for _, v := range append(append([]*ir.Value(nil), q.Operands...), q.Results...) {
 				matters = matters || v == span || v.Type.Axis(span) >= 0

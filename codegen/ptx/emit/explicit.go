@@ -446,7 +446,10 @@ func (e *emitter) roles(o *ir.Op) {
 	if list[0] != o {
 		return
 	}
-	e.barrier()
+	e.shared.close()
+	if len(e.shared.busy)+len(e.shared.due)+len(e.order.pending) > 0 {
+		e.barrier()
+	}
 	warps, warp, tid, outer := e.warps, e.warp, e.thread(), e.shared
 	base, high, first := outer.top(), outer.high, int64(0)
 	for _, role := range list {

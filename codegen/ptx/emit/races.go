@@ -94,7 +94,7 @@ func (e *emitter) conflict(v visit, o *ir.Op) bool {
 		return false
 	}
 	for r := o.Parent; r.Parent != nil && r.Parent.Code != ir.Parallel; r = r.Parent.Parent {
-		if l := r.Parent; l.Code != ir.If && !apart(l, o) {
+		if l := r.Parent; (l.Code == ir.For || l.Code == ir.While) && !apart(l, o) {
 			return true
 		}
 	}
@@ -174,7 +174,7 @@ func (x stretch) before(y stretch, v visit, o *ir.Op) bool {
 	}
 	if v.earlier { // then the bound must be the same in all iterations
 		for r := o.Parent; r != nil && r.Parent != nil && r.Parent.Code != ir.Parallel; r = r.Parent.Parent {
-			if within(r.Parent, x.hi) {
+			if c := r.Parent.Code; (c == ir.For || c == ir.While) && within(r.Parent, x.hi) {
 				return false
 			}
 		}
