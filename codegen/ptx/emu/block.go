@@ -29,6 +29,7 @@ type run struct {
 	pool     []*block
 	released map[uint64]*published // by address; shared memory of block b is above sharedKey
 	checking bool
+	products *tiles // scratch of mma, once one has run
 }
 
 type hit struct{ instructions, lanes, wavefronts, conflicts uint64 }

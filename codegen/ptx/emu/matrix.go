@@ -20,13 +20,19 @@ type matrix struct {
 	xor        bool
 }
 
-// operand is one operand of an mma: its registers and which element of the tile each lane holds in each slot. Elements of one
-// bit are taken 32 at a time.
+// operand is one operand of an mma: its registers and where the elements stand in its tile. Elements of one bit are taken 32 at a
+// time, as words.
+//
+// Tiles keep n and k in an order of their own, in which the four lanes of a row hold neighbours: of n, and of k in registers of
+// two elements, 0, 2, 4, 6, 1, 3, 5, 7; of registers of four, 0, 4, 8, 12, 1, 5 and so on. A product is the same in any order of n, and of k as
+// far as sums are exact.
 type operand struct {
-	t     dtype.Type
-	regs  []uint32
-	bits  int
-	place [][lanes]uint16 // of each slot, in the order of registers and bits: row * columns + column, B as k * n + n
+	t    dtype.Type
+	regs []uint32
+	bits int
+	base []uint16 // of each slot, in the order of registers and bits: where lane 0's element stands
+	step int      // from one row of lanes, of four, to the next
+	turn bool     // B: the lanes of a row stand in a column of the tile, k x 8
 }
 
 // mmaForms finds an instruction's fragments by its text.
@@ -91,7 +97,7 @@ func (d *decoder) matrixForm(o *op) bool {
 				to.regs = append(to.regs, d.slot(o, e, t))
 			}
 		}
-		if len(to.place)*to.bits != len(to.regs)*max(32, to.bits) {
+		if per := max(1, 32/to.bits); to.bits > 1 && len(to.base) != len(to.regs)*per || to.bits == 1 && len(to.base) != len(to.regs) {
 			return false
 		}
 	}
@@ -121,212 +127,167 @@ func placeOperands(atom fragment.Atom) []operand {
 		if !ok {
 			return nil
 		}
-		list = append(list, placeOperand(f))
+		x, ok := placeOperand(f)
+		if !ok {
+			return nil
+		}
+		list = append(list, x)
 	}
 	placedOperands.Store(atom.Form, list)
 	return list
 }
 
-// placeOperand tabulates a fragment.
-func placeOperand(f fragment.Fragment) operand {
-	x := operand{t: f.Type, bits: int(f.Slot)}
-	slots := f.Distribution.Count(layout.Register)
+// placeOperand finds where a fragment's elements stand; false where its lanes are not four in a row.
+func placeOperand(f fragment.Fragment) (operand, bool) {
+	x := operand{t: f.Type, bits: int(f.Slot), turn: f.Axes[0] == "k"}
+	per := max(1, 32/f.Slot)
+	tile := f.Distribution.Tile()
+	order := func(axis string, at int64) int64 {
+		per := per
+		switch {
+		case axis == "m":
+			return at
+		case axis == "n":
+			per = 2
+		case f.Slot == 1:
+			return at / 32
+		}
+		return at/(4*per)*4*per + at%per*4 + at%(4*per)/per
+	}
+	columns := order(f.Axes[1], tile[1]-1) + 1
+	at := func(s, l int64) int64 {
+		c := f.Distribution.Coordinates(f.Distribution.Element(s, l, 0, 0))
+		return order(f.Axes[0], c[0])*columns + order(f.Axes[1], c[1])
+	}
 	step := int64(1)
 	if f.Slot == 1 {
-		step = 32 // whole registers: the elements of one follow each other along k
+		step = 32 // whole registers
 	}
-	tile := f.Distribution.Tile()
-	for s := int64(0); s < slots; s += step {
-		var p [lanes]uint16
+	x.step = int(columns)
+	for s := int64(0); s < f.Distribution.Count(layout.Register); s += step {
+		base := at(s, 0)
+		x.base = append(x.base, uint16(base))
 		for l := range int64(lanes) {
-			c := f.Distribution.Coordinates(f.Distribution.Element(s, l, 0, 0))
-			row, col, columns := c[0], c[1], tile[1]
-			if f.Slot == 1 {
-				if f.Axes[0] == "k" {
-					row /= 32
-				} else {
-					col, columns = col/32, columns/32
-				}
+			if at(s, l) != base+int64(x.offset(int(l))) {
+				return x, false
 			}
-			p[l] = uint16(row*columns + col)
 		}
-		x.place = append(x.place, p)
 	}
-	if f.Slot == 1 {
-		x.bits = 1
-		x.place = expandBits(x.place)
-	}
-	return x
+	return x, true
 }
 
-// expandBits keeps the count of slots that of registers times 32, so that all operands are measured alike.
-func expandBits(p [][lanes]uint16) [][lanes]uint16 {
-	out := make([][lanes]uint16, 32*len(p))
-	for i := range out {
-		out[i] = p[i/32]
+// offset is how far behind lane 0's element that of lane l stands.
+func (x *operand) offset(l int) int {
+	if x.turn {
+		return l%4*8 + l/4%2*4 + l/8
 	}
-	return out
+	return l/4*x.step + l%4
 }
 
-// decodeFloat is the value of a code of a float type in an operand.
-func decodeFloat(t dtype.Type) func(uint32) float64 {
-	switch t {
-	case dtype.F32:
-		return func(x uint32) float64 { return float64(f32(x)) }
+// gather reads a float operand into its tile.
+func (x *operand) gather(w *warp, tile *floatTile) {
+	left, mask, per := 0, uint32(full), 1
+	switch x.t {
+	case dtype.F64:
+		for s, base := range x.base {
+			r := w64(&w.regs[x.regs[s]])
+			for l := range r {
+				tile[(int(base)+x.offset(l))%len(tile)] = f64(r[l])
+			}
+		}
+		return
+	case dtype.F8E4M3, dtype.F8E5M2:
+		value := bytes8()[x.t]
+		for s, base := range x.base {
+			r, shift := &w.regs[x.regs[s/4]], s%4*8
+			for l := range r {
+				tile[(int(base)+x.offset(l))%len(tile)] = value[r[l]>>shift&0xff]
+			}
+		}
+		return
 	case dtype.TF32: // the low 13 bits are not looked at
-		return func(x uint32) float64 { return float64(f32(x &^ 0x1fff)) }
-	case dtype.F16:
-		return func(x uint32) float64 { return float64(fromF16(x)) }
+		mask = 0xffffe000
 	case dtype.BF16:
-		return func(x uint32) float64 { return float64(fromBF16(x)) }
+		left, mask, per = 16, 0xffff0000, 2
+	case dtype.F16:
+		per = 2
 	}
-	var table [256]float64
-	for i := range table {
-		table[i] = t.Decode(uint64(i))
+	for s, base := range x.base {
+		r, left := &w.regs[x.regs[s/per]], left
+		if x.t == dtype.F16 {
+			halves(&w.tmp[0], r, 16*(s%2))
+			r = &w.tmp[0]
+		} else if s%per == 1 {
+			left = 0
+		}
+		if x.turn {
+			widenTurned(tile, int(base), r, left, mask)
+		} else {
+			widen(tile, int(base), x.step, r, left, mask)
+		}
 	}
-	return func(x uint32) float64 { return table[x&0xff] }
 }
 
-var decoders = sync.OnceValue(func() map[dtype.Type]func(uint32) float64 {
-	m := map[dtype.Type]func(uint32) float64{}
-	for _, t := range []dtype.Type{dtype.F32, dtype.TF32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2} {
-		m[t] = decodeFloat(t)
+// bytes8 are the values of the codes of floats of 8 bits.
+var bytes8 = sync.OnceValue(func() map[dtype.Type]*[256]float64 {
+	m := map[dtype.Type]*[256]float64{}
+	for _, t := range []dtype.Type{dtype.F8E4M3, dtype.F8E5M2} {
+		m[t] = new([256]float64)
+		for i := range m[t] {
+			m[t][i] = t.Decode(uint64(i))
+		}
 	}
 	return m
 })
 
-// gather reads a float operand into its tile.
-func (x *operand) gather(w *warp, tile []float64) {
-	if x.t == dtype.F64 {
-		for s := range x.place {
-			r := w64(&w.regs[x.regs[s]])
-			for l, at := range x.place[s] {
-				tile[at] = f64(r[l])
-			}
-		}
-		return
-	}
-	per := 32 / x.bits
-	switch x.t {
-	case dtype.BF16:
-		for s := range x.place {
-			r, shift := &w.regs[x.regs[s/2]], 16*(1-s%2)
-			for l, at := range x.place[s] {
-				tile[at] = float64(f32(r[l] << shift & 0xffff0000))
-			}
-		}
-		return
-	case dtype.F32:
-		for s := range x.place {
-			r := &w.regs[x.regs[s]]
-			for l, at := range x.place[s] {
-				tile[at] = float64(f32(r[l]))
-			}
-		}
-		return
-	}
-	decode := decoders()[x.t]
-	mask := uint32(1)<<(x.bits&31) - 1
-	if x.bits == 32 {
-		mask = full
-	}
-	for s := range x.place {
-		r, shift := &w.regs[x.regs[s/per]], s%per*x.bits
-		for l, at := range x.place[s] {
-			tile[at] = decode(r[l] >> shift & mask)
-		}
-	}
-}
-
 // gatherInts reads an integer operand into its tile.
-func (x *operand) gatherInts(w *warp, tile []int32) {
+func (x *operand) gatherInts(w *warp, tile *intTile) {
 	per := 32 / x.bits
-	up := 32 - x.bits
-	for s := range x.place {
-		r, shift := &w.regs[x.regs[s/per]], s%per*x.bits
-		for l, at := range x.place[s] {
-			v := r[l] >> shift << up
+	up := (32 - x.bits) & 31
+	for s, base := range x.base {
+		r, down := &w.regs[x.regs[s/per]], (32-x.bits-s%per*x.bits)&31
+		for l, v := range r {
+			v = v << down
 			if x.t.Signed {
-				tile[at] = int32(v) >> up
+				v = uint32(int32(v) >> up)
 			} else {
-				tile[at] = int32(v >> up)
+				v >>= up
 			}
+			tile[(int(base)+x.offset(l))%len(tile)] = int32(v)
 		}
 	}
 }
 
-// product is c + a·b over tiles of float64: products of up to 24 bits are exact, and so is nearly every sum; the result
-// is rounded once. Hardware sums in an order and with intermediate roundings that PTX leaves open.
-func product(m, k int, a, b, c []float64) {
-	for i := range m {
-		row := a[i*k : i*k+k]
-		var s [8]float64
-		for j, x := range row {
-			y := (*[8]float64)(b[8*j:])
-			s[0] += x * y[0]
-			s[1] += x * y[1]
-			s[2] += x * y[2]
-			s[3] += x * y[3]
-			s[4] += x * y[4]
-			s[5] += x * y[5]
-			s[6] += x * y[6]
-			s[7] += x * y[7]
-		}
-		out := (*[8]float64)(c[8*i:])
-		for n := range out {
-			out[n] += s[n]
-		}
-	}
-}
-
+// mmaFloatRun computes in float64. F64 is a chain of fused multiply-adds that starts at c. Of smaller types products are exact
+// and so is nearly every sum: c is added to the sum of all products, and the result is rounded once. Hardware sums in an order
+// and with intermediate roundings that PTX leaves open.
 func mmaFloatRun(w *warp, o *op, m uint32) status {
-	x := o.mat
-	var at [16 * 32]float64
-	var bt [32 * 8]float64
-	var ct [16 * 8]float64
-	a, b, c := at[:x.m*x.k], bt[:x.k*8], ct[:x.m*8]
-	x.a.gather(w, a)
-	x.b.gather(w, b)
-	x.c.gather(w, c)
-	if x.d.t == dtype.F64 {
-		for i := range x.m { // each step is one fused multiply-add
-			for n := range 8 {
-				s := c[8*i+n]
-				for k := range x.k {
-					s = math.FMA(a[i*x.k+k], b[8*k+n], s)
-				}
-				c[8*i+n] = s
-			}
-		}
-	} else {
-		product(x.m, x.k, a, b, c)
-	}
+	x, t := o.mat, w.tiles()
+	x.a.gather(w, &t.a)
+	x.b.gather(w, &t.b)
+	x.c.gather(w, &t.c)
 	switch x.d.t {
 	case dtype.F64:
-		for s := range x.d.place {
+		chain(x.m, x.k, &t.a, &t.b, &t.c)
+		for s, base := range x.d.base {
 			r := w64(&w.regs[x.d.regs[s]])
-			for l, at := range x.d.place[s] {
-				r[l] = bits64(c[at])
+			for l := range r {
+				r[l] = bits64(t.c[int(base)+x.d.offset(l)])
 			}
 		}
 	case dtype.F16:
-		for s := range x.d.place {
-			r := &w.regs[x.d.regs[s/2]]
-			for l, at := range x.d.place[s] {
-				h := toF16(c[at], nearest)
-				if s%2 == 0 {
-					r[l] = h
-				} else {
-					r[l] |= h << 16
-				}
+		t.products(x)
+		for s, base := range x.d.base {
+			r, shift := &w.regs[x.d.regs[s/2]], 16*(s%2)
+			for l := range r {
+				i := int(base) + x.d.offset(l)
+				r[l] = r[l]&(0xffff0000>>shift) | toF16(t.c[i]+t.sum[i], nearest)<<shift
 			}
 		}
 	default:
-		for s := range x.d.place {
-			r := &w.regs[x.d.regs[s]]
-			for l, at := range x.d.place[s] {
-				r[l] = bits32(float32(c[at]))
-			}
+		t.products(x)
+		for s, base := range x.d.base {
+			narrowSum(&w.regs[x.d.regs[s]], &t.c, &t.sum, int(base))
 		}
 	}
 	for _, r := range x.d.regs {
@@ -335,79 +296,73 @@ func mmaFloatRun(w *warp, o *op, m uint32) status {
 	return going
 }
 
+// products sums all products of an element.
+func (t *tiles) products(x *matrix) {
+	clear(t.sum[:8*x.m])
+	chain(x.m, x.k, &t.a, &t.b, &t.sum)
+}
+
+// mmaIntRun sums products, of 8 bits at most a factor, in 32 bits without overflow, and adds c in 64.
 func mmaIntRun(w *warp, o *op, m uint32) status {
-	x := o.mat
-	var at [16 * 64]int32
-	var bt [64 * 8]int32
-	var ct [16 * 8]int32
-	x.a.gatherInts(w, at[:])
-	x.b.gatherInts(w, bt[:])
-	x.c.gatherInts(w, ct[:])
-	for i := range x.m {
-		var s [8]int64
-		for n := range s {
-			s[n] = int64(ct[8*i+n])
+	x, t := o.mat, w.tiles()
+	x.a.gatherInts(w, &t.ia)
+	x.b.gatherInts(w, &t.ib)
+	x.c.gatherInts(w, &t.ic)
+	if x.satfinite {
+		c := t.ic
+		clear(t.ic[:8*x.m])
+		chainInts(x.m, x.k, &t.ia, &t.ib, &t.ic)
+		for i, s := range t.ic[:8*x.m] {
+			t.ic[i] = int32(min(max(int64(c[i])+int64(s), math.MinInt32), math.MaxInt32))
 		}
-		for k := range x.k {
-			v := int64(at[i*x.k+k])
-			y := (*[8]int32)(bt[8*k:])
-			for n := range s {
-				s[n] += v * int64(y[n])
-			}
-		}
-		for n := range s {
-			if x.satfinite {
-				s[n] = min(max(s[n], math.MinInt32), math.MaxInt32)
-			}
-			ct[8*i+n] = int32(s[n])
-		}
+	} else {
+		chainInts(x.m, x.k, &t.ia, &t.ib, &t.ic)
 	}
-	x.scatterInts(w, ct[:], m)
+	x.scatterInts(w, &t.ic, m)
 	return going
 }
 
-func (x *matrix) scatterInts(w *warp, c []int32, m uint32) {
-	for s := range x.d.place {
+func (x *matrix) scatterInts(w *warp, c *intTile, m uint32) {
+	for s, base := range x.d.base {
 		r := &w.regs[x.d.regs[s]]
-		for l, at := range x.d.place[s] {
-			r[l] = uint32(c[at])
+		for l := range r {
+			r[l] = uint32(c[(int(base)+x.d.offset(l))%len(c)])
 		}
 		w.def[x.d.regs[s]] |= m
 	}
 }
 
 func mmaBitsRun(w *warp, o *op, m uint32) status {
-	x := o.mat
+	x, t := o.mat, w.tiles()
 	words := x.k / 32
-	var at, bt [16 * 8]uint32
-	var ct [16 * 8]int32
-	for i, r := range x.a.regs {
-		for l, p := range x.a.place[32*i] {
-			at[p] = w.regs[r][l]
+	for _, from := range []struct {
+		x  *operand
+		to *intTile
+	}{{&x.a, &t.ia}, {&x.b, &t.ib}} {
+		for s, base := range from.x.base {
+			r := &w.regs[from.x.regs[s]]
+			for l := range r {
+				from.to[(int(base)+from.x.offset(l))%len(from.to)] = int32(r[l])
+			}
 		}
 	}
-	for i, r := range x.b.regs {
-		for l, p := range x.b.place[32*i] {
-			bt[p] = w.regs[r][l]
-		}
-	}
-	x.c.gatherInts(w, ct[:])
+	x.c.gatherInts(w, &t.ic)
 	for i := range x.m {
 		for n := range 8 {
-			s := ct[8*i+n]
+			s := t.ic[8*i+n]
 			for k := range words {
-				v := at[i*words+k]
+				v := uint32(t.ia[i*words+k])
 				if x.xor {
-					v ^= bt[8*k+n]
+					v ^= uint32(t.ib[8*k+n])
 				} else {
-					v &= bt[8*k+n]
+					v &= uint32(t.ib[8*k+n])
 				}
 				s += int32(bits.OnesCount32(v))
 			}
-			ct[8*i+n] = s
+			t.ic[8*i+n] = s
 		}
 	}
-	x.scatterInts(w, ct[:], m)
+	x.scatterInts(w, &t.ic, m)
 	return going
 }
 
