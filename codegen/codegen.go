@@ -123,6 +123,8 @@ type Phase struct {
 	Threads int    `json:"threads,omitempty"`
 	Shared  int64  `json:"shared,omitempty"`
 	Params  []Slot `json:"params,omitempty"`
+	// Registers is how many 32-bit registers of a thread of a GPU hold values at once at least.
+	Registers int `json:"registers,omitempty"`
 }
 
 // Fault is a way in which a kernel ends with an error. Its number stands in the manifest's order.

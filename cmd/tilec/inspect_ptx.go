@@ -57,6 +57,7 @@ func (r *ptxReport) print(b *strings.Builder, phases []codegen.Phase) {
 			order = ", blocks one after the other, as they print"
 		}
 		fmt.Fprintf(b, "    block       %d threads, %d bytes of shared memory%s\n", p.Threads, p.Shared, order)
+		fmt.Fprintf(b, "    values      in at least %d registers of a thread at once\n", p.Registers)
 		named := func(k inspect.Kernel) bool { return k.Name == p.Entry }
 		if i := slices.IndexFunc(r.Kernels, named); i >= 0 {
 			k := r.Kernels[i]

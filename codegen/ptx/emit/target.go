@@ -69,6 +69,10 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		return nil, err
 	}
 	step("emit")
+	if err := t.registers(fn, kernels, &a.Manifest); err != nil {
+		return nil, err
+	}
+	step("registers")
 	a.Report.Plans = slices.Concat(notes, passes.Promises(placed), plans(placed))
 	text, places := asm.Module(t.SM, t.version(kernels), kernels)
 	a.Code = []byte(text)
