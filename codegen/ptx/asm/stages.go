@@ -79,8 +79,8 @@ const maxSteps = 1 << 18
 // Disorder proves that copies into the stages of rings have arrived for all threads before they are read, and that stages are read
 // no more when they are filled again, or gives two accesses for which that does not follow. It reads what is emitted and goes through
 // all states that the offsets of stages, the groups of copies and the accesses since the last barrier can be in: every
-// branch goes both ways, so loops run any number of times.
-func (b *Builder) Disorder() *Disorder {
+// branch goes both ways, so loops run any number of times. Where it cannot decide, open says why.
+func (b *Builder) Disorder() (found *Disorder, open string) {
 	code := b.Code()
 	known := map[Reg]int{}
 	track := func(a Arg) { a.regs(func(r Reg) { known[r] = 0 }) }
@@ -92,7 +92,7 @@ func (b *Builder) Disorder() *Disorder {
 		}
 	}
 	if !some {
-		return nil
+		return nil, ""
 	}
 	for n := -1; n != len(known); {
 		n = len(known)
@@ -122,7 +122,7 @@ func (b *Builder) Disorder() *Disorder {
 		}
 	}
 	p.findLive()
-	return p.run()
+	return p.run(), p.open
 }
 
 // result is the register that an instruction writes.
@@ -206,6 +206,8 @@ type proof struct {
 	live [][]bool
 	// oldest is the age of copies behind which all are alike, as every wait is for them.
 	oldest int8
+	// open is what keeps it from being decided.
+	open string
 }
 
 // findLive finds what may be read from each step on.
@@ -252,7 +254,8 @@ func (p *proof) run() *Disorder {
 		for m.at < len(p.steps) {
 			s := &p.steps[m.at]
 			if count++; count > maxSteps {
-				return &Disorder{s.in.Pos, s.in.Pos, "there are too many states for a proof"}
+				p.open = "there are too many states for a proof"
+				return nil
 			}
 			m.at++
 			if s.kind == endStep {
@@ -273,7 +276,7 @@ func (p *proof) run() *Disorder {
 				}
 				continue
 			}
-			if d := p.do(&m, s); d != nil {
+			if d := p.do(&m, s); d != nil || p.open != "" {
 				return d
 			}
 		}
@@ -328,7 +331,7 @@ func (p *proof) do(m *machine, s *step) *Disorder {
 		to := &m.regs[p.known[in.Args[0].reg]]
 		switch {
 		case !s.always:
-			return &Disorder{in.Pos, in.Pos, "the offset of a stage depends on a predicate"}
+			p.open = "the offset of a stage depends on a predicate"
 		case in.Op == "mov.b32" || in.Op == "mov.u32":
 			*to = x(1)
 		case in.Op == "add.s32":
@@ -345,7 +348,7 @@ func (p *proof) do(m *machine, s *step) *Disorder {
 				*to = x(2)
 			}
 		default:
-			return &Disorder{in.Pos, in.Pos, "the offset of a stage is made by " + in.Op}
+			p.open = "the offset of a stage is made by " + in.Op
 		}
 		return nil
 	case barrierStep:

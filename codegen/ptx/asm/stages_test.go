@@ -47,12 +47,45 @@ func ringed(without int) *asm.Builder {
 }
 
 func TestDisorder(t *testing.T) {
-	if d := ringed(0).Disorder(); d != nil {
-		t.Fatal(d)
+	if d, open := ringed(0).Disorder(); d != nil || open != "" {
+		t.Fatal(d, open)
 	}
 	for i, want := range []string{"waited", "waited", "waited", "barrier", "waited"} {
-		if d := ringed(i + 1).Disorder(); d == nil || !strings.Contains(d.What, want) {
+		if d, _ := ringed(i + 1).Disorder(); d == nil || !strings.Contains(d.What, want) {
 			t.Errorf("without %d: %v", i+1, d)
+		}
+	}
+}
+
+// TestUndecided: where the offsets of stages cannot be followed, that is said, and it is no disorder.
+func TestUndecided(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		at   func(b *asm.Builder) asm.Reg
+	}{
+		{"made by mul.lo.s32", func(b *asm.Builder) asm.Reg { return b.Do("mul.lo.s32", asm.W, asm.Int(2), asm.Int(1024)) }},
+		{"depends on a predicate", func(b *asm.Builder) asm.Reg {
+			r, p := b.Do("mov.b32", asm.W, asm.Int(0)), b.Do("setp.eq.s32", asm.P, asm.Int(1), asm.Int(1))
+			b.EmitIf(asm.R(p), "mov.b32", asm.R(r), asm.Int(1024))
+			return r
+		}},
+		{"too many states", func(b *asm.Builder) asm.Reg {
+			r, p := b.Var(asm.W), b.Reg(asm.P)
+			b.Emit("mov.b32", asm.R(r), asm.Int(0))
+			b.Loop(func(begin, end string) {
+				b.Changes(r)
+				b.Emit("add.s32", asm.R(r), asm.R(r), asm.Int(16))
+				b.EmitIf(asm.R(p), "bra", asm.Text(begin))
+			})
+			return r
+		}},
+	} {
+		b := asm.NewBuilder()
+		at := c.at(b)
+		b.In(asm.R(at), func() { b.Emit("st.shared.b32", asm.Sym("smem", 0), asm.Int(1)) })
+		b.Emit("ret")
+		if d, open := b.Disorder(); d != nil || !strings.Contains(open, c.want) {
+			t.Errorf("%s: %v, %q", c.want, d, open)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 // emitter emits one phase.
 type emitter struct {
+	notes  []string // what is not proven of the phase
 	target Target
 	fn     *ir.Func
 	op     *ir.Op // the phase
@@ -91,8 +92,12 @@ func (e *emitter) phase(number int) {
 		e.otherwise()
 	}
 	if e.assumes {
-		if d := b.Disorder(); d != nil {
+		d, open := b.Disorder()
+		if d != nil {
 			panic(d)
+		}
+		if open != "" {
+			e.notes = append(e.notes, e.op.Pos.String()+": that stages are filled and read in order is not proven: "+open)
 		}
 	}
 	e.kernel.Shared = e.shared.high > 0

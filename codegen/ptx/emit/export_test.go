@@ -12,7 +12,7 @@ func (t Target) EmitPlaced(fn *ir.Func) (*codegen.Artefact, error) {
 		return nil, err
 	}
 	a := &codegen.Artefact{Manifest: codegen.Manifest{Kernel: fn.Name, Target: t.Name()}}
-	kernels, err := t.kernels(fn, &a.Manifest)
+	kernels, _, err := t.kernels(fn, &a.Manifest)
 	if err != nil {
 		return nil, err
 	}

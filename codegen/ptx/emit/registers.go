@@ -59,7 +59,7 @@ func (t Target) fitting(fn *ir.Func) (warps, need int, ok bool) {
 			continue
 		}
 		var m codegen.Manifest
-		kernels, err := t.kernels(placed, &m)
+		kernels, _, err := t.kernels(placed, &m)
 		if err != nil {
 			continue
 		}

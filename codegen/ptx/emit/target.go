@@ -64,7 +64,7 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		}
 		step("verify")
 	}
-	kernels, err := t.kernels(placed, &a.Manifest)
+	kernels, open, err := t.kernels(placed, &a.Manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (t Target) Compile(ctx context.Context, fn *ir.Func, o codegen.Options) (*c
 		return nil, err
 	}
 	step("registers")
-	a.Report.Plans = slices.Concat(notes, passes.Promises(placed), plans(placed))
+	a.Report.Plans = slices.Concat(notes, passes.Promises(placed), plans(placed), open)
 	text, places := asm.Module(t.SM, t.version(kernels), kernels)
 	a.Code = []byte(text)
 	step("text")
@@ -156,8 +156,8 @@ func (t Target) version(kernels []*asm.Kernel) ptx.Version {
 	return v
 }
 
-// kernels emits the phases of a placed function.
-func (t Target) kernels(fn *ir.Func, m *codegen.Manifest) (list []*asm.Kernel, err error) {
+// kernels emits the phases of a placed function; the notes say what is not proven of them.
+func (t Target) kernels(fn *ir.Func, m *codegen.Manifest) (list []*asm.Kernel, notes []string, err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -179,9 +179,9 @@ func (t Target) kernels(fn *ir.Func, m *codegen.Manifest) (list []*asm.Kernel, e
 		}
 		e := newEmitter(t, fn, o, m)
 		e.phase(len(list))
-		list = append(list, e.kernel)
+		list, notes = append(list, e.kernel), append(notes, e.notes...)
 	}
-	return list, nil
+	return list, notes, nil
 }
 
 // hostProgram is the function with empty phases.

@@ -444,13 +444,26 @@ func (w *warp) hear(x *access, r *region, off uint64) {
 	(*heard).acquire(w.block.index, p)
 }
 
-// publish leaves at an address what the warp knows, for whoever acquires it.
+// publish leaves at an address what the warp knows, for whoever acquires it. A release there goes on through atomics, whoever does
+// them, and through strong writes of the warp that released; the strong write of another ends it (PTX ISA, release patterns).
 func (w *warp) publish(x *access, r *region, off uint64, rmw bool) {
-	if !w.checking || !x.release && w.fenced == nil {
+	if !w.checking {
+		return
+	}
+	releases := x.release || w.fenced != nil
+	if !releases && (rmw || len(w.run.released) == 0) {
 		return
 	}
 	key := w.key(r, off)
-	now := &published{block: w.block.index}
+	old := w.run.released[key]
+	mine := old != nil && old.block == w.block.index && old.warp == w.index
+	if !releases {
+		if old != nil && !mine {
+			delete(w.run.released, key)
+		}
+		return
+	}
+	now := &published{block: w.block.index, warp: w.index}
 	if x.release {
 		now.clock = w.clock
 		defer func() { w.clock.near[w.index]++ }()
@@ -465,8 +478,7 @@ func (w *warp) publish(x *access, r *region, off uint64, rmw bool) {
 	case w.outward != nil:
 		out, now.out = *w.outward, &out
 	}
-	old := w.run.released[key]
-	if old != nil && rmw && !(x.local && old.block != w.block.index) { // an atomic goes on with the release before it
+	if old != nil && (rmw || mine) && !(x.local && old.block != w.block.index) { // the release before goes on
 		now.clock.acquire(w.block.index, old)
 		if old.out != nil && !x.local {
 			inner := &published{block: old.block, clock: *old.out, out: old.out}

@@ -47,6 +47,7 @@ func (c *clock) joinFar(far map[int]*[maxWarps]uint32) {
 // blocks learn only what was released for them, by a scope wider than the block.
 type published struct {
 	block int
+	warp  int
 	clock clock
 	out   *clock // nil: nothing for other blocks
 }
@@ -63,7 +64,12 @@ func (c *clock) acquire(block int, p *published) {
 	near := p.out.near
 	c.joinFar(map[int]*[maxWarps]uint32{p.block: &near})
 	c.joinFar(p.out.far)
-	delete(c.far, block) // its own block it knows at least as well itself; what came back through others is not kept
+	if own := c.far[block]; own != nil { // of its own block, through others
+		for i := range c.near {
+			c.near[i] = max(c.near[i], own[i])
+		}
+		delete(c.far, block)
+	}
 }
 
 // An event is when something was accessed, and where in the text: clock in the upper half, in the lower the warp, whether
