@@ -78,7 +78,14 @@ func (u *unit) storeCodes(w llx.Type, p, v llx.Value, lanes int, n llx.Value) {
 		u.If(u.prefix(n, 1), func() { u.Store(v, p, size) }, nil)
 		return
 	}
+	if k, ok := constantCount(n); ok && k == 1 {
+		u.Store(u.Extract(v, llx.C32(0)), p, size)
+		return
+	}
 	if u.native(w, lanes) {
+		// LLVM 22.1.8 makes a masked store of one lane, known when compiling, that is narrowed before, a store of the wide lane. So
+		// it must not find the number of lanes by itself.
+		n = u.Asm("", "=r,0", false, llx.I64, n)
 		name := fmt.Sprintf("llvm.masked.store.%s.p0", llx.Suffix(v.Type()))
 		u.Call(name, llx.Void, v, p, llx.C32(int64(size)), u.prefix(n, lanes))
 		return

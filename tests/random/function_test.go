@@ -338,3 +338,20 @@ func ordered(fn *ir.Func) bool {
 	})
 	return found
 }
+
+// TestFound: functions that found mistakes, of ours or of LLVM's, agree on all levels.
+func TestFound(t *testing.T) {
+	devices := compiled(t)
+	base, err := runtime.Open("interp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, seed := range []uint64{472, 1574, 1940} {
+		f := GenerateFunction(seed)
+		for _, d := range devices {
+			if text := disagree(t, base, d, f, longest); text != "" {
+				t.Errorf("seed %d, %s: %s", seed, d.Name(), text)
+			}
+		}
+	}
+}
