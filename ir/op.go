@@ -219,7 +219,8 @@ const (
 	// phase; they begin together, and the phase ends when all have ended. What stands before them each does for itself.
 	// Attr regs: registers of a thread, 0 or absent for as many as there are. Attr late, in the placed stage, of a role that sends
 	// to the same channels in the same order wherever it sends, and takes nothing: what it commits it gives on behind the last commit
-	// of a round of them, so many rounds later, and the rest at its end; absent, each commit by itself.
+	// of a round of them, so many rounds later, and the rest at its end; absent, each commit by itself. Attr joint: those channels are in step, a round is
+	// acquired, given on, taken and released as one.
 	RoleOf
 	// Turn: operand the number of a group; the groups of a role run the region one at a time, in turn: 0, 1, …, of-1, 0, …
 	// Results: what it yields.
@@ -621,7 +622,7 @@ var specs = [numCodes]Spec{
 	AsmOf: {Name: "asm", Stages: ValueStage | PlacedStage, Operands: "values", Min: 1, Max: -1, Results: 1, Rule: ruleAsm, family: "map",
 		Attrs: []AttrSpec{{Key: "target", Kind: StrAttr, Required: true}, textAttr}},
 	RoleOf: {Name: "role", Stages: ValueStage | PlacedStage, Regions: 1, Effects: Control, Rule: none, Verify: verifyRole,
-		Attrs: []AttrSpec{{Key: "groups", Kind: IntAttr, Required: true}, {Key: "late", Kind: IntAttr}, {Key: "name", Kind: StrAttr, Required: true}, {Key: "regs", Kind: IntAttr},
+		Attrs: []AttrSpec{{Key: "groups", Kind: IntAttr, Required: true}, {Key: "joint", Kind: BoolAttr}, {Key: "late", Kind: IntAttr}, {Key: "name", Kind: StrAttr, Required: true}, {Key: "regs", Kind: IntAttr},
 			{Key: "warps", Kind: IntAttr, Required: true}}},
 	Turn: {Name: "turn", Stages: ValueStage | PlacedStage, Operands: "group", Min: 1, Max: 1, Results: -1, Regions: 1, Effects: Control, Rule: given, Verify: verifyTurn,
 		Attrs: []AttrSpec{{Key: "of", Kind: IntAttr, Required: true}}},

@@ -188,7 +188,13 @@ func (c *channelCheck) run() error {
 	follow := func(o *ir.Op) {
 		c.events, c.slots, c.count = nil, map[*ir.Value]event{}, map[*ir.Value]*[2]int64{}
 		c.region(o.Regions[0])
-		roles = append(roles, postponed(o, c.events))
+		list := postponed(o, c.events)
+		for _, q := range c.phase.Regions[0].Ops {
+			if q.Code == ir.RoleOf {
+				list = joined(q, list)
+			}
+		}
+		roles = append(roles, list)
 	}
 	for _, o := range c.phase.Regions[0].Ops {
 		if o.Code != ir.RoleOf {

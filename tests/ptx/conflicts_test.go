@@ -20,7 +20,7 @@ import (
 func TestAligned(t *testing.T) {
 	gemm := map[string]int64{"M": 256, "N": 128, "K": 96}
 	long := map[string]int64{"B": 1, "H": 2, "G": 1, "M": 128, "N": 192}
-	const files = "../../kernels/"
+	const files, explicit = "../../kernels/", "../../tests/spec/explicit/"
 	list := []struct {
 		file, kernel string
 		generics     map[string]string
@@ -39,6 +39,11 @@ func TestAligned(t *testing.T) {
 		{"attention/attention.tile", "attention", map[string]string{"T": "bf16", "D": "128", "causal": "true"}, long, 1},
 		{"attention/backward.tile", "backward", map[string]string{"T": "bf16", "D": "64"}, long, 5},
 		{"attention/backward.tile", "backward", map[string]string{"T": "bf16", "D": "64", "causal": "true"}, long, 5},
+		{explicit + "gemm.tile", "gemm", map[string]string{"T": "bf16"}, gemm, 1},
+		{explicit + "gemm.tile", "gemm", map[string]string{"T": "i8"}, gemm, 1},
+		{explicit + "gemm.tile", "across", map[string]string{"T": "f16"}, gemm, 1},
+		{explicit + "roles.tile", "product", map[string]string{"T": "f16"}, gemm, 1},
+		{explicit + "ahead.tile", "ahead", map[string]string{"T": "f16"}, gemm, 1},
 	}
 	to := target(t, "sm_80")
 	device, err := runtime.Emulator("sm_80", emu.Options{})
@@ -47,7 +52,11 @@ func TestAligned(t *testing.T) {
 	}
 	for _, x := range list {
 		name := fmt.Sprint(x.kernel, x.generics)
-		prog, diags := check.Load(check.Config{Bundled: kernels.FS}, files+x.file)
+		path := files + x.file
+		if strings.HasPrefix(x.file, explicit) {
+			path = x.file
+		}
+		prog, diags := check.Load(check.Config{Bundled: kernels.FS}, path)
 		if diags.HasErrors() {
 			t.Fatal(diags.Err())
 		}

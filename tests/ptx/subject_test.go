@@ -35,6 +35,7 @@ type subject struct {
 	fn       *ir.Func
 	artefact *codegen.Artefact
 	lines    []string // of its text
+	source   []string // the lines of the file that it comes from
 	launches []launch
 }
 
@@ -83,6 +84,20 @@ func (s *subject) launch(ctx context.Context, target, text string, l launch, o e
 	return k.Launch(ctx, l.sizes, l.args, runtime.Options{Emulated: report})
 }
 
+// all are the places of all that the emulator reports of a text on a launch, with what it is.
+func (s *subject) all(ctx context.Context, target, text string, l launch, seed uint64) (map[string]bool, error) {
+	places := map[string]bool{}
+	_, err := s.launch(ctx, target, text, l, emu.Options{Seed: seed, MaxInstructions: 1 << 26, MaxFindings: 1 << 10}, func(r *emu.Report) {
+		for _, f := range r.Findings {
+			places[fmt.Sprint(f.Kind, f.Pos)] = true
+		}
+	})
+	if f := (*interp.Fault)(nil); err != nil && !errors.As(err, &f) {
+		return nil, err
+	}
+	return places, nil
+}
+
 // found is what the emulator reports of a text on a launch, "" if nothing.
 func (s *subject) found(ctx context.Context, target, text string, l launch, seed uint64) (string, error) {
 	_, err := s.launch(ctx, target, text, l, emu.Options{Seed: seed, MaxInstructions: 1 << 26}, nil)
@@ -93,11 +108,10 @@ func (s *subject) found(ctx context.Context, target, text string, l launch, seed
 	return "", err
 }
 
-// subjects are the variants that the benches of testdata/launches call of a package's kernels, with these calls. They are run
-// on the emulator, as later calls may take what earlier ones gave.
-func subjects(t *testing.T, pkg string, to emit.Target) []*subject {
+// calling are the bundled kernels, those of the explicit level's tests, and the launches of a package's.
+func calling(t *testing.T, pkg string) (files fstest.MapFS, own string) {
 	t.Helper()
-	files := fstest.MapFS{}
+	files = fstest.MapFS{}
 	for _, s := range kernels.List() {
 		text, err := kernels.FS.ReadFile(s.Path())
 		if err != nil {
@@ -105,12 +119,30 @@ func subjects(t *testing.T, pkg string, to emit.Target) []*subject {
 		}
 		files[s.Path()] = &fstest.MapFile{Data: text}
 	}
-	text, err := os.ReadFile(filepath.Join("testdata", "launches", pkg+".tile"))
-	if err != nil {
-		t.Fatal(err)
+	own = pkg + "/launches.tile"
+	paths := map[string]string{filepath.Join("testdata", "launches", pkg+".tile"): own}
+	explicit, err := filepath.Glob("../spec/explicit/*.tile")
+	if err != nil || len(explicit) == 0 {
+		t.Fatalf("no programs of the explicit level: %v", err)
 	}
-	own := pkg + "/launches.tile"
-	files[own] = &fstest.MapFile{Data: text}
+	for _, p := range explicit {
+		paths[p] = "explicit/" + filepath.Base(p)
+	}
+	for from, to := range paths {
+		text, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[to] = &fstest.MapFile{Data: text}
+	}
+	return files, own
+}
+
+// subjects are the variants that the benches of testdata/launches call of a package's kernels, with these calls. They are run
+// on the emulator, as later calls may take what earlier ones gave.
+func subjects(t *testing.T, pkg string, to emit.Target) []*subject {
+	t.Helper()
+	files, own := calling(t, pkg)
 	prog, list := check.Load(check.Config{FS: files}, own)
 	if list.HasErrors() {
 		t.Fatal(list.Err())
@@ -130,7 +162,8 @@ func subjects(t *testing.T, pkg string, to emit.Target) []*subject {
 			if err != nil {
 				return nil, err
 			}
-			s = &subject{kernel: pkg + "." + fn.Name, fn: fn, artefact: a, lines: strings.Split(string(a.Code), "\n")}
+			s = &subject{kernel: pkg + "." + fn.Name, fn: fn, artefact: a, lines: strings.Split(string(a.Code), "\n"),
+				source: strings.Split(string(files[fn.Pos.File].Data), "\n")}
 			for i, b := range fn.Binds {
 				if i > 0 {
 					s.binds += " "
@@ -206,13 +239,18 @@ func (s *subject) reaching(line int) []launch {
 	return list
 }
 
-// place is the line of the source that a line of the text comes from.
-func (s *subject) place(line int) string {
+// sourceLine is the line of the source that a line of the text comes from, the function's if none.
+func (s *subject) sourceLine(line int) int {
 	for i := line; i >= 0; i-- {
 		var file, at, column int
 		if n, err := fmt.Sscanf(strings.TrimSpace(s.lines[i]), ".loc %d %d %d", &file, &at, &column); n == 3 && err == nil {
-			return fmt.Sprintf("%s:%d", filepath.Base(s.fn.Pos.File), at)
+			return at
 		}
 	}
-	return filepath.Base(s.fn.Pos.File)
+	return s.fn.Pos.Line
+}
+
+// place is the line of the source that a line of the text comes from.
+func (s *subject) place(line int) string {
+	return fmt.Sprintf("%s:%d", filepath.Base(s.fn.Pos.File), s.sourceLine(line))
 }

@@ -36,10 +36,18 @@ type slots struct {
 	form                passes.SlotForm // of one slot that has one
 	a                   *array          // of one slot, nil where it has a form
 	depth, first, stage int64
-	sender              *ir.Op // a role, nil outside of roles
-	copies              bool   // that are asynchronous, into some slot
-	readers             []reader
+	sender              *ir.Op    // a role, nil outside of roles
+	copies              bool      // that are asynchronous, into some slot
+	readers             []reader  // none but of a lead
 	ends                *slotEnds // outside of roles
+	// lead is the first of those that a role sends in step, which share their barriers and the numbers of their slots: a slot of
+	// each in every round. Of others it is the channel itself, alone.
+	lead  *slots
+	alone bool
+	// now are the slots of a lead that were acquired and taken last.
+	now [2]asm.Arg
+	// fresh are the slots that nothing has been in yet: some of a channel outside of roles, before its first take.
+	fresh int64
 }
 
 // reader is a group that takes from a channel, with the first of its barriers for full and empty slots.
@@ -115,12 +123,12 @@ func (e *emitter) slotOperation(o *ir.Op) bool {
 	}
 	switch o.Code {
 	case ir.Acquire:
-		e.set(o.Result(), e.beginSlot(s, e.endsOf(s).write, false))
+		e.set(o.Result(), e.beginSlot(s, o, e.endsOf(s).write))
 	case ir.Take:
 		if s.own(e.crew) {
 			s.wait(e)
 		}
-		e.set(o.Result(), e.beginSlot(s, e.endsOf(s).read, true))
+		e.set(o.Result(), e.beginSlot(s, o, e.endsOf(s).read))
 	case ir.Commit:
 		if g := e.crew; g != nil && g.role.Attr("late") != nil {
 			e.sent(o)
@@ -134,7 +142,30 @@ func (e *emitter) slotOperation(o *ir.Op) bool {
 		}
 		e.passSlot(s, e.value(o.Operands[1]), false)
 	default:
-		e.passSlot(s, e.value(o.Operands[1]), true)
+		if _, last := e.ofRound(s, o); last && (e.crew == nil || !final(o, func(q *ir.Op) bool { return q.Code == ir.Take && q.Operands[0] == s.chain })) {
+			e.passSlot(s, e.value(o.Operands[1]), true)
+		}
+	}
+	return true
+}
+
+// final reports whether an operation of a role runs once at most, with none of a kind behind it. All that is sent is taken: so nothing
+// waits for the slot that the last release of a role gives back, nor for the turn that its last one gives on.
+func final(o *ir.Op, kind func(*ir.Op) bool) bool {
+	for ; o.Code != ir.RoleOf; o = o.Parent.Parent {
+		if repeats(o) {
+			return false
+		}
+		ops := o.Parent.Ops
+		for _, q := range ops[slices.Index(ops, o)+1:] {
+			found := kind(q)
+			for _, r := range q.Regions {
+				r.Walk(func(x *ir.Op) { found = found || kind(x) })
+			}
+			if found {
+				return false
+			}
+		}
 	}
 	return true
 }
@@ -146,44 +177,83 @@ func (s *slots) wait(e *emitter) {
 	}
 }
 
-// openSlots gives a channel its memory and barriers.
+// openSlots gives a channel its memory and barriers, and with it those that go in step with it.
 func (e *emitter) openSlots(o *ir.Op) {
+	if e.slots[o.Result()] != nil {
+		return
+	}
+	list := []*slots{e.newSlots(o)}
+	if role := list[0].sender; role != nil && role.Flag("joint") {
+		for _, q := range o.Parent.Ops {
+			if q == o || q.Code != ir.ChanOf || q.Attr("ring") != nil {
+				continue
+			}
+			if s := e.newSlots(q); s.sender == role {
+				list = append(list, s)
+			}
+		}
+	}
+	lead, size := list[0], int64(0)
+	for _, s := range list {
+		s.lead, s.alone = lead, len(list) == 1
+		s.first = size
+		size += (s.stage + 127) &^ 127
+		e.slots[s.chain] = s
+	}
+	at := e.hold(size * lead.depth).lo
+	for _, s := range list {
+		s.first, s.stage = at+s.first, size
+	}
+	for _, u := range e.users(lead.chain) {
+		role := roleOf(u)
+		if u.Code != ir.Take || role == nil || role == lead.sender || len(lead.readers) > 0 && lead.reads(role, 0) != nil {
+			continue
+		}
+		for g := range role.Int("groups") {
+			lead.readers = append(lead.readers, reader{role, g, e.named(lead.depth), e.named(lead.depth)})
+		}
+	}
+	if lead.sender == nil && len(lead.readers) == 0 {
+		lead.ends = e.newEnds()
+	}
+}
+
+// newSlots are the slots of a channel; stage is the size of one of them.
+func (e *emitter) newSlots(o *ir.Op) *slots {
 	c := o.Result()
 	t := c.Type
-	s := &slots{chain: c, depth: t.Depth}
-	e.slots[c] = s
+	s := &slots{chain: c, depth: t.Depth, fresh: t.Depth}
 	if f, ok := passes.SlotFormOf(t); ok {
 		s.form, s.stage = f, f.Bytes()
 	} else {
 		s.stage = s.rows(t)
 	}
-	s.stage = (s.stage + 127) &^ 127
-	s.first = e.hold(s.stage * s.depth).lo
 	for _, u := range e.users(c) {
-		role := roleOf(u)
-		if u.Code == ir.Acquire {
-			s.copies = s.copies || slices.ContainsFunc(e.users(u.Result()), func(q *ir.Op) bool {
-				return q.Code == ir.Copy && e.arrivesLate(q)
-			})
+		if u.Code != ir.Acquire {
+			continue
 		}
-		switch {
-		case role == nil:
-		case u.Code == ir.Acquire:
+		s.copies = s.copies || slices.ContainsFunc(e.users(u.Result()), func(q *ir.Op) bool {
+			return q.Code == ir.Copy && e.arrivesLate(q)
+		})
+		if role := roleOf(u); role != nil {
 			s.sender = role
 		}
 	}
-	for _, u := range e.users(c) {
-		role := roleOf(u)
-		if u.Code != ir.Take || role == nil || role == s.sender || len(s.readers) > 0 && s.reads(role, 0) != nil {
-			continue
-		}
-		for g := range role.Int("groups") {
-			s.readers = append(s.readers, reader{role, g, e.named(s.depth), e.named(s.depth)})
+	return s
+}
+
+// ofRound reports whether an operation on a channel is the first, and the last, of its kind in a round of those that go in step.
+func (e *emitter) ofRound(s *slots, o *ir.Op) (first, last bool) {
+	if s.alone {
+		return true, true
+	}
+	var list []*ir.Op
+	for _, q := range o.Parent.Ops {
+		if q.Code == o.Code && e.slots[q.Operands[0]] != nil && e.slots[q.Operands[0]].lead == s.lead {
+			list = append(list, q)
 		}
 	}
-	if s.sender == nil && len(s.readers) == 0 {
-		s.ends = e.newEnds()
-	}
+	return o == list[0], o == list[len(list)-1]
 }
 
 // rows makes the array of a slot without a form, and gives its size in bytes.
@@ -204,8 +274,8 @@ func (s *slots) rows(t ir.Type) int64 {
 
 // reads is a group as a reader of the channel, nil where it is none.
 func (s *slots) reads(role *ir.Op, number int64) *reader {
-	for i := range s.readers {
-		if r := &s.readers[i]; r.role == role && r.number == number {
+	for i := range s.lead.readers {
+		if r := &s.lead.readers[i]; r.role == role && r.number == number {
 			return r
 		}
 	}
@@ -223,23 +293,58 @@ func (e *emitter) endsOf(s *slots) *slotEnds {
 	if e.crew == nil {
 		return s.ends
 	}
-	return e.crew.ends[s.chain]
+	return e.crew.ends[s.lead.chain]
 }
 
-// beginSlot waits for the next slot at one of a channel's ends, and gives it.
-func (e *emitter) beginSlot(s *slots, at asm.Reg, taken bool) *value {
-	b := e.b
-	b.Changes(at)
-	now := b.Do("mov.b32", asm.W, asm.R(at))
-	next := b.Do("add.s32", asm.W, asm.R(now), asm.Int(1))
-	wraps := b.Do("setp.eq.s32", asm.P, asm.R(next), asm.Int(s.depth))
-	b.Emit("selp.b32", asm.R(at), asm.Int(0), asm.R(next), asm.R(wraps))
-	e.meetAt(s, asm.R(now), !taken, "bar.sync")
-	x := &value{slots: s, slot: asm.R(now)}
+// beginSlot waits for the next slot at one of a channel's ends, for which o acquires or takes it, and gives it.
+func (e *emitter) beginSlot(s *slots, o *ir.Op, at asm.Reg) *value {
+	b, empty := e.b, o.Code == ir.Acquire
+	now := &s.lead.now[0]
+	if empty {
+		now = &s.lead.now[1]
+	}
+	if first, _ := e.ofRound(s, o); first {
+		b.Changes(at)
+		*now = asm.R(b.Do("mov.b32", asm.W, asm.R(at)))
+		next := b.Do("add.s32", asm.W, *now, asm.Int(1))
+		wraps := b.Do("setp.eq.s32", asm.P, asm.R(next), asm.Int(s.depth))
+		b.Emit("selp.b32", asm.R(at), asm.Int(0), asm.R(next), asm.R(wraps))
+		if !empty || again(o) {
+			s.fresh = 0
+		}
+		if s.fresh--; s.fresh < 0 || !s.own(e.crew) {
+			e.meetAt(s, *now, empty, "bar.sync")
+		}
+	}
+	x := &value{slots: s, slot: *now}
 	if s.a == nil {
-		x.view = &view{form: s.form, slot: b.Mul(asm.W, asm.R(now), asm.Int(s.stage)), base: s.first}
+		x.view = &view{form: s.form, slot: b.Mul(asm.W, *now, asm.Int(s.stage)), base: s.first}
 	}
 	return x
+}
+
+// again reports whether an operation may run more than once in its phase or role.
+func again(o *ir.Op) bool {
+	for ; o != nil && o.Code != ir.RoleOf && o.Code != ir.Parallel; o = o.Parent.Parent {
+		if repeats(o) && !short(o) {
+			return true
+		}
+	}
+	return false
+}
+
+// short reports whether a loop is from a constant to the least of something and a constant, which are no more than a step apart.
+func short(o *ir.Op) bool {
+	if o.Code != ir.For || o.Operands[1].Def == nil || o.Operands[1].Def.Code != ir.Min {
+		return false
+	}
+	first, ok := o.Operands[0].ConstInt()
+	for _, v := range o.Operands[1].Def.Operands {
+		if end, is := v.ConstInt(); ok && is && end-first <= max(1, o.Int("by")) {
+			return true
+		}
+	}
+	return false
 }
 
 // passSlot gives a slot on.
@@ -273,6 +378,9 @@ func (e *emitter) sent(o *ir.Op) {
 	}
 	for _, q := range round {
 		s := e.slots[q.Operands[0]]
+		if s != s.lead {
+			continue
+		}
 		e.handOver(s, s.before(e, e.value(q.Operands[1]).slot, late), there)
 	}
 }
@@ -289,7 +397,7 @@ func (e *emitter) sentAll() {
 	for k := late; k > 0; k-- {
 		there := b.Do("setp.ge.s32", asm.P, asm.R(g.rounds), asm.Int(k))
 		for _, o := range e.op.Regions[0].Ops {
-			if s := e.slots[resultOf(o)]; s != nil && s.sender == g.role {
+			if s := e.slots[resultOf(o)]; s != nil && s == s.lead && s.sender == g.role {
 				next := g.ends[s.chain].write
 				b.Changes(next)
 				e.handOver(s, s.before(e, asm.R(b.Do("mov.b32", asm.W, asm.R(next))), k), asm.R(there))
@@ -329,7 +437,7 @@ func (s *slots) threads(r *reader) int64 { return 32 * (s.sender.Int("warps") + 
 
 // own reports whether the threads at hand are at both ends of a channel.
 func (s *slots) own(g *group) bool {
-	return g == nil || s.sender == g.role && len(s.readers) == 0
+	return g == nil || s.sender == g.role && len(s.lead.readers) == 0
 }
 
 // meetAt waits at, or comes to, the barriers of a slot: those for empty slots or for full ones.
@@ -338,7 +446,7 @@ func (e *emitter) meetAt(s *slots, slot asm.Arg, empty bool, op string) {
 		e.barrier()
 		return
 	}
-	for _, r := range s.readers {
+	for _, r := range s.lead.readers {
 		if e.crew.role != s.sender && (r.role != e.crew.role || r.number != e.crew.number) {
 			continue
 		}
@@ -499,7 +607,7 @@ func (e *emitter) enterRole(first *ir.Op) {
 		}
 		s := e.slots[o.Result()]
 		r := s.reads(g.role, g.number)
-		if s.sender != g.role && r == nil {
+		if s != s.lead || s.sender != g.role && r == nil {
 			continue
 		}
 		g.ends[s.chain] = e.newEnds()
@@ -527,8 +635,9 @@ func (e *emitter) turn(o *ir.Op) {
 	for i, v := range o.Regions[0].Yield().Operands {
 		e.set(o.Results[i], e.copyOf(e.value(v)))
 	}
-	if several {
-		e.b.Emit("bar.arrive", asm.Int(int64(at)+(g.number+1)%o.Int("of")), asm.Int(64*g.warps))
+	next := (g.number + 1) % o.Int("of")
+	if several && (next > 0 || !final(o, func(q *ir.Op) bool { return q == o })) {
+		e.b.Emit("bar.arrive", asm.Int(int64(at)+next), asm.Int(64*g.warps))
 	}
 }
 
