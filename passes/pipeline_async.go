@@ -116,8 +116,12 @@ func (a *async) depth(loop *ir.Op, list []*reader, stage int64) (int64, error) {
 			n = 1
 		}
 		if n*stage > room {
-			return 0, &Misfit{Text: fmt.Sprintf("a channel of depth %d: the slots that this loop takes in one step have %d bytes of shared memory, of which a block has %d, %d of them for other uses: depth %d is the nearest that fits",
-				n, stage, a.shared, a.shared-room, room/stage), Pos: load.Pos}
+			m := &Misfit{Text: fmt.Sprintf("a channel of depth %d: the slots that this loop takes in one step have %d bytes of shared memory, of which a block has %d, %d of them for other uses",
+				n, stage, a.shared, a.shared-room), Pos: load.Pos}
+			if room >= stage {
+				m.Hint, m.Settled = fmt.Sprintf("depth %d is the nearest that fits", room/stage), true
+			}
+			return 0, m
 		}
 		return n, nil
 	}
@@ -129,8 +133,12 @@ func (a *async) depth(loop *ir.Op, list []*reader, stage int64) (int64, error) {
 	}
 	fits := room / stage
 	if a.asked && !adds {
-		return 0, &Misfit{Text: fmt.Sprintf("stages = %d: a stage of this loop takes %d bytes of shared memory, of which a block has %d, %d of them for other uses: stages = %d is the nearest that fits",
-			n, stage, a.shared, a.shared-room, fits), Pos: loop.Pos}
+		m := &Misfit{Text: fmt.Sprintf("stages = %d: a stage of this loop takes %d bytes of shared memory, of which a block has %d, %d of them for other uses",
+			n, stage, a.shared, a.shared-room), Pos: loop.Pos}
+		if fits > 0 {
+			m.Hint, m.Settled = fmt.Sprintf("stages = %d is the nearest that fits", fits), true
+		}
+		return 0, m
 	}
 	return fits, nil
 }

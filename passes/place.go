@@ -27,15 +27,21 @@ func (m Machine) shared() int64 {
 
 // Misfit is a schedule that does not fit a target.
 type Misfit struct {
-	Text string
-	Pos  ir.Pos
+	// Text says what does not fit, with the numbers; Hint what would. Settled says that the hint is a schedule that fits.
+	Text, Hint string
+	Pos        ir.Pos
+	Settled    bool
 }
 
 func (m *Misfit) Error() string {
-	if m.Pos.Line == 0 {
-		return m.Text
+	text := m.Text
+	if m.Hint != "" {
+		text += "; " + m.Hint
 	}
-	return m.Pos.String() + ": " + m.Text
+	if m.Pos.Line == 0 {
+		return text
+	}
+	return m.Pos.String() + ": " + text
 }
 
 // maxWarps is the largest number of warps of a block.
@@ -61,7 +67,7 @@ func Place(fn *ir.Func, m Machine) error { return place(fn, m, nil) }
 func place(fn *ir.Func, m Machine, rec *recorder) error {
 	warps := Warps(fn)
 	if warps < 1 || warps > maxWarps {
-		return &Misfit{Text: fmt.Sprintf("warps = %d: a block has 1 to %d warps; %d is the nearest that fits", warps, maxWarps, min(max(warps, 1), maxWarps)), Pos: fn.Pos}
+		return &Misfit{Text: fmt.Sprintf("warps = %d: a block has 1 to %d warps", warps, maxWarps), Hint: fmt.Sprintf("%d is the nearest", min(max(warps, 1), maxWarps)), Pos: fn.Pos}
 	}
 	asked, err := promisesOf(fn, m)
 	if err != nil {
@@ -225,18 +231,22 @@ const maxRegisters = 400
 
 // fits refuses tiles that threads have no registers for.
 func (p *placer) fits(r *ir.Region) error {
-	var err error
+	var misfit *Misfit
 	r.Walk(func(o *ir.Op) {
 		for _, v := range o.Results {
-			if v.Type.Kind != ir.Tile || err != nil {
+			if v.Type.Kind != ir.Tile || misfit != nil {
 				continue
 			}
 			if n := registers(v.Type.Elem, p.tile(v.Type), p.warps); n > maxRegisters {
-				err = &Misfit{Text: p.tooLarge(v.Type, n), Pos: o.Pos}
+				misfit = p.tooLarge(v.Type, n)
+				misfit.Pos = o.Pos
 			}
 		}
 	})
-	return err
+	if misfit != nil {
+		return misfit
+	}
+	return nil
 }
 
 // registers is the least number of registers that a tile takes in each thread of so many warps.
@@ -257,11 +267,12 @@ func registers(elem dtype.Type, tile []int64, warps int64) int64 {
 	return n
 }
 
-func (p *placer) tooLarge(t ir.Type, n int64) string {
-	text := fmt.Sprintf("%s takes %d registers of each of %d threads, which have 255", t.Unplaced(), n, 32*p.warps)
+func (p *placer) tooLarge(t ir.Type, n int64) *Misfit {
+	m := &Misfit{Text: fmt.Sprintf("%s takes %d registers of each of %d threads, which have 255", t.Unplaced(), n, 32*p.warps)}
 	for w := 2 * p.warps; w <= maxWarps; w *= 2 {
 		if registers(t.Elem, p.tile(t), w) <= maxRegisters/2 {
-			return text + fmt.Sprintf("; with warps = %d it takes %d", w, registers(t.Elem, p.tile(t), w))
+			m.Hint = fmt.Sprintf("with warps = %d it takes %d", w, registers(t.Elem, p.tile(t), w))
+			return m
 		}
 	}
 	// Halve the widest axis until it fits.
@@ -274,7 +285,8 @@ func (p *placer) tooLarge(t ir.Type, n int64) string {
 		i := slices.Index(tile, slices.Max(tile))
 		tile[i], widths[i] = (tile[i]+1)/2, (widths[i]+1)/2
 	}
-	return text + fmt.Sprintf("; a tile of %s fits", times(widths))
+	m.Hint = fmt.Sprintf("a tile of %s fits", times(widths))
+	return m
 }
 
 func times(list []int64) string {

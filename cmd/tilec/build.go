@@ -141,7 +141,10 @@ func compileAll(env *environment, report *reporter, arg string, defs *defines, t
 		}
 		a, err := new(jit.Compiler).Compile(env.ctx, name, fn, o)
 		if err != nil {
-			return nil, err
+			return nil, compile.Nearest(env.ctx, variant, err, func(fn *ir.Func) error {
+				_, err := new(jit.Compiler).Compile(env.ctx, name, fn, codegen.Options{})
+				return err
+			})
 		}
 		full := name
 		if a.Manifest.Level != "" {

@@ -138,6 +138,12 @@ func (x *executor) prepare(ctx context.Context, k *typed.Kernel, o compile.Optio
 		return nil, nil, err
 	}
 	kernel, err := x.load(ctx, fn)
+	if err != nil {
+		err = compile.Nearest(ctx, k, err, func(fn *ir.Func) error {
+			_, err := new(jit.Compiler).Compile(ctx, x.Target(), fn, codegen.Options{})
+			return err
+		})
+	}
 	return kernel, fn, err
 }
 

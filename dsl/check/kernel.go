@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/tilec/tilec/dsl"
@@ -72,6 +73,19 @@ func (k *Kernel) Instantiate(b Bindings) (*typed.Kernel, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags.Sorted()
 	}
+	if out != nil {
+		out.Again = func(tiles map[string]int64, words []Word) (*typed.Kernel, error) {
+			other := b
+			other.Tiles = maps.Clone(b.Tiles)
+			if other.Tiles == nil {
+				other.Tiles = map[string]int64{}
+			}
+			maps.Copy(other.Tiles, tiles)
+			other.Words = slices.Concat(b.Words, words)
+			v, list := k.Instantiate(other)
+			return v, list.Err()
+		}
+	}
 	return out, diags.Sorted()
 }
 
@@ -116,6 +130,9 @@ func (e *elab) instantiate(k *Kernel, b Bindings) *typed.Kernel {
 		return nil
 	}
 	ks.out.Words = ks.tiles.words
+	for _, name := range ks.tiles.names {
+		ks.out.Tiles = append(ks.out.Tiles, typed.TileSize{Name: name, Value: ks.tiles.vals[name]})
+	}
 	ks.phases, ks.plain, ks.any = storedPhases(k.ast.Body)
 	if !e.params(k) {
 		return nil

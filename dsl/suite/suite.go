@@ -377,7 +377,10 @@ func (l *Launcher) Launch(ctx context.Context, k *typed.Kernel, sizes []int64, a
 			return nil, err
 		}
 		if kernel, err = l.load(ctx, fn); err != nil {
-			return nil, err
+			return nil, compile.Nearest(ctx, k, err, func(fn *ir.Func) error {
+				_, err := l.load(ctx, fn)
+				return err
+			})
 		}
 		l.ready[k] = kernel
 	}

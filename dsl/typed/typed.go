@@ -86,6 +86,15 @@ type Kernel struct {
 	Body          []Stmt // top level: Require, Assign, AxisDecl, TempDecl, Parallel, For (a phase of one block)
 	Pins          []Pin
 	Span          diag.Span
+	// Tiles are the tile sizes of the schedule, by name, in its order. Again is the kernel with some other ones, and with more words.
+	Tiles []TileSize
+	Again func(tiles map[string]int64, words []Word) (*Kernel, error)
+}
+
+// TileSize is a tile size of a schedule.
+type TileSize struct {
+	Name  string
+	Value int64
 }
 
 // Pin fixes the register layout of a tile. The coordinates of the layout are the axes in their order.

@@ -17,12 +17,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tilec/tilec/codegen"
+	"github.com/tilec/tilec/codegen/ptx/emu"
 	"github.com/tilec/tilec/dsl/check"
 	"github.com/tilec/tilec/dsl/diag/expect"
 	"github.com/tilec/tilec/dsl/eval"
 	"github.com/tilec/tilec/dsl/suite"
+	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/interp"
 	"github.com/tilec/tilec/kernels"
+	"github.com/tilec/tilec/runtime"
+	"github.com/tilec/tilec/runtime/jit"
 )
 
 // rounds is how often each test runs with drawn tile sizes, extents and generics.
@@ -98,6 +103,22 @@ func runAll(t *testing.T, prog *check.Program, o suite.Options) (printed string)
 		t.Error("no tests")
 	}
 	return printed
+}
+
+// TestEmulated runs every package as sm_80's code on the emulator, under all its checks.
+func TestEmulated(t *testing.T) {
+	device, err := runtime.Emulator("sm_80", emu.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load80 := func(ctx context.Context, fn *ir.Func) (*runtime.Kernel, error) {
+		return new(jit.Compiler).Kernel(ctx, device, fn, codegen.Options{Verify: true})
+	}
+	for _, dir := range folders(t) {
+		t.Run(dir, func(t *testing.T) {
+			runAll(t, load(t, dir), suite.Options{Target: "sm_80", Load: load80})
+		})
+	}
 }
 
 // TestPackages runs every package as its text says, then with tile sizes and extents drawn, which must not matter.

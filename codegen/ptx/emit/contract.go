@@ -1,6 +1,8 @@
 package emit
 
 import (
+	"slices"
+
 	"github.com/tilec/tilec/codegen/ptx/asm"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/dtype"
@@ -10,7 +12,9 @@ import (
 func (e *emitter) contract(o *ir.Op) {
 	switch o.Code {
 	case ir.Contract:
-		if o.Str("atom") != "" {
+		if overNothing(o) {
+			e.nothing(o)
+		} else if o.Str("atom") != "" {
 			e.mma(o)
 		} else if !e.dot(o) {
 			e.product(o)
@@ -32,6 +36,31 @@ func (e *emitter) contract(o *ir.Op) {
 	default:
 		e.fail("%s is not compiled", o.Code)
 	}
+}
+
+// overNothing reports whether a contraction sums over an axis without indices.
+func overNothing(o *ir.Op) bool {
+	for _, v := range o.Operands[:2] {
+		for _, a := range v.Type.Axes {
+			if a.Extent == 0 && slices.Contains(o.Axes, a.Span) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// nothing emits a contraction that adds nothing.
+func (e *emitter) nothing(o *ir.Op) {
+	if _, _, _, _, acc := o.ContractParts(); acc != nil {
+		e.set(o.Result(), e.copyOf(e.value(acc)))
+		return
+	}
+	elems := make([]asm.Arg, e.place(o.Result().Type).slots)
+	for i := range elems {
+		elems[i] = code(o.Result().Type.Elem, 0)
+	}
+	e.set(o.Result(), &value{elems: elems})
 }
 
 // sumType is the type that a contraction multiplies and adds in: f32 or f64, or a signed integer of 32 or 64 bits, whose low

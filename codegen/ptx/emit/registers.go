@@ -39,13 +39,13 @@ func (t Target) registers(fn *ir.Func, kernels []*asm.Kernel, m *codegen.Manifes
 		if at.Line == 0 {
 			at = fn.Pos
 		}
-		text := fmt.Sprintf("at least %d registers of each of %d threads hold values here, and a thread has %d", need, p.Threads, have)
+		misfit := &passes.Misfit{Text: fmt.Sprintf("at least %d registers of each of %d threads hold values here, and a thread has %d", need, p.Threads, have), Pos: at}
 		if warps, n, ok := t.fitting(fn); ok {
-			text += fmt.Sprintf("; warps = %d is the nearest that fits, with %d", warps, n)
+			misfit.Hint, misfit.Settled = fmt.Sprintf("warps = %d is the nearest that fits, with %d", warps, n), true
 		} else {
-			text += "; no number of warps fits: make the tiles smaller"
+			misfit.Hint = "no number of warps fits: make the tiles smaller"
 		}
-		return &passes.Misfit{Text: text, Pos: at}
+		return misfit
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package emit
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/passes"
 )
 
 // arena hands out shared memory. What is held (the slots of channels, tables) has its bytes until it is given back; scratch is
@@ -81,7 +83,7 @@ func (a *arena) free(x interval) {
 func (e *emitter) room(high int64) {
 	e.shared.high = max(e.shared.high, high)
 	if limit := int64(e.target.SM.Shared()); e.shared.high > limit {
-		e.fail("%d bytes of shared memory are needed, and a block has %d: make the tiles smaller", e.shared.high, limit)
+		panic(&passes.Misfit{Text: fmt.Sprintf("%d bytes of shared memory are needed, and a block has %d", e.shared.high, limit), Hint: "make the tiles smaller", Pos: e.b.Pos})
 	}
 }
 
