@@ -80,8 +80,10 @@ const maxSteps = 1 << 18
 // no more when they are filled again, or gives two accesses for which that does not follow. It reads what is emitted and goes through
 // all states that the offsets of stages, the groups of copies and the accesses since the last barrier can be in: every
 // branch goes both ways, so loops run any number of times. Where it cannot decide, open says why.
-func (b *Builder) Disorder() (found *Disorder, open string) {
-	code := b.Code()
+func (b *Builder) Disorder() (found *Disorder, open string) { return DisorderOf(b.Code()) }
+
+// DisorderOf is [Builder.Disorder] of instructions.
+func DisorderOf(code []Instr) (found *Disorder, open string) {
 	known := map[Reg]int{}
 	track := func(a Arg) { a.regs(func(r Reg) { known[r] = 0 }) }
 	some := false

@@ -1,0 +1,87 @@
+package emit
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tilec/tilec/codegen"
+	"github.com/tilec/tilec/codegen/ptx"
+	"github.com/tilec/tilec/codegen/ptx/asm"
+	"github.com/tilec/tilec/dsl/check"
+	"github.com/tilec/tilec/dsl/compile"
+	"github.com/tilec/tilec/kernels"
+)
+
+// TestDisorder leaves each wait, commit and barrier out of the instructions of some kernels: those of rings are all found by the check
+// that each compilation makes. The others are of scratch memory, which is not part of it.
+func TestDisorder(t *testing.T) {
+	sm, err := ptx.ParseTarget("sm_80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := Target{SM: sm}
+	for _, x := range []struct {
+		file, kernel string
+		generics     map[string]string
+		scratch      int // barriers of scratch memory: of layouts that are converted, of sums across warps
+	}{
+		{"gemm/gemm.tile", "gemm", map[string]string{"T": "bf16"}, 4},
+		{"gemm/gemm.tile", "gemm", map[string]string{"T": "f32"}, 0},
+		{"attention/attention.tile", "attention", map[string]string{"T": "f16", "D": "64"}, 8},
+		{"attention/attention.tile", "attention", map[string]string{"T": "bf16", "D": "128", "causal": "true"}, 8},
+		{"attention/backward.tile", "backward", map[string]string{"T": "f16", "D": "64"}, 30},
+		{"lowbit/gemm_wx.tile", "gemm_wx", map[string]string{"T": "f16", "W": "u4", "G": "128"}, 4},
+	} {
+		prog, list := check.Load(check.Config{Bundled: kernels.FS}, "../../../kernels/"+x.file)
+		if list.HasErrors() {
+			t.Fatal(list.Err())
+		}
+		k := prog.Packages[0].Kernel(x.kernel)
+		b := check.Bindings{Generics: map[string]check.Value{}, Target: "sm_80"}
+		for n, text := range x.generics {
+			if b.Generics[n], err = k.ParseGeneric(n, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		typed, list := k.Instantiate(b)
+		if list.HasErrors() {
+			t.Fatal(list.Err())
+		}
+		fn, _, err := compile.Func(typed, compile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		placed, err := target.Placed(fn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m codegen.Manifest
+		compiled, _, err := target.kernels(placed, &m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, silent := 0, 0
+		for _, k := range compiled {
+			code := k.Code()
+			for i := range code {
+				op := code[i].Op
+				if op != "bar.sync" && !strings.HasPrefix(op, "cp.async.wait") && op != "cp.async.commit_group" {
+					continue
+				}
+				if d, open := asm.DisorderOf(slices.Delete(slices.Clone(code), i, i+1)); d != nil {
+					found++
+				} else {
+					silent++
+					if op != "bar.sync" || open != "" {
+						t.Errorf("%s %v: %s of line %d is not found %s", x.kernel, x.generics, op, code[i].Pos.Line, open)
+					}
+				}
+			}
+		}
+		t.Logf("%s %v: %d found, %d not", x.kernel, x.generics, found, silent)
+		if found == 0 || silent != x.scratch {
+			t.Errorf("%s %v: %d found, %d not, want %d", x.kernel, x.generics, found, silent, x.scratch)
+		}
+	}
+}
