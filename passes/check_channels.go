@@ -371,7 +371,13 @@ func (c *channelCheck) stuck(roles [][]event, at []int, i int) error {
 				e.chain.Name, e.op.Code, e.chain.Type.Depth, what, need)
 		}
 	}
-	return c.fault(e.op, nil, "channel %s: %s waits for ever: no slot of %d is %s any more", e.chain.Name, e.op.Code, e.chain.Type.Depth, what)
+	var last *ir.Op // what would end it, and has ended
+	c.phase.Regions[0].Walk(func(o *ir.Op) {
+		if o.Code == need && o.Operands[0] == e.chain {
+			last = o
+		}
+	})
+	return c.fault(e.op, last, "channel %s: %s waits for ever: no slot of %d is %s any more", e.chain.Name, e.op.Code, e.chain.Type.Depth, what)
 }
 
 // String names an event for a message.

@@ -13,7 +13,6 @@ import (
 	"github.com/tilec/tilec/dsl/compile"
 	"github.com/tilec/tilec/dsl/eval"
 	"github.com/tilec/tilec/dsl/raise"
-	"github.com/tilec/tilec/dsl/suite"
 	"github.com/tilec/tilec/dsl/typed"
 	"github.com/tilec/tilec/ir"
 	"github.com/tilec/tilec/ir/interp"
@@ -90,23 +89,7 @@ func TestRaised(t *testing.T) {
 			}
 			return want, nil
 		}
-		for _, test := range prog.Packages[0].Tests {
-			if test.Span().File != own {
-				continue
-			}
-			cases, list := test.Cases()
-			runner := &eval.Runner{Context: t.Context(), Launch: run}
-			for _, c := range cases {
-				more, err := test.Run(c, check.RunOptions{Target: to.Name()}, runner.Exec)
-				list = append(list, more...)
-				if err != nil {
-					t.Errorf("%s: %v", suite.Name(test), err)
-				}
-			}
-			if list.HasErrors() {
-				t.Errorf("%s: %v", suite.Name(test), list.Err())
-			}
-		}
+		runBenches(t, prog, own, to, run)
 	}
 	t.Logf("%d launches; %d variants have no explicit form", ran, unsaid)
 	if ran == 0 {

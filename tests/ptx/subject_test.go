@@ -138,6 +138,28 @@ func calling(t *testing.T, pkg string) (files fstest.MapFS, own string) {
 	return files, own
 }
 
+// runBenches runs the benches of a file, whose launches run makes.
+func runBenches(t *testing.T, prog *check.Program, file string, to emit.Target, run eval.Launch) {
+	t.Helper()
+	for _, test := range prog.Packages[0].Tests {
+		if test.Span().File != file {
+			continue
+		}
+		cases, list := test.Cases()
+		runner := &eval.Runner{Context: t.Context(), Launch: run}
+		for _, c := range cases {
+			more, err := test.Run(c, check.RunOptions{Target: to.Name()}, runner.Exec)
+			list = append(list, more...)
+			if err != nil {
+				t.Errorf("%s: %v", suite.Name(test), err)
+			}
+		}
+		if list.HasErrors() {
+			t.Errorf("%s: %v", suite.Name(test), list.Err())
+		}
+	}
+}
+
 // subjects are the variants that the benches of testdata/launches call of a package's kernels, with these calls. They are run
 // on the emulator, as later calls may take what earlier ones gave.
 func subjects(t *testing.T, pkg string, to emit.Target) []*subject {
@@ -200,23 +222,7 @@ func subjects(t *testing.T, pkg string, to emit.Target) []*subject {
 		}
 		return outs, nil
 	}
-	for _, test := range prog.Packages[0].Tests {
-		if test.Span().File != own {
-			continue
-		}
-		cases, list := test.Cases()
-		runner := &eval.Runner{Context: t.Context(), Launch: run}
-		for _, c := range cases {
-			more, err := test.Run(c, check.RunOptions{Target: to.Name()}, runner.Exec)
-			list = append(list, more...)
-			if err != nil {
-				t.Errorf("%s: %v", suite.Name(test), err)
-			}
-		}
-		if list.HasErrors() {
-			t.Errorf("%s: %v", suite.Name(test), list.Err())
-		}
-	}
+	runBenches(t, prog, own, to, run)
 	for _, k := range prog.Packages[0].Kernels {
 		if !slices.ContainsFunc(all, func(s *subject) bool { return s.fn.Name == k.Name }) {
 			t.Errorf("no launch of %s.%s", pkg, k.Name)
