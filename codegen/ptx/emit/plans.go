@@ -71,7 +71,7 @@ func conversion(o *ir.Op) string {
 }
 
 // ignored are the schedule words that nothing here obeys.
-var ignored = map[string]bool{"unroll": true, "lanes": true, "lookback": true,
+var ignored = map[string]bool{"unroll": true, "keep": true, "lanes": true, "lookback": true,
 	"allow": true, "producer": true, "consumers": true, "cluster": true, "pingpong": true, "overlap": true}
 
 // staged says which operands of a contraction are read from slots.
