@@ -1,6 +1,9 @@
 package check
 
 import (
+	"cmp"
+	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -161,6 +164,21 @@ func intExpr(n int64, t dtype.Type, at diag.Span) typed.Expr {
 	return &typed.Const{X: x(t, nil, at), Int: n}
 }
 
+// nearestExtent is the largest power of two that the longest axis of a tile may have, the others staying, as the end of a message; ""
+// where there is none.
+func nearestExtent(axes []*typed.Axis, most int64) string {
+	longest := slices.MaxFunc(axes, func(a, b *typed.Axis) int { return cmp.Compare(a.Extent, b.Extent) })
+	for _, a := range axes {
+		if a != longest {
+			most /= max(a.Extent, 1)
+		}
+	}
+	if most == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": %s of %d is the nearest power of two that fits", longest.Name, int64(1)<<(bits.Len64(uint64(most))-1))
+}
+
 // tileOf checks the number of elements of a tile over axes.
 func (e *elab) tileOf(axes []*typed.Axis, at diag.Span) bool {
 	n, most := int64(1), int64(maxExtent)
@@ -169,7 +187,7 @@ func (e *elab) tileOf(axes []*typed.Axis, at diag.Span) bool {
 	}
 	for _, a := range axes {
 		if a.Extent > 0 && n > most/a.Extent {
-			e.errorf(codeTooLarge, at, "a tile over %s has more than %d elements", extents(axes), most)
+			e.errorf(codeTooLarge, at, "a tile over %s has more than %d elements%s", extents(axes), most, nearestExtent(axes, most))
 			return false
 		}
 		n *= max(a.Extent, 1)
