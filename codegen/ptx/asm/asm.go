@@ -197,8 +197,12 @@ type Instr struct {
 	Note string
 	// pure says that all it does is to write its first operand.
 	pure bool
-	// stage is the offset of the stage of a ring that it reads or writes.
-	stage Arg
+	// place is the shared memory that it reads or writes.
+	place Place
+	// all says that it is a barrier of all threads that share memory.
+	all bool
+	// ends says that the threads' own accesses end with it ([Place]).
+	ends bool
 }
 
 // Param is a parameter of the kernel.

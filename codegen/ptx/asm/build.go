@@ -19,7 +19,8 @@ type Builder struct {
 	facts  map[Reg]fact
 	labels int
 	vars   map[Reg]bool // written more than once
-	stage  Arg          // of a ring, that what is written now reaches
+	// Now is the shared memory that what is written now reaches.
+	Now Place
 }
 
 // scope is the function's body, a loop's or a branch's.

@@ -12,15 +12,21 @@ func ringed(without int) *asm.Builder {
 	b := asm.NewBuilder()
 	n := 0
 	order := func(op string, args ...asm.Arg) {
-		if n++; n != without {
+		if n++; n == without {
+			return
+		}
+		if op == "bar.sync" {
+			b.Barrier(op, args...)
+		} else {
 			b.Emit(op, args...)
 		}
 	}
 	read, last := b.Var(asm.W), b.Var(asm.W)
 	b.Emit("mov.b32", asm.R(read), asm.Int(0))
 	b.Emit("mov.b32", asm.R(last), asm.Int(2048))
+	ring := &asm.Area{Hi: 3072, Ring: true}
 	fill := func(at asm.Arg) {
-		b.In(at, func() { b.Emit("cp.async.cg.shared.global", asm.Sym("smem", 0), asm.Sym("x", 0), asm.Int(16)) })
+		b.In(asm.Place{Area: ring, At: at}, func() { b.Emit("cp.async.cg.shared.global", asm.Sym("smem", 0), asm.Sym("x", 0), asm.Int(16)) })
 	}
 	for i := range int64(2) {
 		fill(asm.Int(1024 * i))
@@ -39,7 +45,7 @@ func ringed(without int) *asm.Builder {
 		b.Emit("mov.b32", asm.R(last), asm.R(now))
 		b.IfElse(asm.R(more), func() { fill(asm.R(was)) }, nil)
 		order("cp.async.commit_group")
-		b.In(asm.R(now), func() { b.Do("ld.shared.b32", asm.W, asm.Sym("smem", 0)) })
+		b.In(asm.Place{Area: ring, At: asm.R(now)}, func() { b.Do("ld.shared.b32", asm.W, asm.Sym("smem", 0)) })
 		b.Emit("bra.uni", asm.Text(begin))
 	})
 	b.Emit("ret")
@@ -82,7 +88,7 @@ func TestUndecided(t *testing.T) {
 	} {
 		b := asm.NewBuilder()
 		at := c.at(b)
-		b.In(asm.R(at), func() { b.Emit("st.shared.b32", asm.Sym("smem", 0), asm.Int(1)) })
+		b.In(asm.Place{Area: &asm.Area{Hi: 64}, At: asm.R(at)}, func() { b.Emit("st.shared.b32", asm.Sym("smem", 0), asm.Int(1)) })
 		b.Emit("ret")
 		if d, open := b.Disorder(); d != nil || !strings.Contains(open, c.want) {
 			t.Errorf("%s: %v, %q", c.want, d, open)

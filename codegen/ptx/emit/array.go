@@ -17,6 +17,10 @@ type array struct {
 	stride  []int64 // in elements
 	size    int64   // bytes
 	held    interval
+	area    *asm.Area
+	// apart says that each thread reads and writes elements that are its own for now.
+	apart bool
+	fill  int // how often it was filled again
 }
 
 // newArray is an array in row-major order; its place is not yet known.
@@ -44,6 +48,7 @@ func (e *emitter) inScratch(list ...*array) {
 	at, _ := e.scratch(size)
 	for _, a := range list {
 		a.at += at
+		a.area = &asm.Area{Lo: a.at, Hi: a.at + a.size}
 	}
 }
 
@@ -54,6 +59,31 @@ func (a *array) offset(at []int64) int64 {
 		n += c * a.stride[i]
 	}
 	return n * room(a.t)
+}
+
+// keep gives an array its place until it is given back.
+func (a *array) keep(e *emitter) {
+	a.held = e.hold(a.size)
+	a.at, a.area = a.held.lo, a.held.area()
+}
+
+// store stores an element of a type at an address in the array, where a predicate holds.
+func (a *array) store(e *emitter, t dtype.Type, guard asm.Arg, at asm.Reg, offset int64, x asm.Arg) {
+	e.b.In(a.place(e), func() { e.storeShared(t, guard, at, offset, x) })
+}
+
+// load loads an element of a type from an address in the array; where a predicate does not hold it is another one.
+func (a *array) load(e *emitter, t dtype.Type, guard asm.Arg, at asm.Reg, offset int64, other asm.Arg) (x asm.Arg) {
+	e.b.In(a.place(e), func() { x = e.loadOr(t, guard, at, offset, other) })
+	return x
+}
+
+// place is the array in the order check. One without an area is what is marked already.
+func (a *array) place(e *emitter) asm.Place {
+	if a.area == nil {
+		return e.b.Now
+	}
+	return asm.Place{Area: a.area, Fill: a.fill, Apart: a.apart}
 }
 
 // own is the address of the element of an array at the thread's part of the coordinates of a tile's axes: axes says
@@ -86,7 +116,7 @@ func (e *emitter) put(a *array, v *value, shift int64) {
 	to := e.b.Move(asm.W, e.own(a, p, nil))
 	for i, at := range p.coords {
 		if p.twin[i] == i {
-			e.storeShared(a.t, guard, to, a.at+shift+a.offset(at), e.elem(v, i))
+			a.store(e, a.t, guard, to, a.at+shift+a.offset(at), e.elem(v, i))
 		}
 	}
 }
@@ -95,7 +125,7 @@ func (e *emitter) put(a *array, v *value, shift int64) {
 // other absent ones are in the array either.
 func (e *emitter) get(a *array, t ir.Type, sparse bool) *value {
 	if t.Kind == ir.Scalar {
-		return &value{scalar: e.loadShared(a.t, asm.Arg{}, e.sharedBase(), a.at)}
+		return &value{scalar: a.load(e, a.t, asm.Arg{}, e.sharedBase(), a.at, asm.Int(0))}
 	}
 	from := e.b.Move(asm.W, e.own(a, e.place(t), nil))
 	return &value{elems: e.elements(a, t, from, a.at, sparse)}
@@ -117,7 +147,7 @@ func (e *emitter) elements(a *array, t ir.Type, from asm.Reg, begin int64, spars
 		if sparse {
 			guard = e.liveArg(t, i)
 		}
-		list[i] = e.loadShared(a.t, guard, from, begin+a.offset(at))
+		list[i] = a.load(e, a.t, guard, from, begin+a.offset(at), asm.Int(0))
 	}
 	return list
 }
@@ -164,11 +194,6 @@ func (e *emitter) rearranged(v *value, to ir.Type) *value {
 func (e *emitter) storeShared(t dtype.Type, guard asm.Arg, at asm.Reg, offset int64, x asm.Arg) {
 	c, x := e.asWord(classOf(t), x)
 	e.emitIf(guard, fmt.Sprint("st.shared.b", 8*room(t)), asm.At(at, offset), asm.R(e.b.Move(c, x)))
-}
-
-// loadShared loads an element from shared memory; where a predicate does not hold it is 0.
-func (e *emitter) loadShared(t dtype.Type, guard asm.Arg, at asm.Reg, offset int64) asm.Arg {
-	return e.loadOr(t, guard, at, offset, asm.Int(0))
 }
 
 // loadOr loads an element from shared memory; where a predicate does not hold it is another one.

@@ -17,6 +17,7 @@ type ring struct {
 	depth   int64
 	region  *ir.Region
 	held    interval
+	area    *asm.Area
 	first   int64 // the offset of the first stage in shared memory
 	stage   int64 // bytes
 	// read is the offset of the next stage to be taken, last that of the one that was taken last: registers.
@@ -34,6 +35,8 @@ type view struct {
 	form passes.SlotForm
 	slot asm.Arg // the stage's offset in shared memory, a word
 	base int64   // what is added to it
+	// place is the stage, for the proof that its accesses are in order.
+	place asm.Place
 }
 
 // channel emits the making of a channel: its ring gets shared memory before the first operation that uses it, and gives it back
@@ -100,7 +103,8 @@ func repeats(o *ir.Op) bool {
 // open gives the ring its shared memory.
 func (r *ring) open(e *emitter) {
 	r.held = e.hold(r.stage * r.depth)
-	r.first = r.held.lo
+	r.first, r.area = r.held.lo, r.held.area()
+	r.area.Ring = true
 	e.b.Changes(r.read, r.last)
 	r.begin(e)
 }
@@ -171,7 +175,7 @@ func (r *ring) begin(e *emitter) {
 // slot is the slot of a member in a stage.
 func (r *ring) slot(o *ir.Op, i int, stage asm.Arg) *value {
 	form, _ := passes.SlotFormOf(r.members[i].Result().Type)
-	return &value{slot: stage, view: &view{form: form, slot: stage, base: r.offsets[i]}}
+	return &value{slot: stage, view: &view{form: form, slot: stage, base: r.offsets[i], place: asm.Place{Area: r.area, At: stage, Fill: (r.acquires - 1) / len(r.members)}}}
 }
 
 // acquire emits Acquire. Before the loop that takes them stages are acquired in turn, from the first one on. In it the stage is
@@ -398,7 +402,7 @@ func (e *emitter) fragments(x *operand, sum int, step int64, repeats []int64, ba
 			op += ".trans"
 		}
 		to := b.Regs(asm.W, n)
-		b.In(x.view.slot, func() { b.Emit(op+".shared.b16", asm.Regs(to...), asm.At(at, offset)) })
+		b.In(x.view.place, func() { b.Emit(op+".shared.b16", asm.Regs(to...), asm.At(at, offset)) })
 		for j, r := range to {
 			regs[i+j] = asm.R(r)
 		}
@@ -443,7 +447,7 @@ func (e *emitter) fromShared(o *ir.Op) {
 			continue
 		}
 		from, offset := e.elementAt(x, p, at)
-		b.In(x.slot, func() { elems[i] = asm.R(b.Do(op, class, asm.At(from, offset))) })
+		b.In(x.place, func() { elems[i] = asm.R(b.Do(op, class, asm.At(from, offset))) })
 	}
 	e.set(o.Result(), &value{elems: elems})
 }

@@ -177,6 +177,7 @@ func (e *emitter) run(p *convert.Plan, words []asm.Arg) []asm.Arg {
 	at := int64(0)
 	if p.Cost.Scratch > 0 {
 		at, base = e.scratch(int64(p.Cost.Scratch))
+		b.Now.Area.Among = e.among(p)
 	}
 	word := func(i int32) asm.Reg { return b.Move(asm.W, regs[i]) }
 	for i := range p.Steps {
@@ -256,14 +257,35 @@ func (e *emitter) exchange(s *convert.Step, at asm.Arg, regs []asm.Arg) {
 	}
 }
 
+// among says between which threads a plan exchanges words.
+func (e *emitter) among(p *convert.Plan) asm.Among {
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Op == convert.Barrier {
+			return e.scope(s)
+		}
+	}
+	return asm.Block
+}
+
+// scope is that of the barrier that a step of a plan becomes.
+func (e *emitter) scope(s *convert.Step) asm.Among {
+	switch {
+	case s.Scope == convert.Warp:
+		return asm.Warp
+	case s.Scope == convert.Group && e.warps/int(s.Warps) < 16:
+		return asm.Warps
+	}
+	return asm.Block
+}
+
 // meet emits a barrier of a plan.
 func (e *emitter) meet(s *convert.Step) {
 	b := e.b
 	warps := int64(s.Warps)
-	switch {
-	case s.Scope == convert.Warp:
+	switch e.scope(s) {
+	case asm.Warp:
 		b.Emit("bar.warp.sync", asm.Int(-1))
-	case s.Scope == convert.Group && int64(e.warps)/warps < 16:
+	case asm.Warps:
 		group := b.Shr(asm.W, e.warp, bits.TrailingZeros8(s.Warps))
 		b.Emit("bar.sync", b.Add(asm.W, group, asm.Int(1)), asm.Int(32*warps))
 	default:

@@ -61,7 +61,7 @@ func (e *emitter) copyIn(o *ir.Op) {
 		e.copied[p] = true
 		c := e.copying(p)
 		if unaligned(c.x, c.size) {
-			e.b.In(c.v.slot, c.elements)
+			e.b.In(c.v.place, c.elements)
 			continue
 		}
 		list = append(list, c)
@@ -74,7 +74,7 @@ func (e *emitter) copyIn(o *ir.Op) {
 	each := func(do func(c *copying)) func() {
 		return func() {
 			for _, c := range list {
-				e.b.In(c.v.slot, func() { do(c) })
+				e.b.In(c.v.place, func() { do(c) })
 			}
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/tilec/tilec/kernels"
 )
 
-// TestDisorder leaves each wait, commit and barrier out of the instructions of some kernels: those of rings are all found by the check
-// that each compilation makes. The others are of scratch memory, which is not part of it.
+// TestDisorder leaves each wait, commit and barrier out of the instructions of some kernels: all are found by the check that each
+// compilation makes.
 func TestDisorder(t *testing.T) {
 	sm, err := ptx.ParseTarget("sm_80")
 	if err != nil {
@@ -24,14 +24,13 @@ func TestDisorder(t *testing.T) {
 	for _, x := range []struct {
 		file, kernel string
 		generics     map[string]string
-		scratch      int // barriers of scratch memory: of layouts that are converted, of sums across warps
 	}{
-		{"gemm/gemm.tile", "gemm", map[string]string{"T": "bf16"}, 4},
-		{"gemm/gemm.tile", "gemm", map[string]string{"T": "f32"}, 0},
-		{"attention/attention.tile", "attention", map[string]string{"T": "f16", "D": "64"}, 8},
-		{"attention/attention.tile", "attention", map[string]string{"T": "bf16", "D": "128", "causal": "true"}, 8},
-		{"attention/backward.tile", "backward", map[string]string{"T": "f16", "D": "64"}, 30},
-		{"lowbit/gemm_wx.tile", "gemm_wx", map[string]string{"T": "f16", "W": "u4", "G": "128"}, 4},
+		{"gemm/gemm.tile", "gemm", map[string]string{"T": "bf16"}},
+		{"gemm/gemm.tile", "gemm", map[string]string{"T": "f32"}},
+		{"attention/attention.tile", "attention", map[string]string{"T": "f16", "D": "64"}},
+		{"attention/attention.tile", "attention", map[string]string{"T": "bf16", "D": "128", "causal": "true"}},
+		{"attention/backward.tile", "backward", map[string]string{"T": "f16", "D": "64"}},
+		{"lowbit/gemm_wx.tile", "gemm_wx", map[string]string{"T": "f16", "W": "u4", "G": "128"}},
 	} {
 		prog, list := check.Load(check.Config{Bundled: kernels.FS}, "../../../kernels/"+x.file)
 		if list.HasErrors() {
@@ -66,22 +65,20 @@ func TestDisorder(t *testing.T) {
 			code := k.Code()
 			for i := range code {
 				op := code[i].Op
-				if op != "bar.sync" && !strings.HasPrefix(op, "cp.async.wait") && op != "cp.async.commit_group" {
+				if op != "bar.sync" && op != "bar.warp.sync" && !strings.HasPrefix(op, "cp.async.wait") && op != "cp.async.commit_group" {
 					continue
 				}
-				if d, open := asm.DisorderOf(slices.Delete(slices.Clone(code), i, i+1)); d != nil {
+				if d, open := asm.DisorderOf(slices.Delete(slices.Clone(code), i, i+1)); d != nil || strings.Contains(open, "is not ordered behind") {
 					found++
 				} else {
 					silent++
-					if op != "bar.sync" || open != "" {
-						t.Errorf("%s %v: %s of line %d is not found %s", x.kernel, x.generics, op, code[i].Pos.Line, open)
-					}
+					t.Errorf("%s %v: %s of line %d is not found %s", x.kernel, x.generics, op, code[i].Pos.Line, open)
 				}
 			}
 		}
 		t.Logf("%s %v: %d found, %d not", x.kernel, x.generics, found, silent)
-		if found == 0 || silent != x.scratch {
-			t.Errorf("%s %v: %d found, %d not, want %d", x.kernel, x.generics, found, silent, x.scratch)
+		if found == 0 {
+			t.Errorf("%s %v: there is nothing to find", x.kernel, x.generics)
 		}
 	}
 }

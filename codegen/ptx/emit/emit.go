@@ -91,14 +91,12 @@ func (e *emitter) phase(number int) {
 	if len(e.assumed)+len(e.supposed) > 0 {
 		e.otherwise()
 	}
-	if e.assumes {
-		d, open := b.Disorder()
-		if d != nil {
-			panic(d)
-		}
-		if open != "" {
-			e.notes = append(e.notes, e.op.Pos.String()+": that stages are filled and read in order is not proven: "+open)
-		}
+	d, open := b.Disorder()
+	if d != nil {
+		panic(d)
+	}
+	if open != "" {
+		e.notes = append(e.notes, e.op.Pos.String()+": that shared memory is written and read in order is not proven: "+open)
 	}
 	e.kernel.Shared = e.shared.high > 0
 	for _, s := range e.params {

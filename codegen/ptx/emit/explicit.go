@@ -36,6 +36,7 @@ type slots struct {
 	form                passes.SlotForm // of one slot that has one
 	a                   *array          // of one slot, nil where it has a form
 	depth, first, stage int64
+	area                *asm.Area
 	sender              *ir.Op    // a role, nil outside of roles
 	copies              bool      // that are asynchronous, into some slot
 	readers             []reader  // none but of a lead
@@ -200,9 +201,10 @@ func (e *emitter) openSlots(o *ir.Op) {
 		size += (s.stage + 127) &^ 127
 		e.slots[s.chain] = s
 	}
-	at := e.hold(size * lead.depth).lo
+	held := e.hold(size * lead.depth)
+	area := held.area()
 	for _, s := range list {
-		s.first, s.stage = at+s.first, size
+		s.first, s.stage, s.area = held.lo+s.first, size, area
 	}
 	for _, u := range e.users(lead.chain) {
 		role := roleOf(u)
@@ -318,9 +320,17 @@ func (e *emitter) beginSlot(s *slots, o *ir.Op, at asm.Reg) *value {
 	}
 	x := &value{slots: s, slot: *now}
 	if s.a == nil {
-		x.view = &view{form: s.form, slot: b.Mul(asm.W, *now, asm.Int(s.stage)), base: s.first}
+		x.view = &view{form: s.form, slot: b.Mul(asm.W, *now, asm.Int(s.stage)), base: s.first, place: s.place(*now)}
 	}
 	return x
+}
+
+// place is a slot in the order check, which does not follow what goes from role to role.
+func (s *slots) place(slot asm.Arg) asm.Place {
+	if s.sender != nil && len(s.lead.readers) > 0 {
+		return asm.Place{}
+	}
+	return asm.Place{Area: s.area, At: slot}
 }
 
 // again reports whether an operation may run more than once in its phase or role.
@@ -478,6 +488,7 @@ func (e *emitter) fillSlot(x, v *value) {
 		first := e.slotAt(x, p)
 		to = func(at []int64) (asm.Reg, int64) { return first, x.slots.first + a.offset(at) }
 	}
+	in := func(body func()) { e.b.In(x.slots.place(x.slot), body) }
 	for i, at := range p.coords {
 		if p.twin[i] != i {
 			continue
@@ -502,10 +513,10 @@ func (e *emitter) fillSlot(x, v *value) {
 		if live, ok := e.live(v.t, i, nil); ok {
 			c, word := e.asWord(classOf(t), elem)
 			elem = asm.R(e.b.Select(c, live, asm.R(e.b.Move(c, word)), asm.Int(0)))
-			e.storeWord(t, c, guard, base, offset, elem)
+			in(func() { e.storeWord(t, c, guard, base, offset, elem) })
 			continue
 		}
-		e.storeShared(t, guard, base, offset, elem)
+		in(func() { e.storeShared(t, guard, base, offset, elem) })
 	}
 }
 
@@ -518,7 +529,9 @@ func (e *emitter) storeWord(t dtype.Type, c asm.Class, guard asm.Arg, at asm.Reg
 func (e *emitter) readSlot(o *ir.Op, x *value) {
 	t := o.Result().Type
 	from := e.slotAt(x, e.place(t))
-	e.set(o.Result(), &value{elems: e.elements(x.slots.a, t, from, x.slots.first, false)})
+	e.b.In(x.slots.place(x.slot), func() {
+		e.set(o.Result(), &value{elems: e.elements(x.slots.a, t, from, x.slots.first, false)})
+	})
 }
 
 // sharedTensor gives a tensor of the block's own its memory.

@@ -170,7 +170,7 @@ func (c *chain) row(f *factor, to vectors, row, first, k int64, at asm.Arg) {
 		from := b.Add(asm.W, b.Mul(asm.W, line, asm.Int(form.Pitch)), asm.R(c.e.sharedBase()))
 		from = b.Add(asm.W, b.Add(asm.W, from, f.view.slot), in)
 		r := b.Move(asm.W, from)
-		b.In(f.view.slot, func() { list = c.loads(asm.At(r, f.view.base+(rows-rows%8)*form.Pitch), c.wide) })
+		b.In(f.view.place, func() { list = c.loads(asm.At(r, f.view.base+(rows-rows%8)*form.Pitch), c.wide) })
 	}
 	for j, x := range list {
 		to[[2]int64{row, int64(j)}] = x
@@ -248,7 +248,7 @@ func (c *chain) column(f *factor, to vectors, first, k, j int64, at asm.Arg) {
 				below := b.And(asm.W, c.e.part(c.p, axis), asm.Int(per-1))
 				r = b.Move(asm.W, b.Add(asm.W, asm.R(r), b.Mul(asm.W, below, asm.Int(c.size()))))
 			}
-			b.In(f.view.slot, func() { regs[key] = c.loads(asm.At(r, offset+begin%per*c.size()), wide) })
+			b.In(f.view.place, func() { regs[key] = c.loads(asm.At(r, offset+begin%per*c.size()), wide) })
 		}
 		to[[2]int64{int64(row), j}] = regs[key][x%wide]
 	}

@@ -106,7 +106,7 @@ func (e *emitter) lookup(o *ir.Op) {
 			guard, pad = e.both(guard, s.inside(o, i)), e.elem(e.value(other), 0)
 		}
 		at := b.Mad(asm.W, s.position(o, i), asm.Int(a.stride[along]*room(a.t)), part)
-		list[i] = e.loadOr(a.t, guard, b.Move(asm.W, at), offset, pad)
+		list[i] = a.load(e, a.t, guard, b.Move(asm.W, at), offset, pad)
 	}
 	if p == nil {
 		e.set(o.Result(), &value{scalar: list[0]})
@@ -148,8 +148,7 @@ func (e *emitter) keepTables(o *ir.Op) []*ir.Value {
 			if e.shared.top()+a.size > heldTables {
 				return
 			}
-			a.held = e.hold(a.size)
-			a.at = a.held.lo
+			a.keep(e)
 			e.put(a, e.values[t], 0)
 			e.tables[t] = a
 			list = append(list, t)
@@ -287,16 +286,17 @@ func (e *emitter) scatter(o *ir.Op) {
 		})
 		number := func(k int) asm.Arg { return b.Add(asm.W, part, asm.Int(1+inner(p.coords[k], weight))) }
 		each(last, func(k int, at asm.Reg, offset int64) {
-			e.emitIf(guards[k], "red.shared.max.u32", asm.At(at, offset), number(k))
+			b.In(last.place(e), func() { e.emitIf(guards[k], "red.shared.max.u32", asm.At(at, offset), number(k)) })
 		})
 		e.barrier()
 		each(last, func(k int, at asm.Reg, offset int64) {
-			top := e.loadOr(dtype.U32, guards[k], at, offset, asm.Int(0))
+			top := last.load(e, dtype.U32, guards[k], at, offset, asm.Int(0))
 			guards[k] = asm.R(b.SetP("eq", "s32", top, number(k)))
 		})
 	}
+	a.fill++
 	each(a, func(k int, at asm.Reg, offset int64) {
-		e.storeShared(a.t, guards[k], at, offset, e.elem(e.value(v), k))
+		a.store(e, a.t, guards[k], at, offset, e.elem(e.value(v), k))
 	})
 	e.barrier()
 	e.set(o.Result(), e.get(a, o.Result().Type, false))
@@ -345,7 +345,7 @@ func (e *emitter) cat(o *ir.Op) {
 			skip := b.Select(asm.W, second, b.Mul(asm.W, gap, asm.Int(step)), asm.Int(0))
 			place = b.Move(asm.W, b.Add(asm.W, asm.R(from), asm.R(skip)))
 		}
-		list[i] = e.loadShared(a.t, e.liveArg(r, i), place, a.at+a.offset(at))
+		list[i] = a.load(e, a.t, e.liveArg(r, i), place, a.at+a.offset(at), asm.Int(0))
 	}
 	e.set(o.Result(), &value{elems: list})
 }

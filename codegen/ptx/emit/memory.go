@@ -347,7 +347,7 @@ func (e *emitter) loadOne(a *access, slot int, outside asm.Arg) asm.Arg {
 		}
 		e.move(r, pad)
 	}
-	g.emit(b, e.loadOp(a)+loadKind(t), asm.R(r), e.address(a, slot))
+	b.In(a.place(b), func() { g.emit(b, e.loadOp(a)+loadKind(t), asm.R(r), e.address(a, slot)) })
 	if t == dtype.Bool {
 		return asm.R(b.SetP("ne", "s32", asm.R(r), asm.Int(0)))
 	}
@@ -360,6 +360,14 @@ func (a *access) space() string {
 		return "shared"
 	}
 	return "global"
+}
+
+// place is where the tensor lies in the order check, which does not follow the shared tiles of the text.
+func (a *access) place(b *asm.Builder) asm.Place {
+	if a.x.shared {
+		return asm.Place{}
+	}
+	return b.Now
 }
 
 func (e *emitter) loadOp(a *access) string {
@@ -405,7 +413,9 @@ func (e *emitter) store(o *ir.Op) {
 		if t.Elem == dtype.Bool {
 			data, class = e.code(t.Elem, data), asm.W
 		}
-		g.emit(e.b, fmt.Sprintf("st.%s.b%d", a.space(), a.bits), e.address(a, slot), asm.R(e.b.Move(class, data)))
+		e.b.In(a.place(e.b), func() {
+			g.emit(e.b, fmt.Sprintf("st.%s.b%d", a.space(), a.bits), e.address(a, slot), asm.R(e.b.Move(class, data)))
+		})
 	})
 }
 

@@ -107,11 +107,11 @@ func (r *ranking) fill() {
 		}
 		number := e.coord(p, i, r.axis)
 		if r.wide {
-			e.storeShared(dtype.U32, guard, pos, r.pos.permuted(at, axes), number)
+			r.pos.store(e, dtype.U32, guard, pos, r.pos.permuted(at, axes), number)
 		} else {
 			k = e.join(number, k)
 		}
-		e.storeShared(dtype.U64, guard, keys, r.keys.permuted(at, axes), k)
+		r.keys.store(e, dtype.U64, guard, keys, r.keys.permuted(at, axes), k)
 	}
 	// What the layout lacks of a line is absent.
 	more := r.n - p.d.Tile()[r.axis]
@@ -123,10 +123,10 @@ func (r *ranking) fill() {
 		number := b.Add(asm.W, b.Sub(asm.W, i, b.Mul(asm.W, line, asm.Int(more))), asm.Int(r.n-more))
 		at := b.Add(asm.W, b.Mul(asm.W, line, asm.Int(r.n)), number)
 		if r.wide {
-			e.storeShared(dtype.U32, guard, r.address(at, 4), r.pos.at, number)
-			e.storeShared(dtype.U64, guard, r.address(at, 8), r.keys.at, asm.Int(-1))
+			r.pos.store(e, dtype.U32, guard, r.address(at, 4), r.pos.at, number)
+			r.keys.store(e, dtype.U64, guard, r.address(at, 8), r.keys.at, asm.Int(-1))
 		} else {
-			e.storeShared(dtype.U64, guard, r.address(at, 8), r.keys.at, e.join(number, asm.Int(-1)))
+			r.keys.store(e, dtype.U64, guard, r.address(at, 8), r.keys.at, e.join(number, asm.Int(-1)))
 		}
 	})
 }
@@ -181,6 +181,7 @@ func (r *ranking) sort() {
 	piece, bit := b.Var(asm.W), b.Var(asm.W)
 	e.move(piece, asm.Int(1))
 	e.move(bit, asm.Int(1))
+	r.keys.apart, r.pos.apart = true, true
 	b.Loop(func(begin, end string) {
 		b.Changes(piece, bit)
 		e.barrier()
@@ -194,12 +195,14 @@ func (r *ranking) sort() {
 			r.exchange(lo, hi, guard)
 		})
 		b.Emit("shr.u32", asm.R(bit), asm.R(bit), asm.Int(1))
+		b.Ends()
 		next := b.Do("setp.eq.s32", asm.P, asm.R(bit), asm.Int(0))
 		b.EmitIf(asm.R(next), "shl.b32", asm.R(piece), asm.R(piece), asm.Int(1))
 		b.EmitIf(asm.R(next), "mov.b32", asm.R(bit), asm.R(piece))
 		more := b.Do("setp.lt.s32", asm.P, asm.R(piece), asm.Int(r.n))
 		b.EmitIf(asm.R(more), "bra.uni", asm.Text(begin))
 	})
+	r.keys.apart, r.pos.apart = false, false
 }
 
 // exchange puts two keys in order.
@@ -208,25 +211,25 @@ func (r *ranking) exchange(lo, hi, guard asm.Arg) {
 	at := [2]asm.Reg{r.address(lo, 8), r.address(hi, 8)}
 	var key [2]asm.Arg
 	for i := range at {
-		key[i] = e.loadShared(dtype.U64, guard, at[i], r.keys.at)
+		key[i] = r.keys.load(e, dtype.U64, guard, at[i], r.keys.at, asm.Int(0))
 	}
 	if !r.wide {
 		for i, op := range []string{"min.u64", "max.u64"} {
-			e.storeShared(dtype.U64, guard, at[i], r.keys.at, asm.R(b.Do(op, asm.D, key[0], key[1])))
+			r.keys.store(e, dtype.U64, guard, at[i], r.keys.at, asm.R(b.Do(op, asm.D, key[0], key[1])))
 		}
 		return
 	}
 	posAt := [2]asm.Reg{r.address(lo, 4), r.address(hi, 4)}
 	var pos [2]asm.Arg
 	for i := range posAt {
-		pos[i] = e.loadShared(dtype.U32, guard, posAt[i], r.pos.at)
+		pos[i] = r.pos.load(e, dtype.U32, guard, posAt[i], r.pos.at, asm.Int(0))
 	}
 	less := b.SetP("lt", "u64", key[1], key[0])
 	before := b.AndP(b.SetP("eq", "s64", key[1], key[0]), b.SetP("lt", "u32", pos[1], pos[0]))
 	swap := e.both(guard, asm.R(b.OrP(less, before)))
 	for i := range at {
-		e.storeShared(dtype.U64, swap, at[i], r.keys.at, key[1-i])
-		e.storeShared(dtype.U32, swap, posAt[i], r.pos.at, pos[1-i])
+		r.keys.store(e, dtype.U64, swap, at[i], r.keys.at, key[1-i])
+		r.pos.store(e, dtype.U32, swap, posAt[i], r.pos.at, pos[1-i])
 	}
 }
 
@@ -258,7 +261,7 @@ func (r *ranking) places(t ir.Type) []asm.Arg {
 			}
 		}
 		// The position is the low word of a key.
-		list[i] = e.loadOr(dtype.U32, guard, from, a.at+a.offset(at), asm.Int(-1))
+		list[i] = a.load(e, dtype.U32, guard, from, a.at+a.offset(at), asm.Int(-1))
 	}
 	return list
 }
@@ -301,5 +304,5 @@ func (r *ranking) element(t ir.Type, slot int, at asm.Arg) asm.Arg {
 		return g.Stride * step(g.Axis)
 	})
 	from := b.Sum(asm.W, asm.R(e.sharedBase()), part, b.Mul(asm.W, at, asm.Int(a.stride[r.axis]*room(a.t))))
-	return e.loadOr(a.t, asm.R(r.there(at)), b.Move(asm.W, from), offset, lowest(a.t))
+	return a.load(e, a.t, asm.R(r.there(at)), b.Move(asm.W, from), offset, lowest(a.t))
 }

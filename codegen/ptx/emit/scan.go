@@ -349,8 +349,7 @@ func (e *emitter) stepwise(o *ir.Op) {
 	var from, to []*array
 	for i := range 2 * n {
 		a := e.arrayOf(o.Operands[i%n].Type)
-		a.held = e.hold(a.size)
-		a.at = a.held.lo
+		a.keep(e)
 		if i < n {
 			e.put(a, e.value(o.Operands[i]), 0)
 			from = append(from, a)
@@ -392,7 +391,7 @@ func (e *emitter) stepwise(o *ir.Op) {
 	load := func(k int, step asm.Arg) *value {
 		list := make([]asm.Arg, slots)
 		each(from[k], step, func(i int, at asm.Reg, offset int64) {
-			list[i] = e.loadShared(from[k].t, asm.Arg{}, at, offset)
+			list[i] = from[k].load(e, from[k].t, asm.Arg{}, at, offset, asm.Int(0))
 		})
 		if p == nil {
 			return &value{t: r.Args[k].Type, scalar: list[0]}
@@ -401,7 +400,7 @@ func (e *emitter) stepwise(o *ir.Op) {
 	}
 	store := func(k int, step asm.Arg, v *value) {
 		each(to[k], step, func(i int, at asm.Reg, offset int64) {
-			e.storeShared(to[k].t, guard, at, offset, e.elem(v, i))
+			to[k].store(e, to[k].t, guard, at, offset, e.elem(v, i))
 		})
 	}
 	sums := make([]*carried, n)

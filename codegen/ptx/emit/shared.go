@@ -47,6 +47,9 @@ type sharedLoop struct {
 	some bool
 }
 
+// area is memory in the order check.
+func (x interval) area() *asm.Area { return &asm.Area{Lo: x.lo, Hi: x.hi} }
+
 // spare is how much shared memory is taken rather than a barrier.
 const spare = 16 << 10
 
@@ -105,6 +108,7 @@ func (e *emitter) scratch(size int64) (offset int64, base asm.Reg) {
 		at = top
 	}
 	a.open = interval{at, at + size}
+	e.b.Now = asm.Place{Area: a.open.area()}
 	e.room(a.open.hi)
 	a.early(a.open)
 	return at, e.sharedBase()
@@ -253,11 +257,11 @@ func (e *emitter) sharedBase() asm.Reg {
 func (e *emitter) barrier() {
 	switch g := e.crew; {
 	case g == nil:
-		e.b.Emit("bar.sync", asm.Int(0))
+		e.b.Barrier("bar.sync", asm.Int(0))
 	case g.warps == 1:
-		e.b.Emit("bar.warp.sync", asm.Int(-1))
+		e.b.Barrier("bar.warp.sync", asm.Int(-1))
 	default:
-		e.b.Emit("bar.sync", asm.Int(int64(g.own)), asm.Int(32*g.warps))
+		e.b.Barrier("bar.sync", asm.Int(int64(g.own)), asm.Int(32*g.warps))
 	}
 	e.order.settle()
 	e.shared.busy, e.shared.due = nil, nil
